@@ -1,0 +1,103 @@
+"""Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthseg_lib.errors import InputError
+
+VOID = 255
+"""Training index of pixels without a label: no loss, no metric."""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Classes in training order, with the ids that stand for them in the set's label images."""
+
+    name: str
+    classes: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+    ids: tuple[int, ...]
+    """The id of each class in the label files."""
+    void_ids: tuple[int, ...]
+    """Ids that the label files may hold besides, all read as void."""
+    representative: tuple[int, ...]
+    """Training indices of the paper's seven representative classes, as far as the set has them (section 4.2)."""
+
+    def encode(self, ids: np.ndarray, where: str) -> np.ndarray:
+        """Map file ids to training indices (uint8, void 255); an unknown id raises, naming the file `where`."""
+        table = np.full(65536, -1, np.int32)
+        table[list(self.void_ids)] = VOID
+        table[list(self.ids)] = np.arange(len(self.ids))
+        encoded = table[ids.astype(np.uint16)]
+        if (encoded < 0).any():
+            unknown = np.unique(np.asarray(ids)[encoded < 0]).tolist()
+            raise InputError(
+                f"{where}: label ids {unknown[:8]} are not in the label set '{self.name}' "
+                f"(known: {sorted(self.ids + self.void_ids)}); check that these are {self.name} label-id images"
+            )
+        return encoded.astype(np.uint8)
+
+    def colour(self, labels: np.ndarray) -> np.ndarray:
+        """Colour training indices (..., H, W) as RGB uint8 (..., H, W, 3); void is black."""
+        palette = np.zeros((256, 3), np.uint8)
+        palette[: len(self.colours)] = self.colours
+        return palette[labels]
+
+
+_KITTI = {  # class: (label id, colour), in the order of the 19 evaluation classes of KITTI and Cityscapes
+    "road": (7, (128, 64, 128)),
+    "sidewalk": (8, (244, 35, 232)),
+    "building": (11, (70, 70, 70)),
+    "wall": (12, (102, 102, 156)),
+    "fence": (13, (190, 153, 153)),
+    "pole": (17, (153, 153, 153)),
+    "traffic light": (19, (250, 170, 30)),
+    "traffic sign": (20, (220, 220, 0)),
+    "vegetation": (21, (107, 142, 35)),
+    "terrain": (22, (152, 251, 152)),
+    "sky": (23, (70, 130, 180)),
+    "person": (24, (220, 20, 60)),
+    "rider": (25, (255, 0, 0)),
+    "car": (26, (0, 0, 142)),
+    "truck": (27, (0, 0, 70)),
+    "bus": (28, (0, 60, 100)),
+    "train": (31, (0, 80, 100)),
+    "motorcycle": (32, (0, 0, 230)),
+    "bicycle": (33, (119, 11, 32)),
+}
+_SEVEN = ("road", "sidewalk", "building", "vegetation", "terrain", "sky", "car")
+
+KITTI = LabelSet(
+    name="KITTI",
+    classes=tuple(_KITTI),
+    colours=tuple(colour for _, colour in _KITTI.values()),
+    ids=tuple(label_id for label_id, _ in _KITTI.values()),
+    void_ids=(0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30, 255),
+    representative=tuple(list(_KITTI).index(name) for name in _SEVEN),
+)
+"""KITTI semantics: 34 label ids, 19 evaluation classes, seven representative ones."""
+
+_CAMVID = {  # class: colour; the id is the position
+    "sky": (128, 128, 128),
+    "building": (128, 0, 0),
+    "pole": (192, 192, 128),
+    "road": (128, 64, 128),
+    "pavement": (60, 40, 222),
+    "tree": (128, 128, 0),
+    "sign": (192, 128, 128),
+    "fence": (64, 64, 128),
+    "car": (64, 0, 128),
+    "pedestrian": (64, 64, 0),
+    "bicyclist": (0, 128, 192),
+}
+
+CAMVID = LabelSet(
+    name="CamVid",
+    classes=tuple(_CAMVID),
+    colours=tuple(_CAMVID.values()),
+    ids=tuple(range(11)),
+    void_ids=(11,),
+    representative=tuple(list(_CAMVID).index(n) for n in ("road", "pavement", "building", "tree", "sky", "car")),
+)
+"""CamVid's 11 classes; of the seven representative ones it lacks terrain, and names two of them otherwise."""

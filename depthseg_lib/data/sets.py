@@ -1,0 +1,75 @@
+"""What every data source returns: packed uint8 arrays, usually memory maps from the cache."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from depthseg_lib.data.labels import LabelSet
+from depthseg_lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Video:
+    """Frames of one or more sequences, all of one size; the frames of a sequence are contiguous, in time order."""
+
+    images: np.ndarray
+    """(N, 3, H, W) uint8, RGB."""
+    sequence: np.ndarray
+    """(N,) int32, the sequence that each frame belongs to."""
+    intrinsics: np.ndarray
+    """(N, 3, 3) float32, in pixels of the H x W image, pixel centres at whole numbers."""
+    depth: np.ndarray | None = None
+    """(N, H, W) float16 metres along the optical axis, 0 where there is no truth; None without any."""
+    poses: np.ndarray | None = None
+    """(N, 4, 4) float32 camera-to-world, metres; None where the set has none."""
+
+    def triplets(self, step: int = 1) -> np.ndarray:
+        """Indices (T, 3) of previous, target and next frame, `step` frames apart, within one sequence."""
+        target = np.arange(step, len(self.sequence) - step)
+        same = self.sequence[target - step] == self.sequence[target + step]
+        target = target[same]
+        if not len(target):
+            raise InputError(
+                f"a triplet needs {2 * step + 1} consecutive frames of one sequence, but the longest sequence has "
+                f"{np.unique(self.sequence, return_counts=True)[1].max(initial=0)}: give longer clips or a smaller step"
+            )
+        return np.stack([target - step, target, target + step], axis=1)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with a class for every pixel."""
+
+    images: np.ndarray
+    """(N, 3, H, W) uint8, RGB."""
+    labels: np.ndarray
+    """(N, H, W) uint8, index into `label_set.classes`, `labels.VOID` where unlabelled."""
+    label_set: LabelSet
+    names: tuple[str, ...]
+    """One name per image, for figures and error messages."""
+    depth: np.ndarray | None = None
+    """(N, H, W) float16 metres, as in `Video`; None without any."""
+
+    def subset(self, indices) -> "Labelled":
+        """The images at `indices`, copied into memory."""
+        indices = np.asarray(indices)
+        depth = None if self.depth is None else self.depth[indices]
+        names = tuple(self.names[i] for i in indices)
+        return Labelled(self.images[indices], self.labels[indices], self.label_set, names, depth)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Images with one class each, as for classification."""
+
+    images: np.ndarray
+    """(N, 3, S, S) uint8, RGB."""
+    labels: np.ndarray
+    """(N,) int64, index into `classes`."""
+    classes: tuple[str, ...]
+
+
+def load_arrays(folder: Path, *names: str) -> list[np.ndarray]:
+    """Memory-map `<name>.npy` for each name in a cache folder, read-only."""
+    return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]

@@ -1,0 +1,1 @@
+"""Networks of the study: encoders, the Monodepth2 decoder, pose, segmentation and classification."""
