@@ -38,10 +38,10 @@ class Decoder(nn.Module):
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         x, maps = features[-1], []
         for level in reversed(range(5)):
-            x = F.interpolate(F.elu(self.reduce[level](x)), scale_factor=2, mode="nearest")
+            x = F.interpolate(F.elu(self.reduce[level](x), inplace=True), scale_factor=2, mode="nearest")
             if level:
                 x = torch.cat([x, features[level - 1]], dim=1)
-            x = F.elu(self.merge[level](x))
+            x = F.elu(self.merge[level](x), inplace=True)
             maps.insert(0, x)
         return maps
 
