@@ -8,6 +8,8 @@ from typing import Self
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.encoder import ENCODERS
 
+STUDY_VERSION = 1
+"""Raised when what a run does changes, so that stored results of another version are not mixed in."""
 INITIALISATIONS = ("none", "imagenet", "classification", "depth", "depth-imagenet", "depth-classification")
 """Where an encoder's weights come from before fine-tuning."""
 TRAINED_HERE = {
@@ -73,8 +75,15 @@ class DataSettings(Settings):
     """Object photographs for classification."""
     world_seed: int = 0
     """Seed of the embedded world."""
+    study: int = STUDY_VERSION
+    """Version of the study that the run belongs to."""
 
     def __post_init__(self):
+        if self.study != STUDY_VERSION:
+            raise InputError(
+                f"these settings are of version {self.study} of the study, but this is version {STUDY_VERSION}: "
+                "run `make figures` to have them written anew"
+            )
         _one_of("data_set", self.data_set, DATA_SETS)
         _positive(self, "height", "width", "streets", "frames", "annotated", "photographs")
         if self.height % 32 or self.width % 32:

@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthseg_lib.config import TRAINED_HERE, FinetuneConfig, PretrainConfig
+from depthseg_lib.config import TRAINED_HERE, PretrainConfig
 from depthseg_lib.data import sources
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 from depthseg_lib.models.weights import imagenet_file
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, pretrain_config
-
-STUDY_VERSION = 1
-"""Raised when what a run does changes, so that stored results of another version are not mixed in."""
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
@@ -88,7 +85,7 @@ def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
             needs = (f"{encoder}-{start}",) if start in TRAINED_HERE else ()
             weights = _weights(root, encoder, start, imagenet)
             config = pretrain_config(profile, encoder, initialisation, weights)
-            yield Run("pretrain", f"{encoder}-{initialisation}", _parameters(config), needs, _pretraining_cost(profile, config))
+            yield Run("pretrain", f"{encoder}-{initialisation}", config.to_mapping(), needs, _pretraining_cost(profile, config))
 
 
 def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
@@ -118,17 +115,13 @@ def _finetuning_run(profile, root, imagenet, encoder, setting, images, initialis
     name = f"{encoder}-{initialisation}-{setting}-n{images}-t{trial}"
     needs = (f"{encoder}-{initialisation}",) if initialisation in TRAINED_HERE else ()
     share = 1.0 if setting == "full" else 0.7
-    return Run("finetune", name, _parameters(config), needs, 8 + share * config.iterations * profile.step_seconds)
+    return Run("finetune", name, config.to_mapping(), needs, 8 + share * config.iterations * profile.step_seconds)
 
 
 def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> str:
     if initialisation in TRAINED_HERE:
         return str(root / "pretrain" / f"{encoder}-{initialisation}" / "weights.safetensors")
     return imagenet_file(encoder, imagenet) if initialisation == "imagenet" else ""
-
-
-def _parameters(config: PretrainConfig | FinetuneConfig) -> dict:
-    return {**config.to_mapping(), "study_version": STUDY_VERSION}
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:

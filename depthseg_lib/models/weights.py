@@ -59,31 +59,44 @@ def load_weights(path: str | Path, encoder: str) -> dict[str, Tensor]:
     return state
 
 
-def imagenet_weights(encoder: str, file: str = "") -> dict[str, Tensor]:
-    """torchvision's ImageNet classification weights (version 1, as in the paper) under this library's names.
+def imagenet_file(encoder: str, place: str) -> str:
+    """The file of torchvision's ImageNet weights (version 1, as in the paper) for an encoder.
 
-    From `file` (torchvision's own .pth) when given, else from torch's cache folder or torchvision's download.
+    `place` is the folder that holds it under torchvision's own name, the file itself, or `download`: then it comes
+    from torch's cache folder, or by torchvision's download into it.
     """
     if encoder not in IMAGENET_WEIGHTS:
         raise InputError(
             f"there are no ImageNet weights for the encoder '{encoder}': expected one of {', '.join(IMAGENET_WEIGHTS)}; "
             "use the initialisation 'classification', which is trained here"
         )
-    state = _read_pickle(file) if file else _download(encoder)
+    url = IMAGENET_WEIGHTS[encoder].url
+    if place == "download":
+        return str(_download(url, Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)))
+    file = Path(place) / os.path.basename(url) if Path(place).is_dir() else Path(place)
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; expected torchvision's ImageNet weights for {encoder} ({url})")
+    return str(file)
+
+
+def imagenet_weights(encoder: str, place: str) -> dict[str, Tensor]:
+    """torchvision's ImageNet classification weights under this library's names; `place` as in `imagenet_file`."""
+    state = _read_pickle(imagenet_file(encoder, place or "download"))
     return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
 
 
-def _download(encoder: str) -> dict[str, Tensor]:
-    weights = IMAGENET_WEIGHTS[encoder]
+def _download(url: str, file: Path) -> Path:
+    if file.is_file():
+        return file
     try:
-        return weights.get_state_dict(progress=False, check_hash=True)
-    except (URLError, OSError) as error:
-        name = os.path.basename(weights.url)
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
+    except (URLError, OSError, RuntimeError) as error:
         raise InputError(
-            f"ImageNet weights for {encoder} are neither in {folder} nor to be downloaded ({error}): fetch {weights.url} "
-            f"on a machine with a network and put it there as {name}, or name the file with IMAGENET={name}"
+            f"torchvision's ImageNet weights are neither at {file} nor to be downloaded ({error}): fetch {url} on a "
+            "machine with a network and copy it there, or give its folder as IMAGENET=folder"
         ) from None
+    return file
 
 
 def _read_pickle(file: str | Path) -> dict[str, Tensor]:
