@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from depthseg_lib import runs
 from depthseg_lib.config import PROTOCOLS, FinetuneConfig
-from depthseg_lib.data.batches import flip_draws, flip_where, images_to_float
+from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import Labelled
 from depthseg_lib.data.sources import load_annotated
@@ -25,7 +25,7 @@ from depthseg_lib.models.weights import Transfer, imagenet_weights, load_weights
 
 Progress = Callable[[str], None]
 SHOWN = 6
-"""Validation images whose predictions are stored."""
+"""Validation images whose predictions are stored: the last of the fixed order, so that all training sizes share them."""
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take."""
 
@@ -65,16 +65,14 @@ class SegmentationTask:
         self._stored = None
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
-        """Images, or the stored features of a frozen encoder, and labels; each sample flipped with even odds."""
-        flipped = flip_draws(len(indices), torch.default_generator)
-        if not PROTOCOLS[self.config.protocol].flip:
-            flipped = torch.zeros_like(flipped)
-        labels = flip_where(torch.from_numpy(self.training.labels[indices].astype(np.int64)), flipped).to(self.device)
-        if self.module.frozen and self._fits():
-            chosen = indices + self.count * flipped
-            return [maps[chosen.to(self.device)] for maps in self._features()], labels
-        images = images_to_float(torch.from_numpy(self.training.images[indices]).to(self.device))
-        return flip_where(images, flipped.to(self.device)), labels
+        """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
+        flip = PROTOCOLS[self.config.protocol].flip
+        if not (self.module.frozen and self._fits()):
+            return segmentation_batch(self.training, indices, torch.default_generator, self.device, flip)
+        mirrored = torch.rand(len(indices)) < (0.5 if flip else 0.0)
+        chosen = (indices + self.count * mirrored).to(self.device)
+        features, labels = self._features()
+        return [maps[chosen] for maps in features], labels[chosen]
 
     def _fits(self) -> bool:
         height, width = self.config.height, self.config.width
@@ -82,12 +80,15 @@ class SegmentationTask:
         return 2 * self.count * 4 * sum(sizes) <= FEATURE_BYTES
 
     @torch.no_grad()
-    def _features(self) -> list[Tensor]:
-        """The frozen encoder's maps of all training images, then of all of them flipped; computed once."""
+    def _features(self) -> tuple[list[Tensor], Tensor]:
+        """The frozen encoder's maps and the labels of all training images, then of all mirrored; computed once."""
         if self._stored is None:
-            images = images_to_float(torch.from_numpy(self.training.images[:]).to(self.device))
+            images, labels = segmentation_batch(
+                self.training, torch.arange(self.count), torch.default_generator, self.device, flip=False
+            )
             batches = torch.cat([images, images.flip(-1)]).split(8)
-            self._stored = [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, batches), strict=True)]
+            maps = zip(*map(self.module.network.encoder, batches), strict=True)
+            self._stored = [torch.cat(m) for m in maps], torch.cat([labels, labels.flip(-1)])
         return self._stored
 
     def evaluate(self) -> dict[str, float]:
@@ -146,7 +147,7 @@ def run(config: FinetuneConfig, folder: str | Path, progress: Progress = print) 
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
     outcome = train(task, _schedule(config), fabric, folder, json.dumps(config.to_mapping()), progress)
-    shown = np.linspace(0, len(validation.images) - 1, min(SHOWN, len(validation.images))).round().astype(int)
+    shown = np.arange(len(validation.images))[-SHOWN:]
     found = _final_metrics(outcome.history)
     result = Finetuned(
         outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, validation, shown, task.predict(shown)
@@ -194,7 +195,7 @@ def _save(config: FinetuneConfig, task: SegmentationTask, result: Finetuned, fol
         chosen = result.validation.subset(result.shown)
         np.savez_compressed(
             file,
-            indices=result.shown,
+            indices=result.shown - len(result.validation.images),  # from the end: the same images at every size
             names=np.array(chosen.names),
             images=chosen.images,
             truth=chosen.labels,

@@ -116,6 +116,12 @@ def _save_examples(task: DepthTask, folder: Path, count: int = 4) -> None:
         np.savez_compressed(file, images=images, truth=truth, prediction=prediction.numpy())
 
 
+def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """A depth run's examples: images K 3 H W, true depth K H W and, under `name`, predicted depth K H W, in metres."""
+    with np.load(Path(folder) / "examples.npz") as stored:
+        return stored["images"], stored["truth"], {name: stored["prediction"]}
+
+
 def _warnings(config: PretrainConfig, found: dict) -> tuple[str, ...]:
     warnings = []
     if found.get("kept", 1.0) < FEW:

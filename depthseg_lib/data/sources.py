@@ -41,12 +41,22 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress | Non
     folder, size = Path(settings.data_folder) / "camvid", (settings.height, settings.width)
     training = camvid.labelled(folder, "train", *size, progress=progress)
     order = split_order(len(training.images))
-    return training.subset(_first(order, images, folder)), camvid.labelled(folder, "test", *size, progress=progress)
+    validation = camvid.labelled(folder, "test", *size, progress=progress)
+    return training.subset(_first(order, images, folder)), validation.subset(split_order(len(validation.images)))
 
 
 def split_order(count: int) -> np.ndarray:
     """The fixed random order of `count` annotated images."""
     return np.random.default_rng(SPLIT_SEED).permutation(count)
+
+
+def check(settings: DataSettings, images: int) -> None:
+    """Raise `InputError` now if the data set is not there or too small for `images` training images."""
+    if settings.data_set == "camvid":
+        if not settings.data_folder:
+            raise InputError(f"this profile needs DATA=folder, one that holds {', '.join(real_video.PARTS)}; none was given")
+        real_video.check(Path(settings.data_folder))
+        _first(split_order(camvid.count(Path(settings.data_folder) / "camvid", "train")), images, settings.data_folder)
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:
