@@ -56,7 +56,8 @@ def check(settings: DataSettings, images: int) -> None:
         if not settings.data_folder:
             raise InputError(f"this profile needs DATA=folder, one that holds {', '.join(real_video.PARTS)}; none was given")
         real_video.check(Path(settings.data_folder))
-        _first(split_order(camvid.count(Path(settings.data_folder) / "camvid", "train")), images, settings.data_folder)
+        files = camvid.files(Path(settings.data_folder) / "camvid", "train")
+        _first(split_order(len(files)), images, settings.data_folder)
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:
