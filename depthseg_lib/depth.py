@@ -11,7 +11,7 @@ from depthseg_lib.data.batches import Triplet, images_to_float, triplet_batch
 from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 from depthseg_lib.geometry import disparity_to_depth, warp
-from depthseg_lib.losses import minimum_reprojection, photometric, smoothness
+from depthseg_lib.losses import Photometric, minimum_reprojection, smoothness
 from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
 
 SMOOTHNESS_WEIGHT = 1e-3
@@ -41,14 +41,15 @@ class DepthTraining(nn.Module):
 
     def _multi_scale(self, disparities, transforms, triplet: Triplet) -> tuple[Tensor, Tensor]:
         previous, target, following = triplet.frames.unbind(1)
-        identity = torch.cat([photometric(source, target) for source in (previous, following)], dim=1)
+        error = Photometric(target)
+        identity = torch.cat([error(source) for source in (previous, following)], dim=1)
         identity = identity + 1e-5 * torch.randn_like(identity)  # breaks ties where nothing moves
         losses, kept = [], []
         for scale, disparity in enumerate(disparities):
             full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
             depth = disparity_to_depth(full)
             views = [warp(s, depth, triplet.intrinsics, t) for s, t in zip((previous, following), transforms, strict=True)]
-            warped = torch.cat([photometric(view, target) for view in views], dim=1)
+            warped = torch.cat([error(view) for view in views], dim=1)
             reprojection, share = minimum_reprojection(warped, identity)
             image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
             losses.append(reprojection + SMOOTHNESS_WEIGHT / 2**scale * smoothness(disparity, image))
@@ -65,7 +66,7 @@ class DepthTask:
         triplets = video.triplets(config.frame_step)
         held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
         self.triplets, self.count = triplets[~held_out], int((~held_out).sum())
-        self.held_out = _spread(triplets[held_out], config.evaluated)
+        self.held_out = _spread(_with_truth(video, triplets[held_out]), config.evaluated)
 
     def batch(self, indices: Tensor) -> Triplet:
         return triplet_batch(self.video, self.triplets, indices, torch.default_generator, self.device)
@@ -124,6 +125,14 @@ def mean_depth(depth: np.ndarray) -> Tensor:
     depth = torch.from_numpy(depth.astype(np.float32))
     known = (depth > 0).sum(0)
     return torch.where(known > 0, depth.sum(0) / known.clamp(min=1), depth.sum() / known.sum().clamp(min=1))
+
+
+def _with_truth(video: Video, triplets: np.ndarray) -> np.ndarray:
+    """The triplets whose target has true depth somewhere, or all where none has: laser scans are rare."""
+    if video.depth is None:
+        return triplets
+    known = np.array([bool((video.depth[target] > 0).any()) for target in triplets[:, 1]])
+    return triplets[known] if known.any() else triplets
 
 
 def _spread(rows: np.ndarray, count: int) -> np.ndarray:
