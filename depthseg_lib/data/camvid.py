@@ -24,7 +24,7 @@ def labelled(
 
     Raises `InputError` where `root` is not CamVid, an image has no label image or the reverse, or a file is broken.
     """
-    pictures, annotations = _split(root, split), _split(root, split, "annot")
+    pictures, annotations = files(root, split), files(root, split, "annot")
     return ingest.labelled(pictures, folders.paired(pictures, annotations), CAMVID, height, width, crop, progress)
 
 
@@ -45,14 +45,15 @@ def video(
     """
     if split != "val":
         raise InputError(f"CamVid's split '{split}' is no video (one frame a second): use the split 'val'")
-    files = _split(root, split)
-    rows, columns = images.size(files[0])
+    frames = files(root, split)
+    rows, columns = images.size(frames[0])
     focal = 0.8 * columns
     matrix = np.array([[focal, 0, (columns - 1) / 2], [0, focal, (rows - 1) / 2], [0, 0, 1]])
-    return ingest.video([ingest.Clip(files, (rows, columns), matrix)], height, width, crop, step, progress)
+    return ingest.video([ingest.Clip(frames, (rows, columns), matrix)], height, width, crop, step, progress)
 
 
-def _split(root: str | Path, split: str, suffix: str = "") -> tuple[Path, ...]:
+def files(root: str | Path, split: str, suffix: str = "") -> tuple[Path, ...]:
+    """The image files of a split, or with the suffix `annot` its label images."""
     if split not in SPLITS:
         raise InputError(f"CamVid has no split '{split}': expected one of {', '.join(SPLITS)}")
     root = folders.existing(root, _LAYOUT)

@@ -1,0 +1,76 @@
+# The front door. `make help` says what there is. Needs git, make and Python 3.11 to 3.13; everything else is put into
+# .venv, by uv when it is there, else by venv and pip. Inside the conda environment of environment.yml, that one is used.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help figures redraw lab test doctor adopt clean environment
+
+PROFILE ?=
+DATA ?=
+IMAGENET ?=
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+RUNS ?= runs
+FIGURES ?= figures
+EXECUTOR ?= local
+GPUS ?= all
+JOBS_PER_GPU ?= 4
+DRY ?=
+PYTHON ?= python3
+
+# The plugin for a cluster slows every start of Snakemake down, so it is installed when it is first asked for.
+ready := ready$(if $(filter slurm,$(EXECUTOR)),-slurm)
+ifeq ($(CONDA_DEFAULT_ENV),depthseg)
+BIN := $(CONDA_PREFIX)/bin
+READY :=
+else
+BIN := .venv/bin
+READY := .venv/$(ready)
+endif
+
+ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --cores $(CORES) --runs "$(RUNS)" \
+        --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
+
+help:
+	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
+	@echo 'make redraw    every figure again from stored results, without training'
+	@echo 'make lab       JupyterLab on notebooks/'
+	@echo 'make test      all tests, with the smallest profile of the whole study'
+	@echo 'make doctor    versions, device, kernel, folders: can it run here?'
+	@echo 'make adopt     accept finished runs whose inputs are unchanged, whatever their dates say (copied runs)'
+	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
+	@echo
+	@echo 'Variables: PROFILE=laptop|gpu|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
+	@echo '  IMAGENET=folder of weights, or download   CORES=jobs side by side   DRY=1 only says what would run'
+	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
+	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'
+
+figures: $(READY)
+	@$(BIN)/python -m depthseg_lib.figures $(ASKED) $(if $(DRY),--dry)
+
+redraw: $(READY)
+	@$(BIN)/python -m depthseg_lib.figures $(ASKED) --redraw
+
+lab: $(READY)
+	@$(BIN)/python -m depthseg_lib.lab
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+doctor: $(READY)
+	@$(BIN)/python -m depthseg_lib.doctor
+
+adopt: $(READY)
+	@$(BIN)/python -m depthseg_lib.adopt $(ASKED)
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
+	find depthseg_lib tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment: $(READY)
+
+# The marker appears last and by rename, and goes first: an environment that was left half-made is made anew.
+.venv/ready: pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" workflow/environment test
+
+.venv/ready-slurm: pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" workflow/environment test,slurm

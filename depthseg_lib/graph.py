@@ -1,0 +1,125 @@
+"""The graph's vocabulary, shared by `workflow/Snakefile` and the front door: notebooks, inputs, calls of Snakemake."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from depthseg_lib.data.cache import cache_root
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import write_json
+
+LIBRARY = Path(__file__).parent
+SNAKEFILE = LIBRARY.parent / "workflow" / "Snakefile"
+NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
+"""The notebook that does one run of each kind."""
+FIGURES = "figures"
+"""The kind of the notebooks that draw."""
+DEPENDS_ON = {
+    "pretrain": ("pretrain.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py", "data/*.py"),
+    "finetune": ("finetune.py", "engine.py", "losses.py", "metrics.py", "models/*.py", "data/*.py"),
+    FIGURES: ("plots.py", "widgets.py", "results.py", "statistics.py", "metrics.py", "tables.py"),
+}
+"""The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
+reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
+
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables that are 1 in every job: jobs side by side share the cores."""
+Key = tuple[str, str]
+"""Kind and name of a run, or `figures` and the stem of a notebook."""
+
+
+def library(kind: str) -> list[str]:
+    """The files of `DEPENDS_ON[kind]` that exist, as paths from the clone's root."""
+    found = {file for pattern in DEPENDS_ON[kind] for file in LIBRARY.glob(pattern)}
+    return sorted(str(file.relative_to(LIBRARY.parent)) for file in found)
+
+
+def drawn(figures: str, names: tuple[str, ...]) -> list[str]:
+    """The files that a notebook leaves for its figures and tables, as paths under the folder `figures`."""
+    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if name.startswith("table") else ())) for name in names}
+    return [f"{figures}/{name}.{suffix}" for name in names for suffix in suffixes[name]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the front door was asked for."""
+
+    profile: str
+    """Name of the study's profile."""
+    runs: str = "runs"
+    """Folder of the runs of all profiles."""
+    figures: str = "figures"
+    """Folder of the figures of all profiles."""
+    cores: int = 1
+    """Jobs side by side, one thread each."""
+    executor: str = "local"
+    """Folder under `workflow/profiles`: local or slurm."""
+    gpus: str = ""
+    """GPUs to share out, such as `0,1`; empty for none."""
+    jobs_per_gpu: int = 4
+    """Jobs that share one GPU."""
+    notebooks: str = "notebooks"
+    """Folder of the notebooks."""
+
+    def folder(self, key: Key) -> Path:
+        """The folder of a run, or of the log of a notebook that draws."""
+        return Path(self.runs, self.profile, *key)
+
+    @property
+    def plan(self) -> Path:
+        """The file in which the Snakefile finds the runs and their order."""
+        return Path(self.runs, self.profile, "plan.json")
+
+
+def write_plan(request: Request, runs, figures: dict[str, tuple[str, ...]]) -> None:
+    """Write what the Snakefile has to know of a `study.Plan`'s runs and figures."""
+    listed = [{"kind": r.kind, "name": r.name, "needs": list(r.needs), "cost": r.cost} for r in runs]
+    write_json(request.plan, {"profile": request.profile, "runs": listed, "figures": figures})
+
+
+def command(request: Request, *options: str) -> list[str]:
+    """The call of Snakemake for `request`, to be run in the clone's root."""
+    gpu = int(bool(request.gpus) or request.executor != "local")
+    places = len(request.gpus.split(",")) * request.jobs_per_gpu if request.gpus else 0
+    limits = ["--resources", f"gpu={places}"] if places else []
+    width = ["--cores", str(request.cores)] if request.executor == "local" else []
+    profile = SNAKEFILE.parent / "profiles" / request.executor
+    config = [f"plan={request.plan}", f"figures={request.figures}", f"notebooks={request.notebooks}", f"gpu={gpu}"]
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--profile", str(profile)]
+    return [*start, *width, *limits, *options, "--config", *config]
+
+
+def environment(request: Request) -> dict[str, str]:
+    """Variables for Snakemake and its jobs: this Python first, one thread each, caches in one place."""
+    cache = cache_root().absolute()
+    before = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    ours = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        **dict.fromkeys(ONE_THREAD, "1"),
+        "DEPTHSEG_CACHE": str(cache),
+        "XDG_CACHE_HOME": str(cache / "tools"),  # Snakemake's own cache; the next line keeps torch's where it was
+        "TORCH_HOME": os.environ.get("TORCH_HOME") or str(before / "torch"),
+    }
+    if request.gpus and request.executor == "local":
+        ours |= {"DEPTHSEG_GPUS": request.gpus, "DEPTHSEG_JOBS_PER_GPU": str(request.jobs_per_gpu)}
+    return os.environ | ours
+
+
+def pending(request: Request) -> list[Key]:
+    """The runs and notebooks that Snakemake would run now, in no particular order."""
+    called = command(request, "--summary")
+    done = subprocess.run(called, env=environment(request), cwd=SNAKEFILE.parents[1], capture_output=True, text=True)
+    if done.returncode:
+        raise InputError("the graph cannot be made:\n" + "\n".join(done.stderr.strip().splitlines()[-20:]))
+    header, *rows = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
+    column = {name: i for i, name in enumerate(header)}
+    waiting = [row for row in rows if row[column["plan"]] == "update pending"]
+    return sorted({_key(row[column["output_file"]], row[column["rule"]]) for row in waiting})
+
+
+def _key(output: str, rule: str) -> Key:
+    if rule in NOTEBOOKS:
+        return rule, Path(output).parent.name
+    return FIGURES, rule.removeprefix("draw_")

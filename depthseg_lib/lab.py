@@ -1,0 +1,17 @@
+"""`make lab`: JupyterLab on the notebooks, with its settings in the cache folder rather than in the home directory."""
+
+import os
+import sys
+
+from depthseg_lib.kernel import enter_headless_environment
+
+
+def main() -> None:
+    """Become JupyterLab; further arguments are its own."""
+    enter_headless_environment()
+    started = [sys.executable, "-m", "jupyterlab", "--notebook-dir=notebooks", *sys.argv[1:]]
+    os.execv(sys.executable, started)
+
+
+if __name__ == "__main__":
+    main()
