@@ -109,6 +109,22 @@ def test_a_truncated_image_is_named_and_nothing_is_kept(clip, cache):
     assert not [path for path in (cache / "ingest").iterdir() if path.is_dir()]
 
 
+def test_a_truncated_jpeg_is_named(tmp_path):
+    file = tmp_path / "frame.jpg"
+    picture(file, 160, 240)
+    truncate(file)
+    with pytest.raises(InputError, match=r"frame\.jpg cannot be read .image file is truncated"):
+        read([ingest.Clip((file,), (160, 240), MATRIX)])
+
+
+def test_a_damaged_png_is_named(clip):
+    content = bytearray(clip.files[1].read_bytes())
+    content[len(content) // 2] ^= 255
+    clip.files[1].write_bytes(content)
+    with pytest.raises(InputError, match=r"001\.png cannot be read"):
+        read([clip])
+
+
 def test_a_file_that_is_no_image_is_named(clip):
     clip.files[2].write_text("<html>404</html>")
     with pytest.raises(InputError, match=r"002\.png cannot be read"):

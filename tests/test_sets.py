@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sets import Labelled, Video, joined, load_arrays
+from depthseg_lib.data.sets import Labelled, Video, load_arrays
 from depthseg_lib.errors import InputError
 
 
-def video(*lengths: int, size=(4, 6), poses: bool = False) -> Video:
+def video(*lengths: int) -> Video:
     count = sum(lengths)
-    images = np.random.default_rng(count).integers(0, 256, (count, 3, *size), dtype=np.uint8)
+    images = np.random.default_rng(count).integers(0, 256, (count, 3, 4, 6), dtype=np.uint8)
     sequence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    matrices = np.repeat(np.eye(4, dtype=np.float32)[None], count, axis=0)
-    return Video(images, sequence, matrices[:, :3, :3], poses=matrices if poses else None)
+    matrices = np.repeat(np.eye(3, dtype=np.float32)[None], count, axis=0)
+    return Video(images, sequence, matrices)
 
 
 def test_triplets_stay_within_a_sequence():
@@ -33,24 +33,6 @@ def test_a_subset_keeps_images_labels_and_names_together():
     assert subset.names == ("c", "a") and subset.label_set is CAMVID
     assert (subset.images == images[[2, 0]]).all() and (subset.labels == labels[[2, 0]]).all()
     assert (subset.depth == labels[[2, 0]] / 2).all()
-
-
-def test_joined_videos_keep_their_sequences_apart():
-    first, second = video(3, 3), video(4)
-    both = joined(first, second)
-    assert both.sequence.tolist() == [0] * 3 + [1] * 3 + [2] * 4 and both.sequence.dtype == np.int32
-    assert (both.images[6:] == second.images).all() and both.intrinsics.shape == (10, 3, 3)
-    assert both.triplets().tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [7, 8, 9]]
-
-
-def test_joined_videos_have_poses_only_where_all_have():
-    assert joined(video(3, poses=True), video(3)).poses is None
-    assert joined(video(3, poses=True), video(2, poses=True)).poses.shape == (5, 4, 4)
-
-
-def test_videos_of_different_sizes_are_not_joined():
-    with pytest.raises(InputError, match=r"\(4, 6\), \(4, 8\)"):
-        joined(video(3), video(3, size=(4, 8)))
 
 
 def test_arrays_are_mapped_read_only(tmp_path):
