@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, kitti_calibration
+from depthseg_lib.data import kitti_calibration
 from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.pack import Progress, mapped, pack
 from depthseg_lib.data.sets import load_arrays
