@@ -143,7 +143,7 @@ def run(config: FinetuneConfig, folder: str | Path, progress: Progress = print) 
     training, validation = load_annotated(config, config.images, progress)
     torch.manual_seed(config.trial)  # the same fresh layers for every initialisation of a trial
     task = SegmentationTask(config, training, validation, fabric.device)
-    taken = _start(config, task.module.network)
+    taken = start(config, task.module.network)
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
     outcome = train(task, _schedule(config), fabric, folder, json.dumps(config.to_mapping()), progress)
@@ -163,7 +163,8 @@ def _normalisation(config: FinetuneConfig) -> str:
     return "imagenet" if classified and PROTOCOLS[config.protocol].follow_normalisation else "depth"
 
 
-def _start(config: FinetuneConfig, network: SegmentationNetwork) -> Transfer | None:
+def start(config: FinetuneConfig, network: SegmentationNetwork) -> Transfer | None:
+    """Copy the weights that the run starts from into `network`; None for random ones."""
     if config.initialisation == "none":
         return None
     if config.initialisation == "imagenet":

@@ -61,7 +61,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
             _save_examples(task, folder)
     _save_networks(config, task, folder)
     runs.finish(folder, config, outcome, found)
-    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, _warnings(config, found))
+    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, check_training(found))
 
 
 def _task(config: PretrainConfig, device, progress: Progress):
@@ -122,7 +122,8 @@ def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray
         return stored["images"], stored["truth"], {name: stored["prediction"]}
 
 
-def _warnings(config: PretrainConfig, found: dict) -> tuple[str, ...]:
+def check_training(found: dict) -> tuple[str, ...]:
+    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose that stays at zero."""
     warnings = []
     if found.get("kept", 1.0) < FEW:
         warnings.append(
