@@ -10,7 +10,7 @@ import numpy as np
 from depthseg_lib.data import world
 from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.sets import Photographs, load_arrays
-from depthseg_lib.data.world.render import render
+from depthseg_lib.data.world.render import picture
 from depthseg_lib.data.world.studio import SETTINGS, SUBJECTS, photograph_scene
 from depthseg_lib.errors import InputError
 
@@ -99,4 +99,5 @@ def _photograph(config: PhotographsConfig, drawn: Shots, number: int, device: st
     subject, setting = SUBJECTS[CLASSES[drawn.labels[number]]], SETTINGS[drawn.settings[number]]
     seed = (config.seed, _PHOTOGRAPHS, number)
     street, matrix = photograph_scene(seed, subject, setting, float(drawn.scales[number]), config.size)
-    return render(street.to(device), 0, config.size, config.size, matrix).image.cpu().numpy()
+    image, _ = picture(street.to(device), 0, config.size, config.size, matrix)
+    return image.cpu().numpy()

@@ -51,8 +51,8 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
     poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
     reach = torch.from_numpy(ends * np.array([1.0, -1.0, 1.0]))
-    noise_seed = int(rng.integers(2**31))
-    return street_of(build.build(len(times)), torch.from_numpy(poses), random_light(rng), reach, noise_seed, texel=0.22)
+    shift = rng.uniform(0, 1000, 3)
+    return street_of(build.build(len(times)), torch.from_numpy(poses), random_light(rng), reach, shift, texel=0.22)
 
 
 def _plan(rng: np.random.Generator, drive: float) -> Plan:

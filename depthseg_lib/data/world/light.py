@@ -115,19 +115,19 @@ def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
 
 
 def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Share (N,) of each point that the sun reaches: four texels compared, then blended."""
+    """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
     x, y, depth = _project(maps.sun, points)
     x, y = x.clamp(0, maps.sun.width - 1.001), y.clamp(0, maps.sun.height - 1.001)
     column, row = x.floor(), y.floor()
     index = row.long() * maps.sun.width + column.long()
     flat = sun.reshape(-1)
-    lit = [(flat[index + step] > depth - 0.12).float() for step in (0, 1, maps.sun.width, maps.sun.width + 1)]
+    lit = [(flat.index_select(0, index + step) > depth - 0.12).float() for step in (0, 1, maps.sun.width, maps.sun.width + 1)]
     x, y = x - column, y - row
     return torch.lerp(torch.lerp(lit[0], lit[1], x), torch.lerp(lit[2], lit[3], x), y)
 
 
 def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Share (N,) of the sky's light that reaches each point, less near and under what stands higher than it."""
+    """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what stands higher than it."""
     x, y, depth = _project(maps.above, points)
     at = torch.stack([x / (maps.above.width - 1), y / (maps.above.height - 1)], -1)[None, None] * 2 - 1
     layers = torch.stack([shade, maps.ground])[None]
@@ -138,7 +138,7 @@ def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor) -> torch.Ten
 def _project(view: View, points: torch.Tensor):
     matrix = view.world_to_camera
     turn, shift = matrix[:3, :3].float(), matrix[:3, 3].float()
-    x, y, depth = (points @ turn.T + shift).unbind(-1)
+    x, y, depth = turn @ points + shift[:, None]
     return x / depth * view.focal[0] + view.centre[0], y / depth * view.focal[1] + view.centre[1], depth
 
 

@@ -66,11 +66,12 @@ def _quad_hits(view: View, corners: torch.Tensor, first: int):
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
     box = _quad_bounds(view, points)
     rows, row_y = _rows(box[:, 2:])
-    coefficients = _per_sample(view, torch.cat([edges, plane[:, None]], dim=1))[rows]
+    coefficients = _per_sample(view, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
     left, right = _interval(slope[:, :4], level[:, :4], box[rows, 0], box[rows, 1])
     row, x = _samples(left, right)
-    inverse = slope[:, 4].float()[row] * x + level[:, 4].float()[row]
+    slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
+    inverse = slope * x + level
     return _keys(1 / inverse, inverse > 1e-6, number[rows], row, x, row_y, view)
 
 
@@ -92,9 +93,10 @@ def _ellipsoid_hits(view: View, centres: torch.Tensor, axes: torch.Tensor, first
     root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
     left, right = _between_roots(root, box[rows, 0], box[rows, 1])
     row, x = _samples(left, right)
-    a, b, root = a.float()[row], b.float()[row], root.float()[row]
-    root = (root[:, 0] * x + root[:, 1]) * x + root[:, 2]
-    depth = (b[:, 0] * x + b[:, 1] - root.clamp(min=0).sqrt()) / ((a[:, 0] * x + a[:, 1]) * x + a[:, 2])
+    terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
+    a, b, root = terms[:3], terms[3:5], terms[5:]
+    root = (root[0] * x + root[1]) * x + root[2]
+    depth = (b[0] * x + b[1] - root.clamp(min=0).sqrt()) / ((a[0] * x + a[1]) * x + a[2])
     return _keys(depth, (root >= 0) & (depth > _NEAR), number[rows], row, x, row_y, view)
 
 
@@ -176,7 +178,7 @@ def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, tor
 def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
     start = first - (count.cumsum(0) - count)
-    return owner, torch.arange(len(owner), device=count.device) + start[owner]
+    return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
 
 
 def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
@@ -203,6 +205,6 @@ def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor)
 
 
 def _keys(depth, valid, number, row, x, row_y, view: View):
-    sample = row_y.long()[row] * view.width + x.long()
-    key = (depth.view(torch.int32).long() << 32) | number[row]
+    sample = (row_y.long() * view.width).index_select(0, row) + x.long()
+    key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
     return torch.where(valid, key, EMPTY), sample

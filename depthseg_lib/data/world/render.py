@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from depthseg_lib.data.world.light import Light, Maps, light_maps, move_maps, openness, sunlit, with_moving
+from depthseg_lib.data.world.materials import COLUMNS
 from depthseg_lib.data.world.raycast import EMPTY, View, cast, nearest, split
 from depthseg_lib.data.world.scene import Scene
-from depthseg_lib.data.world.shading import Surface, develop, shade, sky
+from depthseg_lib.data.world.shading import Surface, develop, shade, sky, unit
 from depthseg_lib.data.world.textures import noise_table
 
 SKY = 23
@@ -26,6 +27,8 @@ class Street:
     maps: Maps
     noise: torch.Tensor
     """The table of `textures.noise`."""
+    shift: tuple[float, float, float]
+    """Where in the noise this street lies."""
 
     def to(self, device: str | torch.device) -> "Street":
         """The same street in the memory of `device`."""
@@ -60,13 +63,14 @@ class Frame:
     """(3, 3) float32 in pixels, pixel centres at whole numbers."""
 
 
-def street_of(scene: Scene, poses: torch.Tensor, light: Light, reach: torch.Tensor, seed: int, texel: float) -> Street:
+def street_of(scene: Scene, poses: torch.Tensor, light: Light, reach: torch.Tensor, shift, texel: float) -> Street:
     """A street with its light maps made, over the world points `reach` (n, 3), with texels of `texel` metres."""
     still = (scene.body == 0).nonzero()[:, 0]
     quads = len(scene.corners)
     ground = still[torch.isin(scene.label[still], torch.tensor(_GROUND)) & (still < quads)]
     everything, floor = _still(scene, still), _still(scene, ground)
-    return Street(scene, poses, light, light_maps(light, everything, floor, reach, texel), noise_table(seed))
+    maps = light_maps(light, everything, floor, reach, texel)
+    return Street(scene, poses, light, maps, noise_table(), tuple(map(float, shift)))
 
 
 def intrinsics(height: int, width: int) -> torch.Tensor:
@@ -83,15 +87,20 @@ def render(street: Street, time: int, height: int, width: int, matrix: torch.Ten
     the image.
     """
     matrix = intrinsics(height, width) if matrix is None else matrix.double()
+    image, keys = picture(street, time, height, width, matrix)
+    return _frame(street, time, image, keys[1::2, 1::2], matrix)
+
+
+def picture(street: Street, time: int, height: int, width: int, matrix: torch.Tensor):
+    """The image (3, H, W) alone, and the keys (2 H + 1, 2 W + 1) of all rays."""
     view = _half_pixel_view(street.poses[time], matrix, height, width)
-    bodies = street.scene.bodies[time]
-    corners, centres, axes = _in_world(street.scene, bodies)
+    corners, centres, axes = _in_world(street.scene, street.scene.bodies[time])
     keys = nearest(view, cast(view, corners, centres, axes, (0, len(corners))))
     colour = _colours(street, time, view, keys, (corners, centres, axes))
-    image = develop(colour, street.light.exposure).T.reshape(1, 3, view.height, view.width)
+    image = develop(colour, street.light.exposure).view(3, 1, view.height, view.width)
     tent = torch.tensor([0.25, 0.5, 0.25], device=image.device)
-    image = F.conv2d(image.transpose(0, 1), (tent[:, None] * tent)[None, None], stride=2)[:, 0]
-    return _frame(street, time, (image * 255).round().to(torch.uint8), keys.view(view.height, -1)[1::2, 1::2], matrix)
+    image = F.conv2d(image, (tent[:, None] * tent)[None, None], stride=2)[:, 0]
+    return (image * 255).round().to(torch.uint8), keys.view(view.height, view.width)
 
 
 def _half_pixel_view(pose: torch.Tensor, matrix: torch.Tensor, height: int, width: int) -> View:
@@ -118,83 +127,87 @@ def _still(scene: Scene, which: torch.Tensor):
 
 
 def _colours(street: Street, time: int, view: View, keys: torch.Tensor, world) -> torch.Tensor:
-    """Linear colours (H * W, 3) of all samples."""
-    rays = _rays(view)
-    pose = street.poses[time].float()
-    unit = F.normalize(rays @ pose[:3, :3].T, dim=-1)
+    """Linear colours (3, H * W) of all samples."""
+    turn, place = street.poses[time, :3, :3].float(), street.poses[time, :3, 3:].float()
+    rays = turn @ _rays(view)
+    directions = unit(rays)
     hit, missed = (keys != EMPTY).nonzero()[:, 0], (keys == EMPTY).nonzero()[:, 0]
-    colour = torch.empty_like(rays)
-    colour[missed] = sky(unit[missed], street.light, street.noise)
     depth, primitive = split(keys[hit])
-    points = (rays[hit] * depth[:, None]) @ pose[:3, :3].T + pose[:3, 3]
-    surface = _surface(street, time, view, points, unit[hit], depth, primitive, world)
-    colour[hit] = shade(surface, street.light, street.noise)
-    return colour
+    points = rays.index_select(1, hit) * depth + place
+    surface = _surface(street, time, view, points, directions.index_select(1, hit), depth, primitive, world)
+    colour = torch.empty_like(rays)
+    colour.index_copy_(1, hit, shade(surface, street.light, street.noise))
+    return colour.index_copy_(1, missed, sky(directions.index_select(1, missed), street.light, street.noise))
 
 
 def _rays(view: View) -> torch.Tensor:
-    """Directions (H * W, 3) with z = 1, camera frame."""
+    """Directions (3, H * W) with z = 1, camera frame."""
     device = view.world_to_camera.device
     x = (torch.arange(view.width, device=device) - view.centre[0]) / view.focal[0]
     y = (torch.arange(view.height, device=device) - view.centre[1]) / view.focal[1]
     y, x = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([x, y, torch.ones_like(x)], -1).view(-1, 3)
+    return torch.stack([x, y, torch.ones_like(x)]).view(3, -1)
 
 
-def _surface(street: Street, time: int, view: View, points, unit, depth, primitive, world) -> Surface:
-    scene = street.scene
+def _surface(street: Street, time: int, view: View, points, rays, depth, primitive, world) -> Surface:
+    scene, maps = street.scene, street.maps
     material = scene.material[primitive]
     normals = _normals(points, primitive, world)
-    normals = torch.where((normals * unit).sum(-1, keepdim=True) > 0, -normals, normals)
-    maps, (sun, above) = street.maps, with_moving(street.maps, _moving(scene, world))
+    facing = (normals * rays).sum(0)
+    distance = depth / (street.poses[time, :3, 2].float() @ rays)
+    normals = normals * -torch.where(facing > 0, 1.0, -1.0)
+    sun, above = with_moving(maps, _moving(scene, world))
     lifted = points + 0.12 * normals
-    distance = depth / (unit @ street.poses[time][:3, 2].float()).clamp(min=1e-3)
-    slant = (-(unit * normals).sum(-1)).clamp(min=0.04).sqrt()
-    local = points.clone()
-    own = (scene.body[primitive] > 0).nonzero()[:, 0]
-    back = torch.linalg.inv(scene.bodies[time]).float()[scene.body[primitive[own]]]
-    local[own] = (back[:, :3, :3] @ points[own, :, None])[..., 0] + back[:, :3, 3]
+    local = _in_body(scene, points, scene.body[primitive], scene.bodies[time])
+    patterned, flat = _flat(scene, local, primitive, material)
     return Surface(
-        points=local,
+        points=local + torch.tensor(street.shift, device=local.device)[:, None],
         normals=normals,
-        rays=unit,
-        flat=_flat(scene, local, primitive),
-        material=scene.materials[material],
+        rays=rays,
+        patterned=patterned,
+        flat=flat,
+        material=scene.materials.T.index_select(1, material),
         number=material,
         distance=distance,
-        footprint=distance / (view.focal[0] * slant),
+        footprint=distance / (view.focal[0] * facing.abs().clamp(min=0.04).sqrt()),
         lit=sunlit(maps, sun, lifted),
         open=openness(maps, above, lifted),
     )
 
 
+def _in_body(scene: Scene, points: torch.Tensor, body: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
+    """World points (3, N) in the frames of their bodies."""
+    own = (body > 0).nonzero()[:, 0]
+    back = torch.linalg.inv(bodies).float()[body[own]]
+    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
+    return points.index_copy(1, own, moved.T)
+
+
 def _normals(points: torch.Tensor, primitive: torch.Tensor, world) -> torch.Tensor:
+    """Unit normals (3, N), to either side."""
     corners, centres, axes = world
-    flat = torch.linalg.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]).float()
+    flat = F.normalize(torch.linalg.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]), dim=-1)
     quads = len(corners)
-    normals = flat[primitive.clamp(max=quads - 1)]
-    round_ = (primitive >= quads).nonzero()[:, 0]
-    chosen = primitive[round_] - quads
+    normals = flat.float().T.index_select(1, primitive.clamp(max=quads - 1))
+    rounded = (primitive >= quads).nonzero()[:, 0]
+    chosen = primitive[rounded] - quads
     inverse = torch.linalg.inv(axes)
-    gradient = (inverse.mT @ inverse).float()[chosen]
-    normals[round_] = (gradient @ (points[round_] - centres.float()[chosen])[..., None])[..., 0]
-    return F.normalize(normals, dim=-1)
+    gradient = (inverse.mT @ inverse).float().view(-1, 9).T.index_select(1, chosen).view(3, 3, -1)
+    offset = points.index_select(1, rounded) - centres.float().T.index_select(1, chosen)
+    return normals.index_copy_(1, rounded, unit((gradient * offset).sum(1)))
 
 
-def _flat(scene: Scene, local: torch.Tensor, primitive: torch.Tensor) -> torch.Tensor:
-    """u, v and the quad's width (N, 3) where the material has a pattern; zeros elsewhere."""
-    flat = torch.zeros_like(local)
-    patterned = (scene.materials[:, 12] > 0) | (scene.materials[:, 18] > 0)
+def _flat(scene: Scene, local: torch.Tensor, primitive: torch.Tensor, material: torch.Tensor):
+    """Which points (M,) lie on quads with a pattern, and their u, v and quad's width (3, M)."""
     quads = len(scene.corners)
-    at = (patterned[scene.material[primitive]] & (primitive < quads)).nonzero()[:, 0]
-    along = scene.corners[:, 1] - scene.corners[:, 0]
-    width = along.norm(dim=-1).clamp(min=1e-6)
-    up = scene.corners[:, 3] - scene.corners[:, 0]
-    frame = torch.stack([along / width[:, None], F.normalize(up, dim=-1)], 1)
+    has_pattern = (scene.materials[:, COLUMNS["grid"]][:, 0] > 0) | (scene.materials[:, COLUMNS["windows"]][:, 0] > 0)
+    at = (has_pattern[material] & (primitive < quads)).nonzero()[:, 0]
+    along, up = scene.corners[:, 1] - scene.corners[:, 0], scene.corners[:, 3] - scene.corners[:, 0]
+    axes = torch.cat([F.normalize(along, dim=-1), F.normalize(up, dim=-1), scene.corners[:, 0]], 1)
     chosen = primitive[at]
-    flat[at, :2] = (frame[chosen] @ (local[at] - scene.corners[chosen, 0])[..., None])[..., 0]
-    flat[at, 2] = width[chosen]
-    return flat
+    u_axis, v_axis, origin = axes.T.index_select(1, chosen).view(3, 3, -1)
+    offset = local.index_select(1, at) - origin
+    return at, torch.stack([(offset * u_axis).sum(0), (offset * v_axis).sum(0), along.norm(dim=-1)[chosen]])
 
 
 def _moving(scene: Scene, world):

@@ -16,8 +16,6 @@ from depthseg_lib.data.world.scene import Builder, Scene
 SETTINGS = ("road", "pavement", "meadow")
 """Grounds with the scenery that belongs to them."""
 
-_FOCAL = 1.4  # of a photograph, in image sizes
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -90,7 +88,7 @@ def photograph_scene(seed: tuple[int, ...], subject: Subject, setting: str, scal
     around = torch.tensor([(x, y, z) for x in (-reach, reach) for y in (0.0, -4.0) for z in (-reach, reach)])
     poses = torch.from_numpy(np.stack([pose, pose]))
     texel = reach / 50
-    street = street_of(build.build(2), poses, random_light(rng), around.double(), int(rng.integers(2**31)), texel)
+    street = street_of(build.build(2), poses, random_light(rng), around.double(), rng.uniform(0, 1000, 3), texel)
     return street, matrix
 
 
@@ -102,23 +100,21 @@ def _outline(scene: Scene, label: int) -> np.ndarray:
     centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
     tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
     points = torch.cat([corners, tips]).double().numpy()
-    return points[points[:, 1] <= 0.01]  # what is above the ground
+    return np.minimum(points, [np.inf, 0.0, np.inf])  # foundations are under the ground
 
 
 def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
-    """A camera around the thing, its intrinsics and its distance; it stands a step or so above the ground."""
+    """A camera around the thing, its intrinsics and its distance; it stands at eye height and zooms until it fits."""
     middle = (points.min(0) + points.max(0)) / 2
-    angle = rng.uniform(-turn, turn)
-    distance, eye = float(np.ptp(points, axis=0).max()) * 2, rng.uniform(0.5, 2.2)
-    for _ in range(6):
-        offset = distance * np.array([np.sin(angle), 0.0, np.cos(angle)])
-        pose = _looking(np.array([middle[0], -eye, middle[2]]) + offset, middle)
-        seen = (points - pose[:3, 3]) @ pose[:3, :3]
-        flat = _FOCAL * seen[:, :2] / np.maximum(seen[:, 2:], 0.1)
-        low, high = flat.min(0), flat.max(0)
-        distance *= float((high - low).max()) / scale
-    centre = (size - 1) / 2 - size * (low + high) / 2
-    focal = _FOCAL * size
+    angle, extent = rng.uniform(-turn, turn), float(np.ptp(points, axis=0).max())
+    distance = max(rng.uniform(1.6, 3.0) * extent, rng.uniform(4.0, 9.0))
+    eye = np.array([middle[0] + distance * np.sin(angle), -rng.uniform(0.6, 2.2), middle[2] + distance * np.cos(angle)])
+    pose = _looking(eye, middle)
+    seen = (points - pose[:3, 3]) @ pose[:3, :3]
+    flat = seen[:, :2] / seen[:, 2:]
+    low, high = flat.min(0), flat.max(0)
+    focal = scale * size / float((high - low).max())
+    centre = (size - 1) / 2 - focal * (low + high) / 2
     return pose, torch.tensor([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
 
 
