@@ -78,12 +78,13 @@ def photographs(
     """Photographs of `CLASSES`, each of one centred thing; rendered once, then cached."""
     files = sorted(Path(world.__file__).parent.glob("*.py"))
     key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files)}
-    folder = cached("objects", key, lambda to: _render(to, config, device, progress))
+    folder = cached("objects", key, lambda to: render_photographs(to, config, device, progress))
     (images,) = load_arrays(folder, "images")
     return Photographs(images, shots(config).labels, CLASSES)
 
 
-def _render(folder: Path, config: PhotographsConfig, device: str, progress: Callable[[str], None] | None) -> None:
+def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress=None) -> None:
+    """Render all photographs into `images.npy` under `folder`, past the cache."""
     shape = (config.count, 3, config.size, config.size)
     images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     drawn, begin = shots(config), time.monotonic()

@@ -42,20 +42,20 @@ def random_light(rng: np.random.Generator) -> Light:
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(18, 65))
     sun = (np.cos(elevation) * np.sin(azimuth), -np.sin(elevation), np.cos(elevation) * np.cos(azimuth))
     warm = rng.uniform(0.0, 0.5) * (1.1 - np.sin(elevation))
-    strength = rng.uniform(0.05, 0.25) if overcast else rng.uniform(0.8, 1.4)
-    grey, blue = rng.uniform(0.55, 0.9), rng.uniform(0.12, 0.35)
+    strength = rng.uniform(0.05, 0.3) if overcast else rng.uniform(1.0, 1.9)
+    grey, blue = rng.uniform(0.45, 0.9), rng.uniform(0.06, 0.26)
     zenith = (grey, grey, grey * 1.03) if overcast else (blue, blue * 1.7, blue * 2.6)
-    horizon = tuple(np.array([0.78, 0.83, 0.9]) * rng.uniform(0.75, 1.1) * (1 + warm * np.array([0.3, 0, -0.4])))
-    ambient = rng.uniform(0.5, 0.8) if overcast else rng.uniform(0.3, 0.5)
+    horizon = tuple(np.array([0.74, 0.82, 0.92]) * rng.uniform(0.7, 1.05) * (1 + warm * np.array([0.3, 0, -0.4])))
+    ambient = rng.uniform(0.5, 0.8) if overcast else rng.uniform(0.24, 0.42)
     return Light(
         sun=tuple(map(float, sun)),
         sun_colour=tuple(strength * np.array([1.0, 0.95 - 0.25 * warm, 0.88 - 0.6 * warm])),
         sky_colour=tuple(ambient * np.array([0.92, 0.98, 1.08])),
         zenith=zenith,
         horizon=horizon,
-        clouds=rng.uniform(0.6, 1.0) if overcast else rng.uniform(0.0, 0.7),
-        visibility=float(np.exp(rng.uniform(np.log(90), np.log(900)))),
-        exposure=rng.uniform(0.9, 1.9),
+        clouds=rng.uniform(0.6, 1.0) if overcast else rng.uniform(0.0, 0.65),
+        visibility=float(np.exp(rng.uniform(*np.log([70, 200] if rng.random() < 0.15 else [200, 2500])))),
+        exposure=rng.uniform(0.8, 1.7),
     )
 
 

@@ -53,7 +53,7 @@ def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
     colour = albedo * (direct * _column(light.sun_colour, albedo) + ambient * _column(light.sky_colour, albedo))
     gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)
     mirrored = surface.rays[1] - 2 * _dot(surface.rays, surface.normals) * surface.normals[1]
-    upward = (0.25 - 0.9 * mirrored).clamp(0, 1)
+    upward = (0.2 - 0.9 * mirrored).clamp(0, 1)
     colour = torch.lerp(colour, horizon * (upward * surface.open), gloss * upward)
     colour = colour + columns["glow"] * columns["colour"]
     return torch.lerp(horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
