@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from depthseg_lib.data import objects
 from depthseg_lib.data.objects import CLASSES, PhotographsConfig, photographs, shots
-from depthseg_lib.data.world.render import render
-from depthseg_lib.data.world.studio import SUBJECTS, photograph_scene
+from depthseg_lib.data.world.raycast import EMPTY, split
+from depthseg_lib.data.world.render import pictures
+from depthseg_lib.data.world.studio import SUBJECTS, photographs_of, shot
 from depthseg_lib.errors import InputError
 
 
@@ -17,11 +19,14 @@ def cache(tmp_path, monkeypatch):
 
 
 def bounds(name, scale, seed, setting="meadow", size=64):
-    """Bounds (x0, x1, y0, y1) in pixels, and the frame, of the thing in one photograph."""
-    street, matrix = photograph_scene((0, 9, seed), SUBJECTS[name], setting, scale, size)
-    frame = render(street, 0, size, size, matrix)
-    y, x = ((frame.things == 1) & (frame.labels == SUBJECTS[name].label)).nonzero().T
-    return (int(x.min()), int(x.max()) + 1, int(y.min()), int(y.max()) + 1), frame
+    """Bounds (x0, x1, y0, y1) in pixels of the thing in one photograph, and all labels (H, W)."""
+    street, matrices = photographs_of([shot((0, 9, seed), SUBJECTS[name], setting, scale, size)])
+    _, keys = pictures(street, 0, size, size, matrices)
+    keys, scene = keys[0, 1::2, 1::2], street.scene
+    primitive = torch.where(keys == EMPTY, 0, split(keys)[1])
+    labels = torch.where(keys == EMPTY, 23, scene.label[primitive])
+    y, x = ((scene.thing[primitive] == 1) & (labels == SUBJECTS[name].label)).nonzero().T
+    return (int(x.min()), int(x.max()) + 1, int(y.min()), int(y.max()) + 1), labels
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -34,8 +39,8 @@ def test_the_thing_is_centred_and_of_the_size_asked_for(name):
 
 def test_the_setting_is_on_the_ground():
     for setting, label in (("road", 7), ("pavement", 8), ("meadow", 22)):
-        _, frame = bounds("car", 0.6, 3, setting)
-        ground = [int((frame.labels == other).sum()) for other in (7, 8, 22)]
+        _, labels = bounds("car", 0.6, 3, setting)
+        ground = [int((labels == other).sum()) for other in (7, 8, 22)]
         assert ground[(7, 8, 22).index(label)] == sum(ground) > 200
 
 
@@ -64,8 +69,19 @@ def test_photographs_are_made_once_and_a_seed_gives_the_same(cache, monkeypatch)
     monkeypatch.setenv("DEPTHSEG_CACHE", str(cache / "another"))
     assert np.array_equal(photographs(config).images, copy)
     assert not np.array_equal(photographs(PhotographsConfig(size=24, count=12, seed=1)).images, copy)
-    monkeypatch.setattr(objects, "picture", None)
+    monkeypatch.setattr(objects, "pictures", None)
     assert np.array_equal(photographs(config).images, copy)
+
+
+def test_a_batch_gives_the_images_that_single_shots_give(tmp_path, monkeypatch):
+    config = PhotographsConfig(size=32, count=6)
+    images = []
+    for size, folder in ((1, tmp_path / "single"), (6, tmp_path / "batch")):
+        folder.mkdir()
+        monkeypatch.setattr(objects, "_BATCH", size)
+        objects.render_photographs(folder, config)
+        images.append(np.load(folder / "images.npy").astype(int))
+    assert np.abs(images[0] - images[1]).mean() < 0.5 and images[0].std() > 20
 
 
 @pytest.mark.parametrize(

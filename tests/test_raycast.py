@@ -2,7 +2,7 @@
 
 import torch
 
-from depthseg_lib.data.world.raycast import EMPTY, View, cast, nearest, split
+from depthseg_lib.data.world.raycast import EMPTY, Shapes, View, cast, nearest, split
 
 
 def random_scene(seed):
@@ -17,13 +17,26 @@ def random_scene(seed):
     return corners, centres, axes
 
 
+def view_of(poses, focal, centre, height, width):
+    return View(poses, torch.tensor(focal).double(), torch.tensor(centre).double(), height, width)
+
+
+def shapes_of(corners, centres, axes, view=0):
+    return Shapes(corners, centres, axes, torch.full((len(corners),), view), torch.full((len(centres),), view))
+
+
+def depths(view, shapes):
+    keys = nearest(view, cast(view, shapes))
+    return torch.where(keys == EMPTY, 0.0, split(keys)[0])
+
+
 def every_ray(view, corners, centres, axes):
     """Depth and primitive by testing all pairs, float64."""
-    x = (torch.arange(view.width).double() - view.centre[0]) / view.focal[0]
-    y = (torch.arange(view.height).double() - view.centre[1]) / view.focal[1]
+    x = (torch.arange(view.width).double() - view.centre[0, 0]) / view.focal[0, 0]
+    y = (torch.arange(view.height).double() - view.centre[0, 1]) / view.focal[0, 1]
     y, x = torch.meshgrid(y, x, indexing="ij")
     rays = torch.stack([x, y, torch.ones_like(x)], -1).reshape(-1, 3)
-    turn, shift = view.world_to_camera[:3, :3], view.world_to_camera[:3, 3]
+    turn, shift = view.world_to_camera[0, :3, :3], view.world_to_camera[0, :3, 3]
     corners, centres, axes = corners @ turn.T + shift, centres @ turn.T + shift, turn @ axes
     depths = []
     for quad in corners:
@@ -45,10 +58,10 @@ def every_ray(view, corners, centres, axes):
 def test_agrees_with_testing_every_ray_on_every_primitive():
     pose = torch.eye(4).double()
     pose[:3, :3] = torch.linalg.matrix_exp(torch.tensor([[0, 0.1, 0.3], [-0.1, 0, 0.05], [-0.3, -0.05, 0]]).double())
-    view = View(pose, (40.0, 45.0), (31.3, 20.7), 41, 64)
+    view = view_of(pose[None], [[40.0, 45.0]], [[31.3, 20.7]], 41, 64)
     for seed in range(6):
         corners, centres, axes = random_scene(seed)
-        keys = nearest(view, cast(view, corners, centres, axes, (0, len(corners))))
+        keys = nearest(view, cast(view, shapes_of(corners, centres, axes)))
         depth, primitive = split(keys)
         expected, which = every_ray(view, corners, centres, axes)
         seen = keys != EMPTY
@@ -64,8 +77,24 @@ def test_neighbouring_quads_leave_no_gap():
     grid[1:-1, 1:-1] += torch.rand(10, 10, 2, generator=generator) * 0.6 - 0.3
     points = torch.cat([grid - 5.5, torch.full((12, 12, 1), 5.0).double()], -1)
     corners = torch.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], 2).reshape(-1, 4, 3)
-    view = View(torch.eye(4).double(), (300.0, 300.0), (150.0, 150.0), 301, 301)
+    view = view_of(torch.eye(4).double()[None], [[300.0, 300.0]], [[150.0, 150.0]], 301, 301)
     none = torch.zeros(0, 3).double(), torch.zeros(0, 3, 3).double()
-    keys = nearest(view, cast(view, corners, *none, (0, len(corners))))
+    keys = nearest(view, cast(view, shapes_of(corners, *none)))
     assert (keys != EMPTY).all()
     assert torch.allclose(split(keys)[0], torch.tensor(5.0), atol=1e-4)
+
+
+def test_two_cameras_see_only_their_own_shapes():
+    scenes = [random_scene(seed) for seed in (1, 2)]
+    poses = torch.eye(4).double().repeat(2, 1, 1)
+    poses[1, :3, 3] = torch.tensor([0.2, -0.1, 0.5])
+    lenses = ([[40.0, 45.0], [30.0, 30.0]], [[31.3, 20.7], [32.0, 20.0]])
+    both = [shapes_of(*scene, view=number) for number, scene in enumerate(scenes)]
+    names = ("corners", "centres", "axes", "quad_views", "ellipsoid_views")
+    shapes = Shapes(*(torch.cat([getattr(part, name) for part in both]) for name in names))
+    view = view_of(poses, *lenses, 41, 64)
+    together = depths(view, shapes).view(2, -1)
+    for number, scene in enumerate(scenes):
+        one = slice(number, number + 1)
+        alone = view_of(poses[one], lenses[0][one], lenses[1][one], 41, 64)
+        assert torch.equal(together[number], depths(alone, shapes_of(*scene)))

@@ -68,7 +68,7 @@ def test_warping_the_next_frame_by_depth_and_pose_gives_the_static_part(street):
         error = (warped - frame.image / 255).abs().mean(0)[static].mean()
         unwarped = (following.image / 255 - frame.image / 255).abs().mean(0)[static].mean()
         ratios.append(float(error / unwarped))
-    assert max(ratios) < 0.6 and np.mean(ratios) < 0.45, ratios
+    assert max(ratios) < 0.4 and np.mean(ratios) < 0.3, ratios
 
 
 def test_flow_of_static_pixels_is_that_of_depth_and_pose(frames):
@@ -144,11 +144,12 @@ def test_surfaces_carry_enough_texture_for_a_photometric_loss():
 
 
 def test_poses_drive_forward_and_intrinsics_are_those_of_kitti(street, frames):
-    steps = torch.linalg.inv(street.poses[:-1]) @ street.poses[1:]
+    poses = street.poses[:, 0]
+    steps = torch.linalg.inv(poses[:-1]) @ poses[1:]
     assert (steps[:, 2, 3] > 0.5).all() and (steps[:, 2, 3] < 1.3).all()
-    identity = torch.eye(3).double().expand(len(street.poses), 3, 3)
-    assert torch.allclose(street.poses[:, :3, :3] @ street.poses[:, :3, :3].mT, identity, atol=1e-9)
-    assert (torch.linalg.det(street.poses) > 0.999).all()
+    identity = torch.eye(3).double().expand(len(poses), 3, 3)
+    assert torch.allclose(poses[:, :3, :3] @ poses[:, :3, :3].mT, identity, atol=1e-9)
+    assert (torch.linalg.det(poses) > 0.999).all()
     wide = streets.intrinsics(192, 640)
     assert abs(wide[0, 0] / 640 - 0.58) < 1e-6 and abs(wide[1, 1] / 192 - 1.92) < 0.02
     assert frames[0].intrinsics[0, 2] == (SIZE[1] - 1) / 2

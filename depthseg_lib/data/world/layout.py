@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from depthseg_lib.data.world import buildings, furniture, people, plants, traffic, vehicles
 from depthseg_lib.data.world.ground import KERB, TERRAIN, Profile, lay_ground
@@ -50,9 +49,9 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
     traffic.walking(build, rng, plan.path, plan.profile, times, plan.drive)
     poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
-    reach = torch.from_numpy(ends * np.array([1.0, -1.0, 1.0]))
-    shift = rng.uniform(0, 1000, 3)
-    return street_of(build.build(len(times)), torch.from_numpy(poses), random_light(rng), reach, shift, texel=0.22)
+    reach = ends[None] * [1.0, -1.0, 1.0]
+    shift = rng.uniform(0, 1000, (1, 3))
+    return street_of(build.build(len(times)), poses[:, None], [random_light(rng)], reach, shift, [0.22])
 
 
 def _plan(rng: np.random.Generator, drive: float) -> Plan:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from depthseg_lib.data.world.light import Light
+from depthseg_lib.data.world.light import Lights
 from depthseg_lib.data.world.materials import COLUMNS
 from depthseg_lib.data.world.textures import fade, grid_pattern, noise, windows
 
@@ -28,8 +28,6 @@ class Surface:
     """(3, M) u and v along the quad of these and its width, metres."""
     material: torch.Tensor
     """(K, N) columns of the material table."""
-    number: torch.Tensor
-    """(N,) of the material: shifts its noise."""
     distance: torch.Tensor
     """(N,) from the camera, metres."""
     footprint: torch.Tensor
@@ -40,8 +38,8 @@ class Surface:
     """(N,) share of the sky's light that arrives."""
 
 
-def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
-    """Linear colours (3, N) of the surface under the light, through the haze."""
+def shade(surface: Surface, light: Lights, table: torch.Tensor) -> torch.Tensor:
+    """Linear colours (3, N) of the surface under the light at each point (or one for all), through the haze."""
     columns = {name: surface.material[at] for name, at in COLUMNS.items()}
     albedo, tilt = _albedo(surface, columns, table)
     pane = _paint_windows(surface, columns, albedo)
@@ -49,14 +47,13 @@ def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
     soft = 0.35 * columns["bump"].clamp(max=1)  # light passes through leaves
     direct = ((_dot(light.sun, normals) + soft) / (1 + soft)).clamp(min=0) * surface.lit
     ambient = (0.68 - 0.32 * normals[1]) * surface.open
-    horizon = _column(light.horizon, albedo)
-    colour = albedo * (direct * _column(light.sun_colour, albedo) + ambient * _column(light.sky_colour, albedo))
+    colour = albedo * (direct * light.sun_colour + ambient * light.sky_colour)
     gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)
     mirrored = surface.rays[1] - 2 * _dot(surface.rays, surface.normals) * surface.normals[1]
     upward = (0.2 - 0.9 * mirrored).clamp(0, 1)
-    colour = torch.lerp(colour, horizon * (upward * surface.open), gloss * upward)
+    colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss * upward)
     colour = colour + columns["glow"] * columns["colour"]
-    return torch.lerp(horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
+    return torch.lerp(light.horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:
@@ -65,17 +62,13 @@ def unit(vectors: torch.Tensor) -> torch.Tensor:
     return vectors * (x * x + y * y + z * z).clamp(min=1e-20).rsqrt()
 
 
-def _column(values, like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32, device=like.device)[:, None]
-
-
-def _dot(values, vectors: torch.Tensor) -> torch.Tensor:
-    return sum(value * vector for value, vector in zip(values, vectors, strict=True))
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Colours (3, N) from noise and the cell pattern, and the noise's tilt of the normals (3, N)."""
-    number = surface.number.to(surface.points.dtype)
+    number = columns["number"]  # shifts the noise, so that no two materials show the same
     points = surface.points / columns["wavelength"]
     shift = [(number * factor) % 32 for factor in (7.31, 3.77, 5.13)]
     total = torch.zeros_like(number)
@@ -116,19 +109,18 @@ def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Ten
     return glass.index_copy_(0, at, pane * (~door) * (curtain == 0))
 
 
-def sky(rays: torch.Tensor, light: Light, table: torch.Tensor) -> torch.Tensor:
+def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
     """Linear colours (3, N) of the sky along unit `rays` (3, N): a gradient, and clouds on a plane far above."""
-    horizon, zenith = _column(light.horizon, rays), _column(light.zenith, rays)
     up = (-rays[1]).clamp(min=0.0)
-    colour = torch.lerp(horizon, zenith, (up * 2.2).clamp(max=1).sqrt())
+    colour = torch.lerp(light.horizon, light.zenith, (up * 2.2).clamp(max=1).sqrt())
     x, z = rays[0] / (up + 0.12), rays[2] / (up + 0.12)
     still = torch.full_like(x, 3.3)
     layer = sum(weight * noise(table, x * f, still, z * f)[0] for f, weight in ((0.9, 1.0), (2.3, 0.55), (6.0, 0.3)))
     cover = ((layer + 1.6 * light.clouds - 0.9) * 1.6).clamp(0, 1) * (up * 6).clamp(0, 1)
-    white = (0.4 * horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
+    white = (0.4 * light.horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
     return torch.lerp(colour, white, 0.85 * cover)
 
 
-def develop(colour: torch.Tensor, exposure: float) -> torch.Tensor:
+def develop(colour: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
     """Displayed colours in 0..1 from linear ones: a soft shoulder, then gamma 2."""
     return (1 - torch.exp(-1.6 * exposure * colour.clamp(min=0))).sqrt()

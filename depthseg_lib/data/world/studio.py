@@ -8,10 +8,10 @@ import torch
 
 from depthseg_lib.data.world import buildings, furniture, people, plants, vehicles
 from depthseg_lib.data.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
-from depthseg_lib.data.world.light import random_light
+from depthseg_lib.data.world.light import Light, random_light
 from depthseg_lib.data.world.materials import Material
 from depthseg_lib.data.world.render import Street, street_of
-from depthseg_lib.data.world.scene import Builder, Scene
+from depthseg_lib.data.world.scene import Builder, Scene, together
 
 SETTINGS = ("road", "pavement", "meadow")
 """Grounds with the scenery that belongs to them."""
@@ -72,24 +72,51 @@ SUBJECTS = {
 """The classes of the photographs, in order."""
 
 
-def photograph_scene(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int):
-    """A street that holds only this photograph, and the intrinsics (3, 3) that frame `subject`.
+@dataclass(frozen=True)
+class Shot:
+    """One photograph, ready to be taken."""
+
+    scene: Scene
+    pose: np.ndarray
+    """(4, 4) camera-to-world."""
+    matrix: np.ndarray
+    """(3, 3) intrinsics."""
+    light: Light
+    shift: np.ndarray
+    """(3,) where in the noise its textures lie."""
+    reach: float
+    """Metres around the thing that its shadow may cover."""
+
+
+def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int) -> Shot:
+    """Compose a photograph of `size` x `size` pixels.
 
     The larger side of the subject's bounds is `scale` of the image, whose centre is the centre of these bounds.
     """
     rng = np.random.default_rng(seed)
     build = Builder()
-    build.place(0, 0, 0, label=subject.label if subject.label not in (19, 20) else furniture.POLE)
+    build.place(0, 0, 0, label=furniture.POLE if subject.label in (furniture.LIGHT, furniture.SIGN) else subject.label)
     subject.make(build, rng)
     points = _outline(build.build(), subject.label)
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
     _set(build, rng, setting, pose, distance, points)
     reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
-    around = torch.tensor([(x, y, z) for x in (-reach, reach) for y in (0.0, -4.0) for z in (-reach, reach)])
-    poses = torch.from_numpy(np.stack([pose, pose]))
-    texel = reach / 50
-    street = street_of(build.build(2), poses, random_light(rng), around.double(), rng.uniform(0, 1000, 3), texel)
-    return street, matrix
+    return Shot(build.build(), pose, matrix, random_light(rng), rng.uniform(0, 1000, 3), reach)
+
+
+def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
+    """All shots as one street with a camera each, and their intrinsics (V, 3, 3)."""
+    corners = np.array([(x, y, z) for x in (-1, 1) for y in (0.0, 1.0) for z in (-1, 1)])
+    around = np.array([corners * [shot.reach, -4.0, shot.reach] for shot in shots])
+    street = street_of(
+        together([shot.scene for shot in shots]),
+        np.stack([shot.pose for shot in shots])[None],
+        [shot.light for shot in shots],
+        around,
+        np.stack([shot.shift for shot in shots]),
+        [shot.reach / 50 for shot in shots],
+    )
+    return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
 
 
 def _outline(scene: Scene, label: int) -> np.ndarray:
@@ -115,7 +142,7 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
     low, high = flat.min(0), flat.max(0)
     focal = scale * size / float((high - low).max())
     centre = (size - 1) / 2 - focal * (low + high) / 2
-    return pose, torch.tensor([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
+    return pose, np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
 
 
 def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
