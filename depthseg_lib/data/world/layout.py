@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from depthseg_lib.data.world import buildings, furniture, people, plants, traffic, vehicles
 from depthseg_lib.data.world.ground import KERB, TERRAIN, Profile, lay_ground
@@ -50,19 +49,19 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
     traffic.walking(build, rng, plan.path, plan.profile, times, plan.drive)
     poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
-    reach = torch.from_numpy(ends * np.array([1.0, -1.0, 1.0]))
-    noise_seed = int(rng.integers(2**31))
-    return street_of(build.build(len(times)), torch.from_numpy(poses), random_light(rng), reach, noise_seed, texel=0.22)
+    reach = ends[None] * [1.0, -1.0, 1.0]
+    shift = rng.uniform(0, 1000, (1, 3))
+    return street_of(build.build(len(times)), poses[:, None], [random_light(rng)], reach, shift, [0.22])
 
 
 def _plan(rng: np.random.Generator, drive: float) -> Plan:
-    kind = str(rng.choice(["city", "suburb", "country"], p=[0.42, 0.38, 0.2]))
+    kind = str(rng.choice(["city", "suburb", "country"], p=[0.38, 0.4, 0.22]))
     last = drive + _AHEAD
     path = wander(rng, -_BEHIND, last)
-    low, high = {"city": (1.8, 4.0), "suburb": (1.2, 2.4), "country": (1.2, 1.8)}[kind]
+    low, high = {"city": (2.0, 4.5), "suburb": (1.4, 2.8), "country": (1.2, 1.8)}[kind]
     has_pavement = rng.random(2) < {"city": 1.0, "suburb": 0.85, "country": 0.3}[kind]
     verge = {"city": (0.0, 1.5), "suburb": (3.0, 8.0), "country": (8.0, 20.0)}[kind]
-    parking = rng.random(2) < {"city": 0.75, "suburb": 0.5, "country": 0.15}[kind]
+    parking = rng.random(2) < {"city": 0.65, "suburb": 0.4, "country": 0.1}[kind]
     joins = [(s, s + rng.uniform(6, 9), int(rng.choice([-1, 1]))) for s in np.arange(rng.uniform(12, 50), last, 47)]
     steep = {"city": 0.1, "suburb": 0.8, "country": 2.2}[kind]
     profile = Profile(

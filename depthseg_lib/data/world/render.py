@@ -1,14 +1,16 @@
 """A frame of a street: colour, and per pixel exact depth, label, flow and motion."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.data.world.light import Light, Maps, light_maps, move_maps, openness, sunlit, with_moving
-from depthseg_lib.data.world.raycast import EMPTY, View, cast, nearest, split
+from depthseg_lib.data.world.light import Light, Lights, stacked
+from depthseg_lib.data.world.materials import COLUMNS
+from depthseg_lib.data.world.raycast import EMPTY, Shapes, View, cast, nearest, split
 from depthseg_lib.data.world.scene import Scene
-from depthseg_lib.data.world.shading import Surface, develop, shade, sky
+from depthseg_lib.data.world.shading import Surface, develop, shade, sky, unit
+from depthseg_lib.data.world.shadows import Maps, light_maps, openness, sunlit, with_moving
 from depthseg_lib.data.world.textures import noise_table
 
 SKY = 23
@@ -17,25 +19,24 @@ _GROUND = (7, 8, 22)
 
 @dataclass(frozen=True)
 class Street:
-    """A street with everything on it, a camera that drives along, and the light of the day."""
+    """A street with everything on it, a camera that drives along, and the light of the day.
+
+    A batch of V photographs is one too: V cameras that each see a part of the scene of their own. V is 1 for a street.
+    """
 
     scene: Scene
     poses: torch.Tensor
-    """(T + 1, 4, 4) float64 camera-to-world; the last one only serves the flow of frame T - 1."""
-    light: Light
+    """(T + 1, V, 4, 4) float64 camera-to-world; the last one only serves the flow of frame T - 1."""
+    lights: Lights
     maps: Maps
     noise: torch.Tensor
     """The table of `textures.noise`."""
+    shift: torch.Tensor
+    """(3, V) where in the noise this street lies."""
 
     def to(self, device: str | torch.device) -> "Street":
         """The same street in the memory of `device`."""
-        return replace(
-            self,
-            scene=self.scene.to(device),
-            poses=self.poses.to(device),
-            maps=move_maps(self.maps, device),
-            noise=self.noise.to(device),
-        )
+        return Street(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,20 @@ class Frame:
     """(3, 3) float32 in pixels, pixel centres at whole numbers."""
 
 
-def street_of(scene: Scene, poses: torch.Tensor, light: Light, reach: torch.Tensor, seed: int, texel: float) -> Street:
-    """A street with its light maps made, over the world points `reach` (n, 3), with texels of `texel` metres."""
-    still = (scene.body == 0).nonzero()[:, 0]
-    quads = len(scene.corners)
-    ground = still[torch.isin(scene.label[still], torch.tensor(_GROUND)) & (still < quads)]
-    everything, floor = _still(scene, still), _still(scene, ground)
-    return Street(scene, poses, light, light_maps(light, everything, floor, reach, texel), noise_table(seed))
+def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> Street:
+    """A street with its light maps made.
+
+    `poses` (T + 1, V, 4, 4) and `shift` (V, 3) as in `Street`; `reach` (V, n, 3) are world points around what the maps
+    cover, `texel` (V,) their resolution in metres.
+    """
+    shapes, stacked_lights = shapes_at(scene, 0), stacked(lights)
+    still = scene.body == 0
+    flat = torch.isin(scene.label, torch.tensor(_GROUND)) & (torch.arange(len(still)) < len(scene.corners))
+    sun = torch.tensor([light.sun for light in lights], dtype=torch.float64)
+    texel = torch.as_tensor(texel, dtype=torch.float64)
+    maps = light_maps(sun, shapes.only(still), shapes.only(still & flat), torch.as_tensor(reach), texel)
+    shift = torch.as_tensor(shift, dtype=torch.float32).T.contiguous()
+    return Street(scene, torch.as_tensor(poses), stacked_lights, maps, noise_table(), shift)
 
 
 def intrinsics(height: int, width: int) -> torch.Tensor:
@@ -83,125 +91,124 @@ def render(street: Street, time: int, height: int, width: int, matrix: torch.Ten
     the image.
     """
     matrix = intrinsics(height, width) if matrix is None else matrix.double()
-    view = _half_pixel_view(street.poses[time], matrix, height, width)
-    bodies = street.scene.bodies[time]
-    corners, centres, axes = _in_world(street.scene, bodies)
-    keys = nearest(view, cast(view, corners, centres, axes, (0, len(corners))))
-    colour = _colours(street, time, view, keys, (corners, centres, axes))
-    image = develop(colour, street.light.exposure).T.reshape(1, 3, view.height, view.width)
-    tent = torch.tensor([0.25, 0.5, 0.25], device=image.device)
-    image = F.conv2d(image.transpose(0, 1), (tent[:, None] * tent)[None, None], stride=2)[:, 0]
-    return _frame(street, time, (image * 255).round().to(torch.uint8), keys.view(view.height, -1)[1::2, 1::2], matrix)
+    images, keys = pictures(street, time, height, width, matrix[None])
+    return _frame(street, time, images[0], keys[0, 1::2, 1::2], matrix)
 
 
-def _half_pixel_view(pose: torch.Tensor, matrix: torch.Tensor, height: int, width: int) -> View:
+def pictures(street: Street, time: int, height: int, width: int, matrices: torch.Tensor):
+    """The images (V, 3, H, W) uint8 alone, and the keys (V, 2 H + 1, 2 W + 1) of all rays."""
+    view = _half_pixel_view(street.poses[time], matrices.to(street.poses.device), height, width)
+    shapes = shapes_at(street.scene, time)
+    keys = nearest(view, cast(view, shapes))
+    images = _colours(street, time, view, keys, shapes).view(3, -1, view.height, view.width)
+    images = develop(images, street.lights.exposure[:, None, None]).view(-1, 1, view.height, view.width)
+    tent = torch.tensor([0.25, 0.5, 0.25], device=images.device)
+    images = F.conv2d(images, (tent[:, None] * tent)[None, None], stride=2).view(3, -1, height, width)
+    return (images.transpose(0, 1) * 255).round().to(torch.uint8), keys.view(-1, view.height, view.width)
+
+
+def _half_pixel_view(poses: torch.Tensor, matrices: torch.Tensor, height: int, width: int) -> View:
     """Samples at half pixels: pixel (x, y) is sample (2 x + 1, 2 y + 1)."""
-    focal = (2 * float(matrix[0, 0]), 2 * float(matrix[1, 1]))
-    centre = (2 * float(matrix[0, 2]) + 1, 2 * float(matrix[1, 2]) + 1)
-    return View(torch.linalg.inv(pose), focal, centre, 2 * height + 1, 2 * width + 1)
+    focal = 2 * torch.stack([matrices[:, 0, 0], matrices[:, 1, 1]], -1).double()
+    centre = 2 * matrices[:, :2, 2].double() + 1
+    return View(torch.linalg.inv(poses), focal, centre, 2 * height + 1, 2 * width + 1)
 
 
-def _in_world(scene: Scene, bodies: torch.Tensor):
+def shapes_at(scene: Scene, time: int) -> Shapes:
+    """The primitives where they are at `time`."""
     quads = len(scene.corners)
-    transforms = bodies[scene.body]
+    transforms = scene.bodies[time][scene.body]
     turn, shift = transforms[:, :3, :3], transforms[:, :3, 3]
     corners = scene.corners.double() @ turn[:quads].mT + shift[:quads, None]
     centres = (turn[quads:] @ scene.centres.double()[:, :, None])[..., 0] + shift[quads:]
-    return corners, centres, turn[quads:] @ scene.axes.double()
+    return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
 
 
-def _still(scene: Scene, which: torch.Tensor):
-    quads = len(scene.corners)
-    corners = scene.corners[which[which < quads]].double()
-    chosen = which[which >= quads] - quads
-    return corners, scene.centres[chosen].double(), scene.axes[chosen].double(), (0, len(corners))
-
-
-def _colours(street: Street, time: int, view: View, keys: torch.Tensor, world) -> torch.Tensor:
-    """Linear colours (H * W, 3) of all samples."""
-    rays = _rays(view)
-    pose = street.poses[time].float()
-    unit = F.normalize(rays @ pose[:3, :3].T, dim=-1)
+def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
+    """Linear colours (3, V * H * W) of all samples."""
+    turn = street.poses[time, :, :3, :3].float()
+    rays = (turn @ _rays(view)).transpose(0, 1).reshape(3, -1)
+    directions = unit(rays)
     hit, missed = (keys != EMPTY).nonzero()[:, 0], (keys == EMPTY).nonzero()[:, 0]
-    colour = torch.empty_like(rays)
-    colour[missed] = sky(unit[missed], street.light, street.noise)
     depth, primitive = split(keys[hit])
-    points = (rays[hit] * depth[:, None]) @ pose[:3, :3].T + pose[:3, 3]
-    surface = _surface(street, time, view, points, unit[hit], depth, primitive, world)
-    colour[hit] = shade(surface, street.light, street.noise)
-    return colour
+    views = street.scene.view[primitive]
+    points = rays.index_select(1, hit) * depth + street.poses[time, :, :3, 3].float().T.index_select(1, views)
+    surface = _surface(street, time, view, points, directions.index_select(1, hit), depth, primitive, shapes)
+    colour = torch.empty_like(rays)
+    colour.index_copy_(1, hit, shade(surface, street.lights.at(views), street.noise))
+    lights = street.lights.at(missed // (view.height * view.width))
+    return colour.index_copy_(1, missed, sky(directions.index_select(1, missed), lights, street.noise))
 
 
 def _rays(view: View) -> torch.Tensor:
-    """Directions (H * W, 3) with z = 1, camera frame."""
-    device = view.world_to_camera.device
-    x = (torch.arange(view.width, device=device) - view.centre[0]) / view.focal[0]
-    y = (torch.arange(view.height, device=device) - view.centre[1]) / view.focal[1]
-    y, x = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([x, y, torch.ones_like(x)], -1).view(-1, 3)
+    """Directions (V, 3, H * W) with z = 1, camera frame, float32."""
+    device = view.focal.device
+    y, x = torch.meshgrid(*(torch.arange(n, device=device) for n in (view.height, view.width)), indexing="ij")
+    samples = torch.stack([x, y]).view(1, 2, -1)
+    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
+    return torch.cat([flat, torch.ones_like(flat[:, :1])], 1)
 
 
-def _surface(street: Street, time: int, view: View, points, unit, depth, primitive, world) -> Surface:
-    scene = street.scene
-    material = scene.material[primitive]
-    normals = _normals(points, primitive, world)
-    normals = torch.where((normals * unit).sum(-1, keepdim=True) > 0, -normals, normals)
-    maps, (sun, above) = street.maps, with_moving(street.maps, _moving(scene, world))
+def _surface(street: Street, time: int, view: View, points, rays, depth, primitive, shapes: Shapes) -> Surface:
+    scene, maps = street.scene, street.maps
+    material, views = scene.material[primitive], scene.view[primitive]
+    normals = _normals(points, primitive, shapes)
+    facing = (normals * rays).sum(0)
+    forward = street.poses[time, :, :3, 2].float().T.index_select(1, views)
+    distance = depth / (forward * rays).sum(0)
+    normals = normals * -torch.where(facing > 0, 1.0, -1.0)
+    sun, above = with_moving(maps, shapes.only(scene.body > 0))
     lifted = points + 0.12 * normals
-    distance = depth / (unit @ street.poses[time][:3, 2].float()).clamp(min=1e-3)
-    slant = (-(unit * normals).sum(-1)).clamp(min=0.04).sqrt()
-    local = points.clone()
-    own = (scene.body[primitive] > 0).nonzero()[:, 0]
-    back = torch.linalg.inv(scene.bodies[time]).float()[scene.body[primitive[own]]]
-    local[own] = (back[:, :3, :3] @ points[own, :, None])[..., 0] + back[:, :3, 3]
+    local = _in_body(scene, points, scene.body[primitive], scene.bodies[time])
+    patterned, flat = _flat(scene, local, primitive, material)
+    sharpness = view.focal[:, 0].float()[views] * facing.abs().clamp(min=0.04).sqrt()
     return Surface(
-        points=local,
+        points=local + street.shift.index_select(1, views),
         normals=normals,
-        rays=unit,
-        flat=_flat(scene, local, primitive),
-        material=scene.materials[material],
-        number=material,
+        rays=rays,
+        patterned=patterned,
+        flat=flat,
+        material=scene.materials.T.index_select(1, material),
         distance=distance,
-        footprint=distance / (view.focal[0] * slant),
-        lit=sunlit(maps, sun, lifted),
-        open=openness(maps, above, lifted),
+        footprint=distance / sharpness,
+        lit=sunlit(maps, sun, lifted, views),
+        open=openness(maps, above, lifted, views),
     )
 
 
-def _normals(points: torch.Tensor, primitive: torch.Tensor, world) -> torch.Tensor:
-    corners, centres, axes = world
-    flat = torch.linalg.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]).float()
+def _in_body(scene: Scene, points: torch.Tensor, body: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
+    """World points (3, N) in the frames of their bodies."""
+    own = (body > 0).nonzero()[:, 0]
+    back = torch.linalg.inv(bodies).float()[body[own]]
+    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
+    return points.index_copy(1, own, moved.T)
+
+
+def _normals(points: torch.Tensor, primitive: torch.Tensor, shapes: Shapes) -> torch.Tensor:
+    """Unit normals (3, N), to either side."""
+    corners, centres, axes = shapes.corners, shapes.centres, shapes.axes
+    flat = F.normalize(torch.linalg.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]), dim=-1)
     quads = len(corners)
-    normals = flat[primitive.clamp(max=quads - 1)]
-    round_ = (primitive >= quads).nonzero()[:, 0]
-    chosen = primitive[round_] - quads
+    normals = flat.float().T.index_select(1, primitive.clamp(max=quads - 1))
+    rounded = (primitive >= quads).nonzero()[:, 0]
+    chosen = primitive[rounded] - quads
     inverse = torch.linalg.inv(axes)
-    gradient = (inverse.mT @ inverse).float()[chosen]
-    normals[round_] = (gradient @ (points[round_] - centres.float()[chosen])[..., None])[..., 0]
-    return F.normalize(normals, dim=-1)
+    gradient = (inverse.mT @ inverse).float().view(-1, 9).T.index_select(1, chosen).view(3, 3, -1)
+    offset = points.index_select(1, rounded) - centres.float().T.index_select(1, chosen)
+    return normals.index_copy_(1, rounded, unit((gradient * offset).sum(1)))
 
 
-def _flat(scene: Scene, local: torch.Tensor, primitive: torch.Tensor) -> torch.Tensor:
-    """u, v and the quad's width (N, 3) where the material has a pattern; zeros elsewhere."""
-    flat = torch.zeros_like(local)
-    patterned = (scene.materials[:, 12] > 0) | (scene.materials[:, 18] > 0)
+def _flat(scene: Scene, local: torch.Tensor, primitive: torch.Tensor, material: torch.Tensor):
+    """Which points (M,) lie on quads with a pattern, and their u, v and quad's width (3, M)."""
     quads = len(scene.corners)
-    at = (patterned[scene.material[primitive]] & (primitive < quads)).nonzero()[:, 0]
-    along = scene.corners[:, 1] - scene.corners[:, 0]
-    width = along.norm(dim=-1).clamp(min=1e-6)
-    up = scene.corners[:, 3] - scene.corners[:, 0]
-    frame = torch.stack([along / width[:, None], F.normalize(up, dim=-1)], 1)
+    has_pattern = (scene.materials[:, COLUMNS["grid"]][:, 0] > 0) | (scene.materials[:, COLUMNS["windows"]][:, 0] > 0)
+    at = (has_pattern[material] & (primitive < quads)).nonzero()[:, 0]
+    along, up = scene.corners[:, 1] - scene.corners[:, 0], scene.corners[:, 3] - scene.corners[:, 0]
+    axes = torch.cat([F.normalize(along, dim=-1), F.normalize(up, dim=-1), scene.corners[:, 0]], 1)
     chosen = primitive[at]
-    flat[at, :2] = (frame[chosen] @ (local[at] - scene.corners[chosen, 0])[..., None])[..., 0]
-    flat[at, 2] = width[chosen]
-    return flat
-
-
-def _moving(scene: Scene, world):
-    corners, centres, axes = world
-    quads = len(corners)
-    own = scene.body > 0
-    return corners[own[:quads]], centres[own[quads:]], axes[own[quads:]], (0, quads)
+    u_axis, v_axis, origin = axes.T.index_select(1, chosen).view(3, 3, -1)
+    offset = local.index_select(1, at) - origin
+    return at, torch.stack([(offset * u_axis).sum(0), (offset * v_axis).sum(0), along.norm(dim=-1)[chosen]])
 
 
 def _frame(street: Street, time: int, image: torch.Tensor, keys: torch.Tensor, matrix: torch.Tensor) -> Frame:
@@ -217,7 +224,7 @@ def _frame(street: Street, time: int, image: torch.Tensor, keys: torch.Tensor, m
         things=torch.where(seen, scene.thing[primitive], 0).int(),
         flow=flow,
         moving=moving,
-        pose=street.poses[time].float(),
+        pose=street.poses[time, 0].float(),
         intrinsics=matrix.float(),
     )
 
@@ -229,7 +236,7 @@ def _flow(street: Street, time: int, depth: torch.Tensor, body: torch.Tensor, ma
     pixels = torch.stack([x, y, torch.ones_like(x)], -1)
     matrix = matrix.to(depth.device)
     rays = pixels @ torch.linalg.inv(matrix).T
-    pose, following = street.poses[time], torch.linalg.inv(street.poses[time + 1])
+    pose, following = street.poses[time, 0], torch.linalg.inv(street.poses[time + 1, 0])
     known = depth > 0
     points = torch.cat([rays * torch.where(known, depth, 1.0).double()[..., None], known[..., None].double()], -1)
     world = points @ pose.T

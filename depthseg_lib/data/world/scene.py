@@ -35,10 +35,29 @@ class Scene:
     """(M, K) float32, see `materials.COLUMNS`."""
     bodies: torch.Tensor
     """(T, B, 4, 4) float64 body-to-world transforms at each time."""
+    view: torch.Tensor
+    """(Q + E,) int64, the camera that sees the primitive: 0, but for scenes put together by `together`."""
 
     def to(self, device: str | torch.device) -> "Scene":
         """The same scene in the memory of `device`."""
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+def together(scenes: list[Scene]) -> Scene:
+    """One scene of several in which nothing moves, each for a camera of its own: so that they render in one go."""
+    split = [len(scene.corners) for scene in scenes]
+    first = np.cumsum([0, *(len(scene.materials) for scene in scenes)])
+    per_primitive = {
+        "material": [scene.material + int(start) for scene, start in zip(scenes, first[:-1], strict=True)],
+        "view": [torch.full_like(scene.view, number) for number, scene in enumerate(scenes)],
+        **{name: [getattr(scene, name) for scene in scenes] for name in ("label", "thing", "body")},
+    }
+    quads_first = {
+        name: torch.cat([*(v[:n] for v, n in zip(values, split, strict=True)), *(v[n:] for v, n in zip(values, split, strict=True))])
+        for name, values in per_primitive.items()
+    }
+    whole = {name: torch.cat([getattr(s, name) for s in scenes]) for name in ("corners", "centres", "axes", "materials")}
+    return Scene(**whole, **quads_first, bodies=scenes[0].bodies)
 
 
 class Builder:
@@ -54,7 +73,7 @@ class Builder:
 
     def material(self, material: Material) -> int:
         """Add a material and return its number."""
-        self._materials.append(material.row())
+        self._materials.append(material.row(len(self._materials)))
         return len(self._materials) - 1
 
     def place(self, x: float, height: float, z: float, yaw: float = 0.0, *, label: int, body: int = 0) -> None:
@@ -126,6 +145,7 @@ class Builder:
             body=rows[:, 4].contiguous(),
             materials=torch.tensor(self._materials, dtype=torch.float32),
             bodies=torch.from_numpy(flip[:, None] * bodies * flip),
+            view=torch.zeros(len(rows), dtype=torch.int64),
         )
 
     def _row(self, material: int) -> tuple[int, int, int, int, int]:

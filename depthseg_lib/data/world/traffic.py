@@ -12,7 +12,7 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
     """Rows of parked cars and a few vans and lorries in the parking strips, or half on the kerb."""
     for side in (-1, 1):
         strip = profile.parking[side > 0]
-        share = rng.uniform(0.35, 0.9) if strip else rng.uniform(0.0, 0.12)
+        share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
         across = side * (profile.kerb(side) - (1.05 if strip else 0.35))
         for along in np.arange(path.along[0] + rng.uniform(0, 5), last, rng.uniform(5.3, 6.6)):
             if rng.random() > share or profile.joins(side, along - 4, along + 4):
@@ -20,7 +20,7 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
             x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
             backwards = rng.random() < (0.15 if side > 0 else 0.85)
             build.place(x, height, z, path.turn(along) + np.pi * backwards + rng.uniform(-0.04, 0.04), label=vehicles.CAR)
-            if rng.random() < 0.05:
+            if rng.random() < 0.025:
                 build.label(vehicles.TRUCK)
                 vehicles.truck(build, rng)
             else:
@@ -30,11 +30,11 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
 def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, speed: float):
     """Cars, lorries, buses and cyclists that move; those ahead in the camera's lane never come nearer than 8 m."""
     lane = profile.lane / 2
-    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(14, 45)):
+    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(18, 60)):
         pace = rng.uniform(0.4, 1.2)
         _vehicle(build, rng, path, start - pace * times, -lane, np.pi)
     ahead = rng.uniform(9, 40)
-    while ahead < path.along[-1] and rng.random() < 0.75:
+    while ahead < path.along[-1] and rng.random() < 0.5:
         pace = rng.uniform(0.85, 1.3) * speed
         pace = max(pace, speed - (ahead - 8.5) / max(times[-1], 1))
         _vehicle(build, rng, path, ahead + pace * times, lane, 0.0)
@@ -46,7 +46,7 @@ def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profi
 
 
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    kind = rng.choice(["car", "truck", "bus"], p=[0.76, 0.15, 0.09])
+    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
     body = build.body(_ride(path, along, across, turn))
     label, maker = {"car": (26, vehicles.car), "truck": (27, vehicles.truck), "bus": (28, vehicles.bus)}[kind]
     build.place(0, 0, 0, label=label, body=body)

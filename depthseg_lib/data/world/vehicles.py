@@ -7,7 +7,7 @@ from depthseg_lib.data.world.scene import Builder
 
 CAR, TRUCK, BUS, BICYCLE = 26, 27, 28, 33
 
-_GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.35)
+_GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
 _TYRE = Material((0.07, 0.07, 0.07), contrast=0.4, wavelength=0.3)
 _HUB = Material((0.48, 0.48, 0.50), contrast=0.6, wavelength=0.25)
 _DARK = Material((0.10, 0.10, 0.11), contrast=0.3)
