@@ -29,9 +29,10 @@ class LabelSet:
         table = np.full(65536, -1, np.int32)
         table[list(self.void_ids)] = VOID
         table[list(self.ids)] = np.arange(len(self.ids))
-        encoded = table[ids.astype(np.uint16)]
+        within = (ids >= 0) & (ids < len(table))  # an id beyond 16 bits must not wrap round to a known one
+        encoded = np.where(within, table[ids.astype(np.uint16)], -1)
         if (encoded < 0).any():
-            unknown = np.unique(np.asarray(ids)[encoded < 0]).tolist()
+            unknown = np.unique(ids[encoded < 0]).tolist()
             raise InputError(
                 f"{where}: label ids {unknown[:8]} are not in the label set '{self.name}' "
                 f"(known: {sorted(self.ids + self.void_ids)}); check that these are {self.name} label-id images"

@@ -1,0 +1,133 @@
+"""Training batches on the training device, each a pure function of the seed and the iteration.
+
+All random draws come from a generator on the CPU, so that a run sees the same batches on every device and after it was
+resumed. Images travel as uint8 and become floats on the device.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import affine_grid, grid_sample
+
+from depthseg_lib.data.jitter import jitter_clips
+from depthseg_lib.data.sets import Labelled, Photographs, Video
+from depthseg_lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """Three consecutive frames per sample: previous, target, next."""
+
+    frames: torch.Tensor
+    """(B, 3, 3, H, W) float32 in 0..1, frame before channel: what the loss compares."""
+    jittered: torch.Tensor
+    """(B, 3, 3, H, W), the same with one colour jitter per triplet: what the networks see."""
+    intrinsics: torch.Tensor
+    """(B, 3, 3) float32, in pixels of the H x W frames."""
+
+
+def generator(seed: int, iteration: int) -> torch.Generator:
+    """The generator on the CPU for the draws of one iteration."""
+    return _generator(seed, iteration, 0)
+
+
+def epoch_indices(count: int, batch: int, iteration: int, seed: int) -> torch.Tensor:
+    """Indices (batch,) int64 of one iteration: every epoch is a new random order of all `count`, without replacement.
+
+    The orders follow one another without a gap, so a batch may hold the end of one and the start of the next, and may
+    be larger than `count`. Raises `InputError` for an empty set.
+    """
+    if count < 1:
+        raise InputError("the training set is empty: expected at least one sample; give more data")
+    first, last = iteration * batch, (iteration + 1) * batch
+    epochs = range(first // count, (last - 1) // count + 1)
+    order = torch.cat([torch.randperm(count, generator=_generator(seed, epoch, 1)) for epoch in epochs])
+    return order[first - epochs[0] * count :][:batch]
+
+
+def images_to_float(images: torch.Tensor) -> torch.Tensor:
+    """uint8 images as float32 in 0..1."""
+    return images.to(torch.float32).div_(255)
+
+
+def segmentation_batch(
+    labelled: Labelled, indices: torch.Tensor, generator: torch.Generator, device: torch.device | str, flip: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (B, 3, H, W) in 0..1 and labels (B, H, W) int64 (void 255), each pair mirrored with probability 0.5."""
+    images, labels = _rows(labelled.images, indices, device), _rows(labelled.labels, indices, device)
+    if flip:
+        mirrored = _chosen(len(indices), generator).to(device)
+        images[mirrored], labels[mirrored] = images[mirrored].flip(-1), labels[mirrored].flip(-1)
+    return images_to_float(images), labels.long()
+
+
+def triplet_batch(
+    video: Video,
+    triplets: np.ndarray,
+    indices: torch.Tensor,
+    generator: torch.Generator,
+    device: torch.device | str,
+    jitter: bool = True,
+    flip: bool = True,
+) -> Triplet:
+    """The `triplets` (T, 3) at `indices`: whole triplets mirrored and, apart from that, jittered, each with chance 0.5.
+
+    A mirrored frame's principal point moves to `W - 1 - cx`.
+    """
+    members = torch.as_tensor(triplets)[indices]
+    frames = _rows(video.images, members, device)
+    intrinsics = _rows(video.intrinsics, members[:, 1], device)
+    if flip:
+        mirrored = _chosen(len(indices), generator).to(device)
+        frames[mirrored] = frames[mirrored].flip(-1)
+        intrinsics[mirrored, 0, 2] = frames.shape[-1] - 1 - intrinsics[mirrored, 0, 2]
+    frames = images_to_float(frames)
+    return Triplet(frames, jitter_triplet(frames, generator) if jitter else frames, intrinsics)
+
+
+def jitter_triplet(frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Frames (B, 3, 3, H, W) in 0..1 with Monodepth2's colour jitter: one draw per triplet, with probability 0.5."""
+    return jitter_clips(frames, _chosen(len(frames), generator), generator)
+
+
+def photograph_batch(
+    photographs: Photographs, indices: torch.Tensor, generator: torch.Generator, device: torch.device | str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (B, 3, S, S) in 0..1, cropped at random, brought back to S x S and mirrored, and labels (B,) int64.
+
+    A crop keeps 0.5 to 1 of the area at a ratio of sides of 3/4 to 4/3, as in the usual ImageNet training.
+    """
+    images = images_to_float(_rows(photographs.images, indices, device))
+    grid = affine_grid(_crops(len(indices), generator).to(device), list(images.shape), align_corners=False)
+    images = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return images, _rows(photographs.labels, indices, device)
+
+
+def _crops(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Affine maps (count, 2, 3) from the result's -1..1 to a random part of the source's -1..1, half of them mirrored."""
+    area, ratio, x, y, mirror = torch.rand(5, count, generator=generator)
+    sides = (0.5 + 0.5 * area).sqrt()
+    stretch = torch.exp((2 * ratio - 1) * np.log(4 / 3) / 2)
+    width, height = (sides * stretch).clamp(max=1), (sides / stretch).clamp(max=1)
+    maps = torch.zeros(count, 2, 3)
+    maps[:, 0, 0] = torch.where(mirror < 0.5, -width, width)
+    maps[:, 1, 1] = height
+    maps[:, 0, 2] = (2 * x - 1) * (1 - width)
+    maps[:, 1, 2] = (2 * y - 1) * (1 - height)
+    return maps
+
+
+def _generator(*entropy: int) -> torch.Generator:
+    seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)  # PyTorch's seeds are signed
+    return torch.Generator().manual_seed(seed)
+
+
+def _rows(array: np.ndarray, indices: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """A copy of the rows at `indices`, which must not be a view: the batches are changed in place."""
+    return torch.from_numpy(array[indices.numpy()]).to(device)
+
+
+def _chosen(count: int, generator: torch.Generator) -> torch.Tensor:
+    """The samples, of `count`, that a coin each has chosen; found on the CPU, so that no device has to wait."""
+    return torch.nonzero(torch.rand(count, generator=generator) < 0.5)[:, 0]

@@ -1,0 +1,62 @@
+"""The video of the `camvid` profile: all small real clips in one folder, as one `Video`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from depthseg_lib.data import camvid, frames, kitti_odometry, kitti_raw
+from depthseg_lib.data.sets import Video
+from depthseg_lib.errors import InputError
+
+HIGHWAY_STEP = 2
+"""Every second highway frame: at 25 frames/s neighbours hardly differ."""
+PARTS = ("highway", "kitti_odometry", "camvid", "kitti_raw")
+"""Folders that the profile needs, below the folder that DATA names."""
+
+
+def load(folder: Path, height: int, width: int, progress: Callable[[str], None] | None = None) -> Video:
+    """Highway, both KITTI odometry clips, CamVid's val video and KITTI raw, each cropped and resized to one size.
+
+    The second half of the KITTI raw drive is a sequence of its own and comes last, so that it is held out of training
+    and depth is evaluated on it, at the frames that have a laser scan.
+    """
+    check(folder)
+    size = (height, width)
+    return concatenate(
+        [
+            frames.video(folder / "highway", *size, step=HIGHWAY_STEP, crop=True, progress=progress),
+            kitti_odometry.video(folder / "kitti_odometry", *size, crop=True, progress=progress),
+            camvid.video(folder / "camvid", "val", *size, progress=progress),
+            halves(kitti_raw.video(folder / "kitti_raw", *size, depth=True, crop=True, progress=progress)),
+        ]
+    )
+
+
+def check(folder: Path) -> None:
+    """Raise `InputError` unless all parts are there."""
+    if not folder.is_dir():
+        raise InputError(f"DATA={folder}: there is no such folder; expected one that holds {', '.join(PARTS)}")
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        found = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        raise InputError(f"DATA={folder} lacks {', '.join(missing)}: expected {', '.join(PARTS)}, found {found}")
+
+
+def halves(video: Video) -> Video:
+    """One sequence cut into two of the same length."""
+    count = len(video.sequence)
+    return replace(video, sequence=(np.arange(count) * 2 // count).astype(np.int32))
+
+
+def concatenate(videos: Sequence[Video]) -> Video:
+    """One video after another, as different sequences; depth is 0 (unknown) for those without."""
+    offsets = np.cumsum([0] + [int(v.sequence.max()) + 1 for v in videos[:-1]])
+    depth = [np.zeros((len(v.images), *v.images.shape[2:]), np.float16) if v.depth is None else v.depth for v in videos]
+    return Video(
+        images=np.concatenate([v.images for v in videos]),
+        sequence=np.concatenate([v.sequence + o for v, o in zip(videos, offsets, strict=True)]).astype(np.int32),
+        intrinsics=np.concatenate([v.intrinsics for v in videos]).astype(np.float32),
+        depth=np.concatenate(depth) if any(v.depth is not None for v in videos) else None,
+    )

@@ -1,0 +1,76 @@
+"""From a run's data settings to its images: the one place that knows which data set offers what."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from depthseg_lib.config import DataSettings
+from depthseg_lib.data import camvid, objects, real_video, streets
+from depthseg_lib.data.sets import Labelled, Photographs, Video
+from depthseg_lib.errors import InputError
+
+SPLIT_SEED = 16
+"""Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
+Progress = Callable[[str], None]
+
+
+def load_video(settings: DataSettings, progress: Progress | None = None) -> Video:
+    """The unlabelled video that depth is pre-trained on."""
+    if settings.data_set == "streets":
+        return streets.video(_streets(settings), progress=progress)
+    return real_video.load(Path(settings.data_folder), settings.height, settings.width, progress)
+
+
+def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:
+    """The object photographs that classification is pre-trained on: the embedded world's, whatever the data set."""
+    config = objects.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
+    return objects.photographs(config, progress=progress)
+
+
+def load_annotated(settings: DataSettings, images: int, progress: Progress | None = None) -> tuple[Labelled, Labelled]:
+    """A training set of `images` annotated images, and the validation set.
+
+    Both are fixed: the training set is the first of one random order. Validation is on the rest of the embedded
+    world's annotated images, as in the paper, and on CamVid's test split there.
+    """
+    if settings.data_set == "streets":
+        everything = streets.annotated(_streets(settings), count=settings.annotated, progress=progress)
+        order = split_order(settings.annotated)
+        return everything.subset(_first(order, images, "the embedded world")), everything.subset(order[images:])
+    folder, size = Path(settings.data_folder) / "camvid", (settings.height, settings.width)
+    training = camvid.labelled(folder, "train", *size, progress=progress)
+    order = split_order(len(training.images))
+    validation = camvid.labelled(folder, "test", *size, progress=progress)
+    return training.subset(_first(order, images, folder)), validation.subset(split_order(len(validation.images)))
+
+
+def split_order(count: int) -> np.ndarray:
+    """The fixed random order of `count` annotated images."""
+    return np.random.default_rng(SPLIT_SEED).permutation(count)
+
+
+def check(settings: DataSettings, images: int) -> None:
+    """Raise `InputError` now if the data set is not there or too small for `images` training images."""
+    if settings.data_set == "camvid":
+        if not settings.data_folder:
+            raise InputError(f"this profile needs DATA=folder, one that holds {', '.join(real_video.PARTS)}; none was given")
+        real_video.check(Path(settings.data_folder))
+        files = camvid.files(Path(settings.data_folder) / "camvid", "train")
+        _first(split_order(len(files)), images, settings.data_folder)
+
+
+def _first(order: np.ndarray, images: int, where) -> np.ndarray:
+    if images > len(order):
+        raise InputError(f"{where} has {len(order)} annotated training images, but the run asks for {images}")
+    return order[:images]
+
+
+def _streets(settings: DataSettings) -> streets.StreetsConfig:
+    return streets.StreetsConfig(
+        height=settings.height,
+        width=settings.width,
+        streets=settings.streets,
+        frames=settings.frames,
+        seed=settings.world_seed,
+    )

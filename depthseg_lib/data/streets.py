@@ -1,0 +1,107 @@
+"""The embedded world: street video and annotated street images, made from a seed and cached on disk."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from depthseg_lib.data import world
+from depthseg_lib.data.cache import cached, source_hash
+from depthseg_lib.data.labels import KITTI
+from depthseg_lib.data.sets import Labelled, Video, load_arrays
+from depthseg_lib.data.world.layout import build_street
+from depthseg_lib.data.world.render import Frame, Street, intrinsics, render
+from depthseg_lib.errors import InputError
+
+__all__ = ["Frame", "Street", "StreetsConfig", "annotated", "build_street", "render", "video"]
+
+Progress = Callable[[str], None]
+_VIDEO, _ANNOTATED = 0, 1  # the second number of a street's seed, so that the two sets share no street
+_CLIP = 12
+
+
+@dataclass(frozen=True)
+class StreetsConfig:
+    """Which streets, and how large their images are."""
+
+    height: int = 64
+    """Of an image, pixels."""
+    width: int = 192
+    """Of an image, pixels."""
+    streets: int = 60
+    """Of the video, one sequence each."""
+    frames: int = 40
+    """In each sequence, 0.6 to 1.2 metres apart."""
+    seed: int = 0
+    """Of everything: another seed is another world."""
+
+    def __post_init__(self):
+        at_least = {"height": 16, "width": 16, "streets": 1, "frames": 1, "seed": 0}
+        for name, least in at_least.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InputError(f"StreetsConfig: {name} must be a whole number, {least} or more, but is {value!r}")
+
+
+def video(config: StreetsConfig, device: str = "cpu", progress: Progress | None = None) -> Video:
+    """Drives through `config.streets` streets, with exact depth, poses and intrinsics; rendered once, then cached."""
+    seeds = [(config.seed, _VIDEO, number) for number in range(config.streets)]
+    key = {"what": "video", **asdict(config)}
+    folder = cached("streets", key | _source(), lambda to: _render(to, config, seeds, config.frames, device, progress))
+    images, depth, poses = load_arrays(folder, "images", "depth", "poses")
+    count = config.streets * config.frames
+    matrix = np.tile(intrinsics(config.height, config.width).float().numpy(), (count, 1, 1))
+    return Video(images, np.repeat(np.arange(config.streets, dtype=np.int32), config.frames), matrix, depth, poses)
+
+
+def annotated(
+    config: StreetsConfig, count: int = 200, device: str = "cpu", progress: Progress | None = None
+) -> Labelled:
+    """`count` images with KITTI labels and depth, each of a street of its own, none of them a street of the video."""
+    if not isinstance(count, int) or count < 1:
+        raise InputError(f"streets.annotated: count must be a whole number, 1 or more, but is {count!r}")
+    seeds = [(config.seed, _ANNOTATED, number) for number in range(count)]
+    key = {"what": "annotated", "count": count, "size": [config.height, config.width], "seed": config.seed}
+    folder = cached("streets", key | _source(), lambda to: _render(to, config, seeds, 1, device, progress))
+    images, labels, depth = load_arrays(folder, "images", "labels", "depth")
+    return Labelled(images, labels, KITTI, tuple(f"street {number:04d}" for number in range(count)), depth)
+
+
+def _source() -> dict[str, str]:
+    files = sorted(Path(world.__file__).parent.glob("*.py"))
+    return {"source": source_hash(__file__, *files)}
+
+
+def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, device: str, progress: Progress | None):
+    """Render `frames` frames of each street into arrays under `folder`; a single frame is from within a drive."""
+    count, size = len(seeds) * frames, (config.height, config.width)
+    arrays = {
+        "images": _array(folder, "images", (count, 3, *size), np.uint8),
+        "labels": _array(folder, "labels", (count, *size), np.uint8),
+        "depth": _array(folder, "depth", (count, *size), np.float16),
+        "poses": _array(folder, "poses", (count, 4, 4), np.float32),
+    }
+    begin = time.monotonic()
+    for number, seed in enumerate(seeds):
+        street = build_street(seed, frames if frames > 1 else _CLIP).to(device)
+        for offset in range(frames):
+            moment = offset if frames > 1 else number % _CLIP
+            _store(arrays, number * frames + offset, render(street, moment, *size))
+        if progress and (number + 1) % max(1, len(seeds) // 20) == 0:
+            left = (time.monotonic() - begin) / (number + 1) * (len(seeds) - number - 1)
+            progress(f"streets: {number + 1} of {len(seeds)} rendered, about {left:.0f} s left")
+    for array in arrays.values():
+        array.flush()
+
+
+def _array(folder: Path, name: str, shape: tuple[int, ...], dtype) -> np.memmap:
+    return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+
+
+def _store(arrays: dict[str, np.memmap], index: int, frame: Frame) -> None:
+    arrays["images"][index] = frame.image.cpu().numpy()
+    arrays["labels"][index] = KITTI.encode(frame.labels.cpu().numpy(), "streets")
+    arrays["depth"][index] = frame.depth.cpu().numpy()
+    arrays["poses"][index] = frame.pose.cpu().numpy()

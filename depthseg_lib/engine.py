@@ -1,0 +1,195 @@
+"""The training loop of every run: Lightning Fabric, checkpoints, history, divergence, progress."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from depthseg_lib.data.batches import epoch_indices
+from depthseg_lib.files import replacing
+
+CHECK_EVERY = 20
+"""Iterations between looks at the loss; a look makes a GPU wait."""
+
+
+class Task(Protocol):
+    """What a run trains, and on what."""
+
+    module: nn.Module
+    """`module(batch)` is the loss."""
+    count: int
+    """Training samples."""
+
+    def batch(self, indices: Tensor) -> Any:
+        """The batch of these samples on the device, augmented with draws from torch's global generator."""
+
+    def evaluate(self) -> dict[str, float]:
+        """Metrics of the module as it is now; called in evaluation mode without gradients."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a run trains."""
+
+    iterations: int
+    """Optimiser steps."""
+    batch: int
+    """Samples per step."""
+    learning_rate: float
+    """Adam's first step size."""
+    decay: Callable[[float], float]
+    """Factor on the step size at a progress of 0..1 through the run."""
+    evaluate_every: int
+    """Iterations between evaluations; the first is before, the last after training."""
+    seed: int
+    """Seed of batches and augmentation."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    history: pd.DataFrame
+    """A row per evaluation: iteration, train_loss (mean since the last), the metrics, learning_rate, seconds."""
+    diverged_at: int | None
+    """The first iteration whose loss was not finite, or None."""
+    seconds: float
+    """Wall time of training, over all its parts when it was resumed."""
+
+
+def cosine(progress: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def step_at_three_quarters(progress: float) -> float:
+    """1, then 0.1 from three quarters on: Monodepth2's 15 of 20 epochs."""
+    return 1.0 if progress < 0.75 else 0.1
+
+
+def make_fabric(precision: str) -> Fabric:
+    """One device, the GPU when there is one; threads from OMP_NUM_THREADS (torch's default without it)."""
+    if threads := os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(int(threads))
+    return Fabric(accelerator="auto", devices=1, precision=precision)
+
+
+def train(
+    task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity: str, progress: Callable[[str], None]
+) -> Outcome:
+    """Train until the schedule ends or the loss is no longer finite.
+
+    Goes on from `folder/checkpoint.pt` if one is there that a run of the same `identity` (its settings, as text) left.
+
+    Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
+    with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation.
+    """
+    return _Run(task, schedule, fabric, Path(folder), identity, progress).train()
+
+
+class _Run:
+    def __init__(self, task, schedule, fabric, folder, identity, progress):
+        self.task, self.schedule, self.fabric = task, schedule, fabric
+        self.folder, self.identity, self.progress = folder, identity, progress
+        parameters = [p for p in task.module.parameters() if p.requires_grad]
+        optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+        self.module, self.optimiser = fabric.setup(task.module, optimiser)
+        self.rows, self.losses, self.start, self.seconds_before = [], [], 0, 0.0
+        self.began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def train(self) -> Outcome:
+        self._resume()
+        diverged_at = None
+        for iteration in range(self.start, self.schedule.iterations + 1):
+            last = iteration == self.schedule.iterations
+            if last or iteration % CHECK_EVERY == 0 or iteration % self.schedule.evaluate_every == 0:
+                diverged_at = self._diverged(iteration)
+            if diverged_at is not None:
+                self.progress(f"diverged at iteration {diverged_at}: the loss is not finite")
+                break
+            if (last or iteration % self.schedule.evaluate_every == 0) and not self._recorded(iteration):
+                self._record(iteration)
+            if not last:
+                self._step(iteration)
+        return Outcome(pd.DataFrame(self.rows), diverged_at, self.seconds)
+
+    def _step(self, iteration: int) -> None:
+        torch.manual_seed(self.schedule.seed * 1_000_003 + iteration)
+        self.module.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate(iteration)
+        indices = epoch_indices(self.task.count, self.schedule.batch, iteration, self.schedule.seed)
+        loss = self.module(self.task.batch(indices))
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        self.losses.append(loss.detach())
+
+    def _learning_rate(self, iteration: int) -> float:
+        return self.schedule.learning_rate * self.schedule.decay(iteration / self.schedule.iterations)
+
+    def _diverged(self, iteration: int) -> int | None:
+        if not self.losses:
+            return None
+        wrong = (~torch.isfinite(torch.stack(self.losses))).nonzero()
+        return iteration - len(self.losses) + int(wrong[0]) if len(wrong) else None
+
+    def _recorded(self, iteration: int) -> bool:
+        return bool(self.rows) and self.rows[-1]["iteration"] == iteration
+
+    @torch.no_grad()
+    def _record(self, iteration: int) -> None:
+        loss = torch.stack(self.losses).mean().item() if self.losses else math.nan
+        self.losses.clear()
+        self.module.eval()
+        row = {"iteration": iteration, "train_loss": loss, **self.task.evaluate()}
+        row |= {"learning_rate": self._learning_rate(iteration), "seconds": self.seconds}
+        self.rows.append(row)
+        with replacing(self.folder / "history.parquet") as scratch:
+            pd.DataFrame(self.rows).to_parquet(scratch, index=False)
+        self._save_checkpoint(iteration)
+        self._report(row)
+
+    def _report(self, row: dict) -> None:
+        done = row["iteration"] - self.start
+        left = (time.perf_counter() - self.began) / done * (self.schedule.iterations - row["iteration"]) if done else 0
+        shown = [f"{name} {value:.4g}" for name, value in row.items() if name not in ("iteration", "seconds")]
+        time_left = f", {left:.0f} s left" if left else ""
+        self.progress(f"iteration {row['iteration']}/{self.schedule.iterations}: {', '.join(shown[:5])}{time_left}")
+
+    def _save_checkpoint(self, iteration: int) -> None:
+        state = {
+            "module": self.task.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rows": self.rows,
+            "iteration": iteration,
+            "seconds": self.seconds,
+            "identity": self.identity,
+        }
+        with replacing(self.folder / "checkpoint.pt") as scratch:
+            torch.save(state, scratch)
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+        if state["identity"] != self.identity:
+            self.progress("the checkpoint in this folder is of other settings: starting anew")
+            return
+        self.task.module.load_state_dict(state["module"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rows, self.start, self.seconds_before = state["rows"], state["iteration"], state["seconds"]
+        self.progress(f"going on from iteration {self.start}")

@@ -1,0 +1,59 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from depthseg_lib.errors import InputError
+
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A scratch path to write to; it becomes `path` by rename when the block ends well, and is removed when not.
+
+    A full disk or a missing permission raises `InputError` with the path.
+    """
+    path = Path(path)
+    scratch = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield scratch
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn the failures of a full disk or a missing permission into an `InputError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}): free some space or get write permission there, then run the "
+            "same command again; finished runs are kept"
+        ) from error
+
+
+def write_json(path: str | Path, content) -> None:
+    """Write JSON, in place by rename; NaN is refused, since JSON has none."""
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path):
+    """Read JSON; a missing or broken file raises `InputError`."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not JSON (line {error.lineno}: {error.msg})") from None

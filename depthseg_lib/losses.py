@@ -1,0 +1,70 @@
+"""Losses: photometric with minimum reprojection and auto-masking, smoothness, segmentation NLL (section 4, App. A)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from depthseg_lib.data.labels import VOID
+
+
+class Photometric:
+    """Photometric error against one target, whose statistics are computed once for all that is compared with it.
+
+    `Photometric(target)(prediction)`: per-pixel 0.85 (1 - SSIM) / 2 + 0.15 L1, mean over channels, for images
+    B 3 H W in 0..1 -> B 1 H W (equation 14 with Monodepth2's weights).
+    """
+
+    def __init__(self, target: Tensor):
+        self.target = target
+        self.mean = _window_mean(target)
+        self.variance = _window_mean(target * target) - self.mean.square()
+
+    def __call__(self, prediction: Tensor) -> Tensor:
+        structure = ((1 - self.ssim(prediction)) / 2).clamp(0, 1).mean(1, keepdim=True)
+        colour = (prediction - self.target).abs().mean(1, keepdim=True)
+        return 0.85 * structure + 0.15 * colour
+
+    def ssim(self, prediction: Tensor) -> Tensor:
+        """Structural similarity over 3x3 windows with reflected borders, B C H W -> B C H W, at most 1."""
+        mean = _window_mean(prediction)
+        variance = _window_mean(prediction * prediction) - mean.square()
+        product = mean * self.mean
+        covariance = _window_mean(prediction * self.target) - product
+        c1, c2 = 0.01**2, 0.03**2
+        above = (2 * product + c1) * (2 * covariance + c2)
+        return above / ((mean.square() + self.mean.square() + c1) * (variance + self.variance + c2))
+
+
+def minimum_reprojection(warped: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of the least error per pixel, and the share of pixels where a warped source explains it best.
+
+    `warped` and `identity` are B S H W, the photometric errors of S warped and unwarped sources. Pixels that an
+    unwarped source explains better (static camera, objects moving along) are masked by giving no gradient to depth.
+    The caller adds the tie-breaking noise to `identity`.
+    """
+    least_warped = warped.min(1).values
+    least = torch.minimum(least_warped, identity.min(1).values)
+    return least.mean(), (least_warped <= least).float().mean()
+
+
+def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
+    """Edge-aware first-order smoothness of the mean-normalised disparity, B 1 H W and B 3 H W (equation 15)."""
+    normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
+    total = disparity.new_zeros(())
+    for axis in (2, 3):
+        edges = image.diff(dim=axis).abs().mean(1, keepdim=True)
+        total = total + (normalised.diff(dim=axis).abs() * torch.exp(-edges)).mean()
+    return total
+
+
+def segmentation_nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean negative log-likelihood over labelled pixels, B C H W and B H W (equation 17); 0 when all are void."""
+    total = F.cross_entropy(logits.float(), labels, ignore_index=VOID, reduction="sum")
+    return total / (labels != VOID).sum().clamp(min=1)
+
+
+def _window_mean(image: Tensor) -> Tensor:
+    # shifted sums along each axis: on the CPU three times as fast as avg_pool2d, forward and backward
+    padded = F.pad(image, (1, 1, 1, 1), mode="reflect")
+    rows = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9

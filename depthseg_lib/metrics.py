@@ -1,0 +1,112 @@
+"""Segmentation metrics from an integer confusion matrix, and depth errors (Eigen et al. 2014, section 4.2)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthseg_lib.data.labels import VOID
+
+
+def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int) -> Tensor:
+    """Count pixels by truth and prediction, one matrix per image: B H W, B H W -> B C C int64 [truth, prediction].
+
+    Pixels whose truth is void are not counted at all, so they leave no false positive (the official KITTI and
+    Cityscapes rule). Predictions must lie in 0..classes - 1.
+    """
+    batch = truth.shape[0]
+    labelled = truth != VOID
+    image = torch.arange(batch, device=truth.device).view(-1, 1, 1).expand_as(truth)
+    cell = (image[labelled] * classes + truth[labelled].long()) * classes + prediction[labelled].long()
+    return torch.bincount(cell, minlength=batch * classes * classes).view(batch, classes, classes)
+
+
+def iou(confusion: np.ndarray) -> np.ndarray:
+    """Intersection over union per class, (..., C, C) -> (..., C); NaN where neither truth nor prediction has it."""
+    confusion = np.asarray(confusion, np.int64)
+    intersection = np.diagonal(confusion, axis1=-2, axis2=-1)
+    union = confusion.sum(-1) + confusion.sum(-2) - intersection
+    return np.divide(intersection, union, out=np.full(union.shape, np.nan), where=union > 0)
+
+
+def miou(confusion: np.ndarray, classes=None) -> float:
+    """Dataset mIoU: one matrix over all images, mean over `classes` (default all) that occur at all.
+
+    `confusion` is (C, C), or (N, C, C) which is summed first. NaN when no class occurs.
+    """
+    return _mean(_select(iou(_summed(confusion)), classes))
+
+
+def miou_per_image(confusion: np.ndarray, classes=None) -> float:
+    """Mean over images of each image's mean IoU over the classes that it holds or predicts, (N, C, C) -> float."""
+    return _mean(np.array([_mean(_select(iou(matrix), classes)) for matrix in confusion]))
+
+
+def accuracy(confusion: np.ndarray) -> float:
+    """Share of labelled pixels with the right class, over all images together; NaN without labelled pixels."""
+    total = _summed(confusion)
+    return float(np.trace(total) / total.sum()) if total.sum() else float("nan")
+
+
+def accuracy_per_image(confusion: np.ndarray) -> float:
+    """Mean over images of each image's pixel accuracy, (N, C, C) -> float."""
+    return _mean(np.array([accuracy(matrix) for matrix in confusion]))
+
+
+def segmentation_metrics(confusion: np.ndarray, representative) -> dict[str, float]:
+    """Every segmentation metric of the study, fractions 0..1, from one matrix per image (N, C, C).
+
+    `miou` and `accuracy` are over the data set, `*_image` are means over images (the released code's way), `*_seven`
+    are over the `representative` classes alone.
+    """
+    return {
+        "miou": miou(confusion),
+        "miou_seven": miou(confusion, representative),
+        "miou_image": miou_per_image(confusion),
+        "miou_image_seven": miou_per_image(confusion, representative),
+        "accuracy": accuracy(confusion),
+        "accuracy_image": accuracy_per_image(confusion),
+    }
+
+
+def depth_errors(prediction: Tensor, truth: Tensor, minimum: float = 0.1, maximum: float = 80.0) -> dict[str, float]:
+    """Abs-rel, RMSE (metres) and a1 (share within a factor of 1.25), each a mean over images, B H W metres.
+
+    The scale of monocular depth is free, so each image's prediction is first scaled by the ratio of medians over the
+    pixels whose truth lies within `minimum`..`maximum` metres; it is then clamped to that range. Images without such
+    a pixel are left out; if all are, the errors are NaN.
+    """
+    rows = [_image_errors(p, t, minimum, maximum) for p, t in zip(prediction, truth, strict=True)]
+    rows = [row for row in rows if row is not None]
+    mean = np.mean(rows, axis=0) if rows else np.full(3, np.nan)
+    return dict(zip(("abs_rel", "rmse", "a1"), mean.tolist(), strict=True))
+
+
+def median_scaled(prediction: Tensor, truth: Tensor, minimum: float = 0.1, maximum: float = 80.0) -> Tensor:
+    """Scale one image's predicted depth (H W) so that its median matches the truth's over valid pixels."""
+    valid = (truth > minimum) & (truth < maximum)
+    return prediction * (truth[valid].median() / prediction[valid].median()) if valid.any() else prediction
+
+
+def _image_errors(prediction: Tensor, truth: Tensor, minimum: float, maximum: float) -> tuple | None:
+    valid = (truth > minimum) & (truth < maximum)
+    if not valid.any():
+        return None
+    prediction = median_scaled(prediction.double(), truth.double(), minimum, maximum)[valid].clamp(minimum, maximum)
+    truth = truth[valid].double()
+    ratio = torch.maximum(prediction / truth, truth / prediction)
+    absolute = ((prediction - truth).abs() / truth).mean()
+    return absolute.item(), (prediction - truth).square().mean().sqrt().item(), (ratio < 1.25).double().mean().item()
+
+
+def _summed(confusion: np.ndarray) -> np.ndarray:
+    confusion = np.asarray(confusion, np.int64)
+    return confusion.reshape(-1, *confusion.shape[-2:]).sum(0)
+
+
+def _select(values: np.ndarray, classes) -> np.ndarray:
+    return values if classes is None else values[..., list(classes)]
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

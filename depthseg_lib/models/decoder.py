@@ -1,0 +1,57 @@
+"""The Monodepth2 decoder (Godard et al. 2019), shared by depth and segmentation."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WIDTHS = (16, 32, 64, 128, 256)
+"""Output channels of the five levels, finest first."""
+SLIM_WIDTHS = (8, 16, 32, 64, 128)
+"""Half of them, for the quarter-width encoder: with a quarter, four channels would have to tell 19 classes apart."""
+
+
+def decoder_widths(encoder: str) -> tuple[int, ...]:
+    """The decoder's widths for an encoder's name."""
+    return SLIM_WIDTHS if encoder.endswith("-slim") else WIDTHS
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 3x3 convolution that reflects the image at its borders."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, padding_mode="reflect")
+
+
+class Decoder(nn.Module):
+    """Five levels of convolution, nearest up-sampling, skip connection and convolution, coarsest first.
+
+    Takes the encoder's five maps, returns feature maps at scales 1, 1/2, 1/4, 1/8 and 1/16 (finest first) with
+    `widths` channels.
+    """
+
+    def __init__(self, encoder_channels: tuple[int, ...], widths: tuple[int, ...] = WIDTHS):
+        super().__init__()
+        inputs = (*widths[1:], encoder_channels[-1])
+        skips = (0, *encoder_channels[:-1])
+        self.reduce = nn.ModuleList(conv3x3(i, o) for i, o in zip(inputs, widths, strict=True))
+        self.merge = nn.ModuleList(conv3x3(o + s, o) for o, s in zip(widths, skips, strict=True))
+        self.widths = widths
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        x, maps = features[-1], []
+        for level in reversed(range(5)):
+            x = F.interpolate(F.elu(self.reduce[level](x), inplace=True), scale_factor=2, mode="nearest")
+            if level:
+                x = torch.cat([x, features[level - 1]], dim=1)
+            x = F.elu(self.merge[level](x), inplace=True)
+            maps.insert(0, x)
+        return maps
+
+
+class DisparityHeads(nn.Module):
+    """Sigmoid disparity at the four finest scales from the decoder's maps: four maps B 1 h w in 0..1, finest first."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS):
+        super().__init__()
+        self.heads = nn.ModuleList(conv3x3(width, 1) for width in widths[:4])
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return [torch.sigmoid(head(x)) for head, x in zip(self.heads, maps, strict=False)]

@@ -1,0 +1,127 @@
+"""Weights as safetensors files, and transfers between networks that say what came over and what did not."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import safetensors
+import safetensors.torch
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import replacing
+
+IMAGENET_WEIGHTS = {
+    "resnet18": torchvision.models.ResNet18_Weights.IMAGENET1K_V1,
+    "resnet50": torchvision.models.ResNet50_Weights.IMAGENET1K_V1,
+}
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a transfer of weights did, by parameter name."""
+
+    loaded: tuple[str, ...]
+    """Copied from the source."""
+    fresh: tuple[str, ...]
+    """In the target only: kept as initialised."""
+    dropped: tuple[str, ...]
+    """In the source only: not used."""
+
+    def __str__(self) -> str:
+        shown = {"fresh": self.fresh, "dropped": self.dropped}
+        parts = [f"{len(names)} {what} ({_shortened(names)})" for what, names in shown.items() if names]
+        return ", ".join([f"{len(self.loaded)} loaded", *parts])
+
+
+def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
+    """Write a network's parameters and buffers as safetensors, in place by rename, with string metadata."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with replacing(path) as scratch:
+        safetensors.torch.save_file(state, scratch, metadata=metadata)
+
+
+def load_weights(path: str | Path, encoder: str) -> dict[str, Tensor]:
+    """Read a weights file that was made with `encoder`; another encoder's, or a broken file, raises `InputError`."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = (file.metadata() or {}).get("encoder", "unknown")
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no weights file; run the pre-training that makes it first") from None
+    except safetensors.SafetensorError as error:
+        raise InputError(f"{path} is no readable safetensors file ({error}); delete it and run its training again") from None
+    if found != encoder:
+        raise InputError(f"{path} holds weights of the encoder '{found}', but '{encoder}' was asked for")
+    return state
+
+
+def imagenet_file(encoder: str, place: str) -> str:
+    """The file of torchvision's ImageNet weights (version 1, as in the paper) for an encoder.
+
+    `place` is the folder that holds it under torchvision's own name, the file itself, or `download`: then it comes
+    from torch's cache folder, or by torchvision's download into it.
+    """
+    if encoder not in IMAGENET_WEIGHTS:
+        raise InputError(
+            f"there are no ImageNet weights for the encoder '{encoder}': expected one of {', '.join(IMAGENET_WEIGHTS)}; "
+            "use the initialisation 'classification', which is trained here"
+        )
+    url = IMAGENET_WEIGHTS[encoder].url
+    if place == "download":
+        return str(_download(url, Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)))
+    file = Path(place) / os.path.basename(url) if Path(place).is_dir() else Path(place)
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; expected torchvision's ImageNet weights for {encoder} ({url})")
+    return str(file)
+
+
+def imagenet_weights(encoder: str, place: str) -> dict[str, Tensor]:
+    """torchvision's ImageNet classification weights under this library's names; `place` as in `imagenet_file`."""
+    state = _read_pickle(imagenet_file(encoder, place or "download"))
+    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
+
+
+def _download(url: str, file: Path) -> Path:
+    if file.is_file():
+        return file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
+    except (URLError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"torchvision's ImageNet weights are neither at {file} nor to be downloaded ({error}): fetch {url} on a "
+            "machine with a network and copy it there, or give its folder as IMAGENET=folder"
+        ) from None
+    return file
+
+
+def _read_pickle(file: str | Path) -> dict[str, Tensor]:
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; expected torchvision's ImageNet weights (.pth)") from None
+    except Exception as error:  # a broken or foreign pickle fails in many ways; all mean the same to the user
+        raise InputError(f"{file} is not a readable weights file ({type(error).__name__}: {error})") from None
+
+
+def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Transfer:
+    """Copy what fits by name and shape into `network`; the encoder must come over whole, else `InputError`."""
+    target = network.state_dict()
+    loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
+    fresh = [name for name in target if name not in loaded]
+    missing = [name for name in fresh if name.startswith("encoder.")]
+    if missing:
+        raise InputError(
+            f"{source} does not hold the whole encoder: {len(missing)} of its parameters are missing or of another "
+            f"shape ({_shortened(missing)}); expected weights made with the same encoder"
+        )
+    network.load_state_dict({**target, **{name: state[name] for name in loaded}})
+    return Transfer(tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))
+
+
+def _shortened(names) -> str:
+    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")

@@ -1,0 +1,132 @@
+"""The profiles: how large the study is on which data. Change a number here and `make figures` reruns what it touches."""
+
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from depthseg_lib.config import DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size of the study."""
+
+    name: str
+    """Name on the command line and in figures."""
+    about: str
+    """What it is for, in a line."""
+    data: DataSettings
+    """Images and their size."""
+    encoders: tuple[str, ...]
+    """Encoders to compare."""
+    initialisations: tuple[str, ...]
+    """Initialisations to compare."""
+    settings: tuple[str, ...]
+    """Fine-tuning settings."""
+    trials: int
+    """Trials per setting; they differ in fresh layers and order of batches, and are paired across initialisations."""
+    sizes: tuple[int, ...]
+    """Training-set sizes of figure 4; `images` is among them."""
+    images: int
+    """Training images everywhere else."""
+    classification: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for classification."""
+    depth: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for depth."""
+    finetune: dict = field(default_factory=dict)
+    """Settings of `FinetuneConfig`."""
+    step_seconds: float = 0.15
+    """Rough seconds per fine-tuning step, from which the first estimate of the study's length is made."""
+
+
+_PRETRAINED = ("none", "classification", "depth", "depth-classification")
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
+            data=DataSettings(height=32, width=96, streets=4, frames=6, annotated=24, photographs=200),
+            encoders=("resnet18-slim",),
+            initialisations=_PRETRAINED,
+            settings=("full", "frozen"),
+            trials=1,
+            sizes=(4, 8),
+            images=4,
+            classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
+            depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+            finetune=dict(iterations=4, batch=2, evaluate_every=2),
+            step_seconds=0.05,
+        ),
+        Profile(
+            name="laptop",
+            about="the study on the embedded street world, for two cores and no GPU",
+            data=DataSettings(height=64, width=192, streets=60, frames=40, annotated=200, photographs=5000),
+            encoders=("resnet18-slim",),
+            initialisations=_PRETRAINED,
+            settings=("full", "frozen"),
+            trials=3,
+            sizes=(8, 16, 32, 64, 128),
+            images=16,
+            classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+            depth=dict(iterations=1500, batch=8, learning_rate=2e-4, evaluate_every=250),
+            finetune=dict(iterations=300, batch=8, learning_rate=1e-3, evaluate_every=50),
+        ),
+        Profile(
+            name="gpu",
+            about="the study on the embedded street world at the paper's image size, for one GPU",
+            data=DataSettings(height=192, width=640, streets=200, frames=60, annotated=200, photographs=20000),
+            encoders=("resnet18", "resnet50"),
+            initialisations=_PRETRAINED,
+            settings=("full", "frozen"),
+            trials=4,
+            sizes=(8, 16, 32, 64, 128),
+            images=16,
+            classification=dict(iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"),
+            depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+            finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+            step_seconds=0.03,
+        ),
+        Profile(
+            name="camvid",
+            about="a check on small real sets: CamVid's 11 classes, depth from highway, KITTI and CamVid video",
+            data=DataSettings(data_set="camvid", height=96, width=128),
+            encoders=("resnet18-slim",),
+            initialisations=("none", "classification", "depth"),
+            settings=("full", "frozen"),
+            trials=2,
+            sizes=(16,),
+            images=16,
+            classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+            depth=dict(iterations=1500, batch=8, learning_rate=2e-4, evaluate_every=250),
+            finetune=dict(iterations=600, batch=8, learning_rate=1e-3, evaluate_every=100),
+        ),
+    )
+}
+"""The profiles by name."""
+
+
+def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:
+    """The profile of this name on `data_folder`; `imagenet` (a folder, or `download`) adds ImageNet's initialisations."""
+    if name not in PROFILES:
+        close = get_close_matches(name, PROFILES, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"unknown profile '{name}': expected one of {', '.join(PROFILES)}{hint}")
+    profile = PROFILES[name]
+    if imagenet:
+        added = ("imagenet", "depth-imagenet")
+        profile = replace(profile, initialisations=(*profile.initialisations, *added))
+    return replace(profile, data=replace(profile.data, data_folder=data_folder))
+
+
+def pretrain_config(profile: Profile, encoder: str, initialisation: str, start_weights: str) -> PretrainConfig:
+    """The settings of one pre-training run of a profile."""
+    chosen = profile.classification if initialisation == "classification" else profile.depth
+    names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
+    return PretrainConfig(**profile.data.to_mapping(), **chosen, **names)
+
+
+def finetune_config(profile: Profile, **run) -> FinetuneConfig:
+    """The settings of one fine-tuning run of a profile."""
+    return FinetuneConfig(**profile.data.to_mapping(), **profile.finetune, **run)

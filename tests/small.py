@@ -1,0 +1,17 @@
+"""The smallest settings with which the real runs of the study still work, for tests."""
+
+from depthseg_lib.config import FinetuneConfig, PretrainConfig
+
+WORLD = dict(height=32, width=96, streets=4, frames=6, annotated=16, photographs=120)
+
+
+def pretraining(**changes) -> PretrainConfig:
+    """A pre-training run of a few steps."""
+    settings = dict(iterations=4, batch=2, evaluate_every=2, evaluated=4)
+    return PretrainConfig(**{**WORLD, **settings, **changes})
+
+
+def finetuning(**changes) -> FinetuneConfig:
+    """A fine-tuning run of a few steps."""
+    settings = dict(initialisation="none", images=4, iterations=4, batch=2, evaluate_every=2)
+    return FinetuneConfig(**{**WORLD, **settings, **changes})

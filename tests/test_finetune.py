@@ -1,0 +1,143 @@
+"""Fine-tuning: what is trained and what is not, what a run leaves, that trials are paired and repeat."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from small import finetuning
+
+from depthseg_lib import finetune, metrics
+from depthseg_lib.data.sources import load_annotated
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import read_json
+from depthseg_lib.models.networks import Classifier, DepthNetwork
+from depthseg_lib.models.weights import save_weights
+
+SLIM = "resnet18-slim"
+
+
+def quiet(_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(7)
+    save_weights(DepthNetwork(SLIM), folder / "depth.safetensors", encoder=SLIM)
+    save_weights(Classifier(SLIM, 8), folder / "classification.safetensors", encoder=SLIM)
+    return {name: str(folder / f"{name}.safetensors") for name in ("depth", "classification")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, weights):
+    folder = tmp_path_factory.mktemp("run")
+    config = finetuning(initialisation="depth", start_weights=weights["depth"], iterations=6, evaluate_every=3)
+    return folder, config, finetune.run(config, folder, quiet)
+
+
+def test_a_run_leaves_consistent_results(finished):
+    folder, config, result = finished
+    stored, history = read_json(folder / "metrics.json"), pd.read_parquet(folder / "history.parquet")
+    with np.load(folder / "confusion.npz") as file:
+        confusion, names = file["images"], file["names"]
+    assert list(history["iteration"]) == [0, 3, 6] and stored["iteration"] == 6
+    assert confusion.shape == (12, 19, 19) and len(set(names)) == 12
+    assert metrics.miou(confusion) == pytest.approx(stored["miou"])
+    assert metrics.accuracy_per_image(confusion) == pytest.approx(stored["accuracy_image"])
+    with np.load(folder / "predictions.npz") as file:
+        again = metrics.confusion_matrix(torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19)
+        assert list(file["names"]) == list(names[-6:])
+    assert np.array_equal(again, confusion[-6:])
+    assert not (folder / "checkpoint.pt").exists()
+
+
+def test_transfer_from_depth_takes_the_decoder_too(finished):
+    assert set(finished[2].transfer.fresh) == {"head.weight", "head.bias"}
+
+
+def task(config):
+    torch.manual_seed(config.trial)
+    made = finetune.SegmentationTask(config, *load_annotated(config, config.images), "cpu")
+    finetune.start(config, made.module.network)
+    return made
+
+
+def step(made, seed=3):
+    torch.manual_seed(seed)
+    made.module.train()
+    loss = made.module(made.batch(torch.tensor([0, 2])))
+    loss.backward()
+    return loss
+
+
+@pytest.mark.parametrize("setting", ["full", "frozen"])
+def test_a_frozen_encoder_keeps_weights_and_statistics_a_full_one_does_not(setting, weights, tmp_path):
+    config = finetuning(initialisation="depth", start_weights=weights["depth"], setting=setting)
+    before = safetensors.torch.load_file(weights["depth"])
+    finetune.run(config, tmp_path, quiet)
+    after = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    changed = {name for name in after if name in before and not torch.equal(after[name], before[name])}
+    assert any(name.startswith("decoder.") for name in changed)
+    in_encoder = {name for name in changed if name.startswith("encoder.")}
+    assert not in_encoder if setting == "frozen" else "encoder.resnet.bn1.running_mean" in in_encoder
+
+
+def test_stored_features_give_the_loss_and_gradients_of_computed_ones(weights, monkeypatch):
+    config = finetuning(initialisation="depth", start_weights=weights["depth"], setting="frozen")
+    stored, computed = task(config), task(config)
+    monkeypatch.setattr(finetune.SegmentationTask, "_fits", lambda self: self is stored)
+    losses = [step(made).item() for made in (stored, computed)]
+    assert isinstance(stored.batch(torch.tensor([0]))[0], list)
+    assert isinstance(computed.batch(torch.tensor([0]))[0], torch.Tensor)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for ours, theirs in zip(stored.module.parameters(), computed.module.parameters(), strict=True):
+        if ours.grad is not None:
+            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_normalisation_follows_the_pretraining(weights):
+    means = {}
+    for name in ("none", "depth", "classification"):
+        config = finetuning(initialisation=name, start_weights=weights.get(name, ""))
+        means[name] = task(config).module.network.encoder.mean.flatten().tolist()
+    assert means["none"] == means["depth"] == pytest.approx([0.45] * 3)
+    assert means["classification"] == pytest.approx([0.485, 0.456, 0.406])
+
+
+def test_trials_are_paired_same_images_and_fresh_layers_for_every_initialisation(weights):
+    first = task(finetuning(initialisation="classification", start_weights=weights["classification"], trial=1))
+    second = task(finetuning(initialisation="none", trial=1))
+    other = task(finetuning(initialisation="none", trial=2))
+    head = "network.head.weight"
+    assert torch.equal(first.module.state_dict()[head], second.module.state_dict()[head])
+    assert not torch.equal(second.module.state_dict()[head], other.module.state_dict()[head])
+    assert first.training.names == other.training.names
+
+
+def test_a_training_set_is_part_of_the_larger_ones_and_apart_from_validation():
+    small, validation = load_annotated(finetuning(images=4), 4)
+    large, rest = load_annotated(finetuning(images=8), 8)
+    assert large.names[:4] == small.names and rest.names == validation.names[4:]
+    assert not set(large.names) & set(rest.names)
+
+
+def test_the_same_trial_repeats_to_the_bit(finished, tmp_path):
+    folder, config, _ = finished
+    finetune.run(config, tmp_path, quiet)
+    columns = [c for c in pd.read_parquet(folder / "history.parquet").columns if c != "seconds"]
+    tables = [pd.read_parquet(f / "history.parquet")[columns] for f in (folder, tmp_path)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_divergence_is_recorded_and_the_run_ends_well(tmp_path):
+    result = finetune.run(finetuning(learning_rate=1e30, iterations=8), tmp_path, quiet)
+    stored = read_json(tmp_path / "metrics.json")
+    assert stored["diverged_at"] == result.metrics["diverged_at"] and 0 < stored["diverged_at"] < 8
+
+
+def test_weights_of_another_encoder_are_refused(weights, tmp_path):
+    config = finetuning(encoder="resnet18", initialisation="depth", start_weights=weights["depth"])
+    with pytest.raises(InputError, match="holds weights of the encoder 'resnet18-slim', but 'resnet18'"):
+        finetune.run(config, tmp_path, quiet)

@@ -1,0 +1,72 @@
+"""Geometry against SciPy, float64 and analytic cases."""
+
+import numpy as np
+import torch
+from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
+
+from depthseg_lib import geometry
+
+INTRINSICS = torch.tensor([[[50.0, 0.0, 23.5], [0.0, 60.0, 15.5], [0.0, 0.0, 1.0]]])
+
+
+def test_rotation_matrix_is_scipys():
+    vectors = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)) * 2
+    theirs = Rotation.from_rotvec(vectors.double().numpy()).as_matrix()
+    np.testing.assert_allclose(geometry.rotation_matrix(vectors).numpy(), theirs, atol=2e-6)
+
+
+def test_rotation_matrix_at_zero_is_the_identity_with_finite_gradient():
+    zero = torch.zeros(1, 3, requires_grad=True)
+    rotation = geometry.rotation_matrix(zero)
+    rotation[0, 2, 1].backward()  # the derivative of the skew matrix's entry by x is 1
+    np.testing.assert_allclose(rotation[0].detach(), np.eye(3))
+    np.testing.assert_allclose(zero.grad, [[1, 0, 0]], atol=1e-5)
+
+
+def test_inverse_transform_undoes_the_transform():
+    generator = torch.Generator().manual_seed(1)
+    turn, shift = torch.randn(4, 3, generator=generator), torch.randn(4, 3, generator=generator)
+    product = geometry.transform_matrix(turn, shift, invert=True) @ geometry.transform_matrix(turn, shift)
+    np.testing.assert_allclose(product, np.tile(np.eye(4), (4, 1, 1)), atol=1e-5)
+
+
+def test_disparity_to_depth_spans_the_range():
+    depth = geometry.disparity_to_depth(torch.tensor([0.0, 1.0, 0.5]))
+    np.testing.assert_allclose(depth, [100.0, 0.1, 1 / (0.01 + 9.99 * 0.5)], rtol=1e-5)
+
+
+def test_project_undoes_back_project():
+    depth = 1 + 10 * torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(2))
+    pixels = geometry.project(geometry.back_project(depth, INTRINSICS), INTRINSICS, torch.eye(4)[None], 32, 48)
+    y, x = np.mgrid[:32, :48]
+    np.testing.assert_allclose(pixels[0].numpy(), np.stack([x, y], -1), atol=1e-3)
+
+
+def test_sample_is_scipys_bilinear_with_repeated_border():
+    generator = torch.Generator().manual_seed(3)
+    image = torch.rand(1, 1, 12, 17, generator=generator)
+    pixels = torch.rand(1, 9, 11, 2, generator=generator) * torch.tensor([22.0, 16.0]) - 3
+    x, y = pixels[0].double().numpy().transpose(2, 0, 1)
+    theirs = map_coordinates(image[0, 0].double().numpy(), [y, x], order=1, mode="nearest")
+    np.testing.assert_allclose(geometry.sample(image, pixels)[0, 0].numpy(), theirs, atol=1e-5)
+
+
+def test_warp_across_a_fronto_parallel_wall_shifts_by_focal_length_over_depth():
+    image = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(4))
+    motion = torch.eye(4)[None].clone()
+    motion[0, 0, 3] = 0.4  # 50 px * 0.4 m / 5 m = 4 px
+    warped = geometry.warp(image, torch.full((1, 1, 32, 48), 5.0), INTRINSICS, motion)
+    np.testing.assert_allclose(warped[..., :-4].numpy(), image[..., 4:].numpy(), atol=1e-4)
+
+
+def test_warp_in_float32_is_that_of_float64():
+    generator = torch.Generator().manual_seed(5)
+    depth = 2 + 30 * torch.rand(1, 1, 32, 48, generator=generator)
+    motion = geometry.transform_matrix(torch.tensor([[0.01, -0.02, 0.005]]), torch.tensor([[0.1, 0.0, 1.0]]))
+    pixels = geometry.project(geometry.back_project(depth, INTRINSICS), INTRINSICS, motion, 32, 48)[0].numpy()
+    y, x = np.mgrid[:32, :48].astype(float)
+    k, m = INTRINSICS[0].double().numpy(), motion[0].double().numpy()
+    points = np.linalg.inv(k) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)]) * depth.double().numpy().ravel()
+    moved = k @ (m[:3, :3] @ points + m[:3, 3:])
+    np.testing.assert_allclose(pixels.reshape(-1, 2), (moved[:2] / moved[2]).T, atol=2e-3)

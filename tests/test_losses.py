@@ -1,0 +1,70 @@
+"""Losses against independent computations and hand-made cases."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import uniform_filter
+
+from depthseg_lib import losses
+from depthseg_lib.data.labels import VOID
+
+
+def images(seed, batch=2, height=10, width=14):
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_ssim_is_that_of_scipys_box_filter():
+    first, second = images(0), images(1)
+
+    def mean(x):  # 'mirror' repeats no border pixel, as reflect padding
+        return uniform_filter(x, size=(1, 1, 3, 3), mode="mirror")
+
+    a, b = first.double().numpy(), second.double().numpy()
+    covariance = mean(a * b) - mean(a) * mean(b)
+    variances = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2
+    theirs = (2 * mean(a) * mean(b) + 1e-4) * (2 * covariance + 9e-4)
+    theirs = theirs / ((mean(a) ** 2 + mean(b) ** 2 + 1e-4) * (variances + 9e-4))
+    np.testing.assert_allclose(losses.Photometric(second).ssim(first).numpy(), theirs, atol=2e-4)
+
+
+def test_photometric_error_of_equal_images_is_zero_and_of_flat_ones_analytic():
+    assert losses.Photometric(images(0))(images(0)).abs().max() < 1e-6
+    a, b = torch.full((1, 3, 5, 5), 0.2), torch.full((1, 3, 5, 5), 0.6)
+    similarity = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
+    expected = 0.85 * (1 - similarity) / 2 + 0.15 * 0.4
+    np.testing.assert_allclose(losses.Photometric(b)(a).numpy(), expected, rtol=1e-4)
+
+
+def test_minimum_reprojection_takes_the_best_source_and_masks_what_stands_still():
+    warped = torch.tensor([[[[0.5, 0.1, 0.4]], [[0.2, 0.3, 0.6]]]], requires_grad=True)
+    identity = torch.tensor([[[[0.9, 0.9, 0.3]], [[0.8, 0.7, 0.5]]]])
+    loss, kept = losses.minimum_reprojection(warped, identity)
+    loss.backward()
+    assert loss.item() == pytest.approx((0.2 + 0.1 + 0.3) / 3)
+    assert kept.item() == pytest.approx(2 / 3)
+    third = 1 / 3
+    np.testing.assert_allclose(warped.grad[0, :, 0], [[0, third, 0], [third, 0, 0]])
+
+
+def test_smoothness_by_hand_and_free_of_scale():
+    disparity = torch.tensor([[[[1.0, 3.0], [1.0, 3.0]]]])
+    image = torch.zeros(1, 3, 2, 2)
+    image[..., 1] = 0.7
+    # divided by the mean 2: steps of 1 across x, none down y
+    assert losses.smoothness(disparity, image).item() == pytest.approx(np.exp(-0.7), rel=1e-5)
+    assert losses.smoothness(5 * disparity, image).item() == pytest.approx(np.exp(-0.7), rel=1e-5)
+
+
+def test_segmentation_nll_is_the_mean_over_labelled_pixels():
+    logits = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 4, (2, 3, 5), generator=torch.Generator().manual_seed(1))
+    labels[0, 0] = VOID
+    chance = np.exp(logits.double().numpy())
+    chance = chance / chance.sum(1, keepdims=True)
+    known = labels.numpy() != VOID
+    picked = np.take_along_axis(chance, np.where(known, labels.numpy(), 0)[:, None], 1)[:, 0]
+    assert losses.segmentation_nll(logits, labels).item() == pytest.approx(-np.log(picked[known]).mean(), rel=1e-5)
+
+
+def test_segmentation_nll_without_labels_is_zero_not_nan():
+    assert losses.segmentation_nll(torch.randn(1, 3, 2, 2), torch.full((1, 2, 2), VOID)).item() == 0

@@ -1,0 +1,82 @@
+"""Metrics against scikit-learn, torchmetrics and hand-computed cases."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from depthseg_lib import metrics
+from depthseg_lib.data.labels import VOID
+
+
+@pytest.fixture
+def maps():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(0, 6, (3, 20, 30), generator=generator)
+    prediction = torch.where(torch.rand(truth.shape, generator=generator) < 0.6, truth, (truth * 2 + 1) % 6)
+    truth[:, :3] = VOID
+    return prediction, truth
+
+
+def test_confusion_matrix_is_scikit_learns_per_image(maps):
+    prediction, truth = maps
+    ours = metrics.confusion_matrix(prediction, truth, 6)
+    for image in range(3):
+        known = truth[image] != VOID
+        theirs = confusion_matrix(truth[image][known], prediction[image][known], labels=range(6))
+        assert (ours[image].numpy() == theirs).all()
+
+
+def test_iou_and_accuracy_are_scikit_learns(maps):
+    prediction, truth = maps
+    known = truth != VOID
+    confusion = metrics.confusion_matrix(prediction, truth, 6).numpy()
+    theirs = jaccard_score(truth[known], prediction[known], labels=range(6), average=None)
+    np.testing.assert_allclose(metrics.iou(confusion.sum(0)), theirs)
+    assert metrics.accuracy(confusion) == pytest.approx(accuracy_score(truth[known], prediction[known]))
+
+
+def test_miou_is_torchmetrics_when_all_classes_occur(maps):
+    prediction, truth = maps
+    theirs = MulticlassJaccardIndex(6, ignore_index=VOID, average="macro")(prediction, truth)
+    assert metrics.miou(metrics.confusion_matrix(prediction, truth, 6).numpy()) == pytest.approx(theirs.item())
+
+
+def test_by_hand_void_and_absent_classes():
+    truth = torch.tensor([[[0, 0, 1, VOID]]])
+    prediction = torch.tensor([[[0, 1, 1, 2]]])
+    confusion = metrics.confusion_matrix(prediction, truth, 4).numpy()
+    # the void pixel leaves no false positive of class 2; classes 2 and 3 occur nowhere
+    np.testing.assert_array_equal(metrics.iou(confusion)[0], [0.5, 0.5, np.nan, np.nan])
+    assert metrics.miou(confusion) == 0.5
+    assert metrics.miou(confusion, classes=[2, 3]) != metrics.miou(confusion, classes=[2, 3])  # NaN
+    assert metrics.accuracy(confusion) == pytest.approx(2 / 3)
+
+
+def test_dataset_and_per_image_means_differ_as_defined():
+    confusion = np.zeros((2, 2, 2), int)
+    confusion[0] = [[8, 0], [0, 2]]
+    confusion[1] = [[0, 0], [6, 4]]
+    assert metrics.miou(confusion) == pytest.approx((8 / 14 + 6 / 12) / 2)
+    assert metrics.miou_per_image(confusion) == pytest.approx((1.0 + (0 / 6 + 4 / 10) / 2) / 2)
+    assert metrics.accuracy(confusion) == pytest.approx(14 / 20)
+    assert metrics.accuracy_per_image(confusion) == pytest.approx((1.0 + 0.4) / 2)
+    assert metrics.segmentation_metrics(confusion, (1,))["miou_seven"] == pytest.approx(6 / 12)
+
+
+def test_depth_errors_by_hand_after_median_scaling():
+    truth = torch.tensor([[[2.0, 4.0, 8.0, 0.0]]])
+    prediction = torch.tensor([[[1.0, 2.0, 8.0, 5.0]]])  # median 2 of the valid three: scaled by 2 to 2, 4, 16
+    found = metrics.depth_errors(prediction, truth)
+    assert found == pytest.approx({"abs_rel": 1 / 3, "rmse": np.sqrt(64 / 3), "a1": 2 / 3})
+
+
+def test_depth_errors_do_not_change_with_scale_and_skip_images_without_truth():
+    generator = torch.Generator().manual_seed(1)
+    truth = 1 + 20 * torch.rand(2, 8, 9, generator=generator)
+    prediction = truth * (1 + 0.2 * torch.rand(truth.shape, generator=generator))
+    found = metrics.depth_errors(prediction, truth)
+    with_empty = metrics.depth_errors(torch.cat([3 * prediction, prediction[:1]]), torch.cat([truth, 0 * truth[:1]]))
+    assert with_empty == pytest.approx(found, rel=1e-5)
+    assert all(np.isnan(v) for v in metrics.depth_errors(prediction, 0 * truth).values())

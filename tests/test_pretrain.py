@@ -1,0 +1,78 @@
+"""Pre-training runs: what they leave, what they start from, that they learn and repeat."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from small import pretraining
+
+from depthseg_lib import pretrain
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import read_json
+
+
+def quiet(_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def classification(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classification")
+    config = pretraining(initialisation="classification", iterations=30, batch=16, learning_rate=1e-3, evaluate_every=10)
+    return folder, pretrain.run(config, folder, quiet)
+
+
+def test_classification_learns_and_leaves_its_results(classification):
+    folder, result = classification
+    assert result.history["train_loss"].iloc[-1] < result.history["train_loss"].iloc[1]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json"}
+    stored = read_json(folder / "metrics.json")
+    assert stored["task"] == "classification" and stored["accuracy"] == result.metrics["accuracy"]
+    about = read_json(folder / "environment.json")
+    assert about["settings"]["initialisation"] == "classification" and about["peak_memory_mib"] > 0
+
+
+def test_depth_leaves_errors_baselines_and_examples(tmp_path):
+    result = pretrain.run(pretraining(initialisation="depth"), tmp_path, quiet)
+    stored = read_json(tmp_path / "metrics.json")
+    for name in ("abs_rel", "rmse", "a1"):
+        assert stored[name] > 0 and stored[f"{name}_mean_map"] > 0 and stored[f"{name}_untrained"] > 0
+    assert list(pd.read_parquet(tmp_path / "history.parquet")["iteration"]) == [0, 2, 4]
+    images, truth, predicted = pretrain.load_examples(tmp_path, "depth")
+    assert images.shape[1:] == (3, 32, 96) and truth.shape == predicted["depth"].shape
+    valid = (truth[0] > 0.1) & (truth[0] < 80)
+    assert np.median(predicted["depth"][0][valid]) == pytest.approx(np.median(truth[0][valid]), rel=0.05)
+    assert result.metrics["diverged_at"] is None
+
+
+def test_depth_classification_starts_depth_and_pose_from_the_classifier(classification, tmp_path):
+    folder, _ = classification
+    lines = []
+    config = pretraining(initialisation="depth-classification", start_weights=str(folder / "weights.safetensors"))
+    result = pretrain.run(config, tmp_path, lines.append)
+    assert any("weights of classification" in line for line in lines)
+    assert all(not name.startswith("encoder.") for name in result.transfer.fresh)
+    classifier = safetensors.torch.load_file(folder / "weights.safetensors")
+    for file in ("weights", "pose"):
+        encoder = safetensors.torch.load_file(tmp_path / f"{file}.safetensors")
+        name = "encoder.resnet.layer1.0.conv1.weight"
+        assert (encoder[name] - classifier[name]).abs().max() < 0.01  # four small steps away
+    wide = safetensors.torch.load_file(tmp_path / "pose.safetensors")["encoder.resnet.conv1.weight"]
+    narrow = classifier["encoder.resnet.conv1.weight"]
+    torch.testing.assert_close(wide[:, :3], narrow / 2, atol=0.01, rtol=0)
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    for name in ("first", "second"):
+        pretrain.run(pretraining(initialisation="depth"), tmp_path / name, quiet)
+    first, second = (safetensors.torch.load_file(tmp_path / n / "weights.safetensors") for n in ("first", "second"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_missing_start_weights_stop_the_run_before_it_trains(tmp_path):
+    config = pretraining(initialisation="depth-classification", start_weights=str(tmp_path / "none.safetensors"))
+    with pytest.raises(InputError, match="there is no weights file"):
+        pretrain.run(config, tmp_path, quiet)
+    assert not (tmp_path / "history.parquet").exists()
