@@ -93,6 +93,7 @@ class Screen:
         if event.what == journal.STARTED:
             self.numbers.setdefault(key, len(self.jobs) - len(self.offsets) + len(self.numbers) + 1)
             self.running[key] = event.at
+            self.failed.pop(key, None)
         text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text)
         if event.what == journal.FINISHED:
             text = f"finished in {duration(event.at - self.running.get(key, event.at))}{self._outcome(key)}"
