@@ -62,9 +62,9 @@ class DataSettings(Settings):
     data_folder: str = ""
     """Folder of the real set; empty for the embedded world."""
     height: int = 64
-    """Image height in pixels, a multiple of 32."""
+    """Image height in pixels, a multiple of 32, at least 64."""
     width: int = 192
-    """Image width in pixels, a multiple of 32."""
+    """Image width in pixels, a multiple of 32, at least 64."""
     streets: int = 60
     """Streets that the unlabelled video drives through."""
     frames: int = 40
@@ -86,8 +86,9 @@ class DataSettings(Settings):
             )
         _one_of("data_set", self.data_set, DATA_SETS)
         _positive(self, "height", "width", "streets", "frames", "annotated", "photographs")
-        if self.height % 32 or self.width % 32:
-            raise InputError(f"images of {self.height}x{self.width}: expected height and width in multiples of 32")
+        if self.height % 32 or self.width % 32 or min(self.height, self.width) < 64:
+            size = f"{self.height}x{self.width}"  # below 64 the decoder has no neighbour to reflect at 1/32
+            raise InputError(f"images of {size}: expected height and width in multiples of 32, 64 at least")
 
 
 @dataclass(frozen=True)

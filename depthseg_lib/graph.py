@@ -16,10 +16,14 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
+_TRAINING = ("config.py", "engine.py", "losses.py", "metrics.py", "models/*.py", "data/*.py", "data/world/*.py")
 DEPENDS_ON = {
-    "pretrain": ("pretrain.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py", "data/*.py"),
-    "finetune": ("finetune.py", "engine.py", "losses.py", "metrics.py", "models/*.py", "data/*.py"),
-    FIGURES: ("plots.py", "widgets.py", "results.py", "statistics.py", "metrics.py", "tables.py"),
+    "pretrain": ("pretrain.py", "depth.py", "classification.py", "geometry.py", *_TRAINING),
+    "finetune": ("finetune.py", *_TRAINING),
+    FIGURES: (
+        *("plots/*.py", "widgets.py", "saved.py", "tables.py", "paper.py"),
+        *("results.py", "finished.py", "stored.py", "scores.py", "statistics.py", "metrics.py"),
+    ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""

@@ -47,7 +47,7 @@ PROFILES = {
         Profile(
             name="smoke",
             about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
-            data=DataSettings(height=32, width=96, streets=4, frames=6, annotated=24, photographs=200),
+            data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
             encoders=("resnet18-slim",),
             initialisations=_PRETRAINED,
             settings=("full", "frozen"),

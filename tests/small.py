@@ -2,7 +2,7 @@
 
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 
-WORLD = dict(height=32, width=96, streets=4, frames=6, annotated=16, photographs=120)
+WORLD = dict(height=64, width=96, streets=4, frames=6, annotated=16, photographs=120)
 
 
 def pretraining(**changes) -> PretrainConfig:

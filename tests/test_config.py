@@ -32,6 +32,7 @@ def test_from_namespace_takes_its_own_names_and_misses_none():
         ({"protocol": "mine"}, "unknown protocol 'mine'"),
         ({"batch": 0}, "batch = 0: expected more than zero"),
         ({"height": 60}, "60x192.*multiples of 32"),
+        ({"height": 32}, "32x192.*64 at least"),
         ({"images": 200}, "images = 200 of 200 annotated leaves none"),
         ({"study": 0}, "version 0 of the study, but this is version"),
         ({"precision": "16-mixed"}, "unknown precision"),

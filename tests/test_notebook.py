@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from tiny import write_notebook
+from tiny_project import write_notebook
 
 from depthseg_lib import journal, notebook
 from depthseg_lib.errors import InputError

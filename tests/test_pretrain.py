@@ -41,7 +41,7 @@ def test_depth_leaves_errors_baselines_and_examples(tmp_path):
         assert stored[name] > 0 and stored[f"{name}_mean_map"] > 0 and stored[f"{name}_untrained"] > 0
     assert list(pd.read_parquet(tmp_path / "history.parquet")["iteration"]) == [0, 2, 4]
     images, truth, predicted = pretrain.load_examples(tmp_path, "depth")
-    assert images.shape[1:] == (3, 32, 96) and truth.shape == predicted["depth"].shape
+    assert images.shape[1:] == (3, 64, 96) and truth.shape == predicted["depth"].shape
     valid = (truth[0] > 0.1) & (truth[0] < 80)
     assert np.median(predicted["depth"][0][valid]) == pytest.approx(np.median(truth[0][valid]), rel=0.05)
     assert result.metrics["diverged_at"] is None

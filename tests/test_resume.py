@@ -23,7 +23,7 @@ finetune.run(FinetuneConfig.from_mapping(json.loads(sys.argv[1])), sys.argv[2], 
 
 
 def start(folder: Path) -> subprocess.Popen:
-    config = json.dumps(finetuning(iterations=60, evaluate_every=5).to_mapping())
+    config = json.dumps(finetuning(iterations=24, evaluate_every=4).to_mapping())
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, config, folder], stdout=subprocess.PIPE, text=True, env=environment
@@ -31,24 +31,25 @@ def start(folder: Path) -> subprocess.Popen:
 
 
 def kill_in_the_middle(folder: Path) -> None:
-    process = start(folder)
-    for line in process.stdout:
-        if line.startswith("iteration 20/"):
-            time.sleep(0.05)  # into the steps after that checkpoint
-            process.send_signal(signal.SIGKILL)
-            break
-    assert process.wait() == -signal.SIGKILL
+    with start(folder) as process:
+        for line in process.stdout:
+            if line.startswith("iteration 8/"):
+                time.sleep(0.05)  # into the steps after that checkpoint
+                process.send_signal(signal.SIGKILL)
+                break
+        process.stdout.read()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_kill_dash_nine_changes_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    unbroken = start(whole)
-    kill_in_the_middle(killed)
+    with start(whole) as unbroken:
+        kill_in_the_middle(killed)
+        unbroken.stdout.read()
     assert (killed / "checkpoint.pt").exists() and not (killed / "metrics.json").exists()
-    second = start(killed)
-    assert "going on from iteration" in second.communicate()[0] and second.returncode == 0
-    unbroken.communicate()
-    assert unbroken.returncode == 0
+    with start(killed) as second:
+        said = second.stdout.read()
+    assert "going on from iteration" in said and second.returncode == unbroken.returncode == 0
 
     tables = [pd.read_parquet(f / "history.parquet").drop(columns="seconds") for f in (whole, killed)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)

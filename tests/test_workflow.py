@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny import TinyProject
+from tiny_project import TinyProject
 
 from depthseg_lib.graph import SNAKEFILE
 

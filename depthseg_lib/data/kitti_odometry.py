@@ -10,7 +10,10 @@ from depthseg_lib.data.pack import Progress
 from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 
-_LAYOUT = "KITTI odometry (sequences/00 ... with image_0 and calib.txt), from https://www.cvlibs.net/datasets/kitti/eval_odometry.php"
+_LAYOUT = (
+    "KITTI odometry (sequences/00 ... with image_0 and calib.txt), from "
+    "https://www.cvlibs.net/datasets/kitti/eval_odometry.php"
+)
 _CALIBRATION = "a calib.txt of KITTI odometry, with 12 numbers per camera"
 
 
@@ -39,8 +42,8 @@ def video(
 def _sequences(root: Path, names: Sequence[str] | None) -> list[Path]:
     if not (root / "sequences").is_dir():
         raise InputError(
-            f"{root} is not KITTI odometry, it has no folder sequences: expected {_LAYOUT}, {folders.found(root)}; give "
-            "the folder that holds sequences"
+            f"{root} is not KITTI odometry, it has no folder sequences: expected {_LAYOUT}, {folders.found(root)}; "
+            "give the folder that holds sequences"
         )
     present = {folder.name: folder for folder in folders.subfolders(root / "sequences")}
     missing = sorted(set(names or ()) - present.keys())
@@ -53,9 +56,8 @@ def _sequences(root: Path, names: Sequence[str] | None) -> list[Path]:
 
 
 def _clip(folder: Path, camera: str, progress: Progress) -> ingest.Clip:
-    files = folders.image_files(
-        folders.existing(folder / f"image_{camera}", f"the frames of camera {camera} of KITTI odometry"),
-    )
+    frames = folders.existing(folder / f"image_{camera}", f"the frames of camera {camera} of KITTI odometry")
+    files = folders.image_files(frames)
     file = folder / "calib.txt"
     projection = kitti_calibration.entry(kitti_calibration.read(file, _CALIBRATION), f"P{camera}", (3, 4), file)
     intrinsics, offset = kitti_calibration.camera(projection)

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from depthseg_lib.data import folders, ingest, kitti_calibration, kitti_velodyne
 from depthseg_lib.data.pack import Progress
 from depthseg_lib.data.sets import Video

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, kitti_calibration
+from depthseg_lib.data import kitti_calibration
 from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.pack import Progress, mapped, pack
 from depthseg_lib.data.sets import load_arrays
@@ -42,7 +42,7 @@ def depth(frames: Sequence[Path], intrinsics: np.ndarray, height: int, width: in
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Depth (H, W) float64 metres of `points` (P, 3) in the camera's axes: the nearest per pixel, 0 where none falls."""
+    """Depth (H, W) in metres of `points` (P, 3) in the camera's axes: the nearest per pixel, 0 where none falls."""
     points = points[points[:, 2] > 0.1]
     pixels = points @ intrinsics.T
     x, y = np.rint(pixels[:, :2] / pixels[:, 2:]).T

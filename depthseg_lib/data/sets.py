@@ -70,25 +70,6 @@ class Photographs:
     classes: tuple[str, ...]
 
 
-def joined(*videos: Video) -> Video:
-    """The videos one after another, as one; depth and poses only where every one has them.
-
-    Raises `InputError` where their frames differ in size.
-    """
-    sizes = sorted({video.images.shape[2:] for video in videos})
-    if len(sizes) != 1:
-        raise InputError(f"videos of the sizes {sizes} cannot be joined: expected one size; read all at that size")
-
-    def together(name: str) -> np.ndarray | None:
-        parts = [getattr(video, name) for video in videos]
-        return None if any(part is None for part in parts) else np.concatenate(parts)
-
-    first = np.cumsum([0, *(int(video.sequence.max(initial=-1)) + 1 for video in videos)])
-    sequence = [video.sequence + start for video, start in zip(videos, first, strict=False)]
-    images, intrinsics = together("images"), together("intrinsics")
-    return Video(images, np.concatenate(sequence).astype(np.int32), intrinsics, together("depth"), together("poses"))
-
-
 def load_arrays(folder: Path, *names: str) -> list[np.ndarray]:
     """Memory-map `<name>.npy` for each name in a cache folder, read-only."""
     return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]

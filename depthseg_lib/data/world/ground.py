@@ -52,10 +52,10 @@ class Profile:
 def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
     """Lay everything that is walked or driven on."""
     build.place(0, 0, 0, label=ROAD)
-    asphalt = _asphalt(build, rng)
+    asphalt = build.material(asphalt_material(rng))
     _strip(build, path, path.along, (-profile.kerb(-1), profile.kerb(1)), (0, 0), asphalt, ROAD)
     stone = build.material(Material(vary(rng, (0.58, 0.57, 0.55)), wavelength=0.6, contrast=0.25, grid=(1.0, 9, 0.03, 0)))
-    paving, grass = build.material(_paving(rng)), build.material(_grass(rng))
+    paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
     for side in (-1, 1):
         _side(build, path, profile, side, asphalt, stone, paving, grass)
     _far_plain(build, path, grass)
@@ -97,14 +97,16 @@ def _strip(build: Builder, path: Path, along: np.ndarray, across, lift, material
         build.quads(np.stack([near[:-1], far[:-1], far[1:], near[1:]], axis=1), material, label)
 
 
-def _asphalt(build: Builder, rng: np.random.Generator) -> int:
+def asphalt_material(rng: np.random.Generator) -> Material:
+    """Asphalt, light or dark."""
     grey = rng.uniform(0.24, 0.5)
     colour = vary(rng, (grey, grey, grey), hue=0.025)
     contrast = rng.uniform(0.35, 0.6)
-    return build.material(Material(colour, vary(rng, colour, 0.02, 0.3), 0.8, rng.uniform(1.2, 2.5), contrast))
+    return Material(colour, vary(rng, colour, 0.02, 0.3), 0.8, rng.uniform(1.2, 2.5), contrast)
 
 
-def _paving(rng: np.random.Generator) -> Material:
+def paving_material(rng: np.random.Generator) -> Material:
+    """Slabs or blocks, grey to reddish."""
     grey = rng.uniform(0.36, 0.66)
     warm = rng.choice([0.0, 0.05, 0.12], p=[0.5, 0.3, 0.2])
     slab = rng.choice([0.3, 0.5, 0.9])
@@ -117,7 +119,8 @@ def _paving(rng: np.random.Generator) -> Material:
     )
 
 
-def _grass(rng: np.random.Generator) -> Material:
+def grass_material(rng: np.random.Generator) -> Material:
+    """Grass, green or dry, or bare soil."""
     colour = pick(rng, GRASS)
     return Material(colour, pick(rng, GRASS), rng.uniform(0.4, 0.9), rng.uniform(1.0, 2.5), 0.6, bump=0.5)
 
@@ -163,7 +166,7 @@ def _crossing(build: Builder, rng: np.random.Generator, path: Path, profile: Pro
 
 def _repairs(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
     """Patches of other asphalt, trenches and lids, which give the road its grain at ten metres and more."""
-    patches = [_asphalt(build, rng) for _ in range(3)]
+    patches = [build.material(asphalt_material(rng)) for _ in range(3)]
     count = int((path.along[-1] - path.along[0]) * rng.uniform(0.15, 0.5))
     for start in rng.uniform(path.along[0], path.along[-1] - 12, count):
         size = (rng.uniform(0.4, 2.5), rng.uniform(0.6, 9)) if rng.random() < 0.7 else (0.6, 0.6)

@@ -101,8 +101,10 @@ def light_maps(light: Light, primitives, ground, points: torch.Tensor, texel: fl
 
 def with_moving(maps: Maps, moving) -> tuple[torch.Tensor, torch.Tensor]:
     """The sun's distance map and the map of shade (H, W), the height of what stands around, with moving things."""
-    sun = _distance(nearest(maps.sun, cast(maps.sun, *moving), maps.sun_keys), maps.sun)
-    above = _distance(nearest(maps.above, cast(maps.above, *moving), maps.above_keys), maps.above)
+    keys = [maps.sun_keys, maps.above_keys]
+    if len(moving[0]) or len(moving[1]):
+        keys = [nearest(view, cast(view, *moving), k) for view, k in zip((maps.sun, maps.above), keys, strict=True)]
+    sun, above = _distance(keys[0], maps.sun), _distance(keys[1], maps.above)
     height = (maps.ground - above).clamp(0, _TALLEST)
     return sun, F.avg_pool2d(height[None], 5, 1, 2, count_include_pad=False)[0]
 

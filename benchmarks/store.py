@@ -1,0 +1,41 @@
+"""Results of benchmarks: one JSON list per device under `benchmarks/results/`, a row per thing measured."""
+
+import json
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def row(what: str, ours: float, reference: float, unit: str, goal: float, limit_share: float | None = None) -> dict:
+    """One comparison of one run on one machine; `ratio` is ours over the reference, `goal` the ratio aimed at.
+
+    `limit_share` is the share of a hard limit of the machine that was reached, where one is known.
+    """
+    ratio = round(ours / reference, 3)
+    found = dict(what=what, ours=round(ours, 2), reference=round(reference, 2), unit=unit)
+    return {**found, "ratio": ratio, "goal": goal, "limit_share": limit_share}
+
+
+def save(rows: list[dict]) -> Path:
+    """Print the rows and store them, in place of earlier ones of the same name, for the device of this machine."""
+    path = RESULTS / f"{re.sub('[^a-z0-9]+', '-', device().lower()).strip('-')}.json"
+    known = json.loads(path.read_text()) if path.exists() else []
+    names = {row["what"] for row in rows}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps([r for r in known if r["what"] not in names] + rows, indent=2) + "\n")
+    for found in rows:
+        print(f"{found['what']}: {found['ours']} {found['unit']}, reference {found['reference']}, ratio {found['ratio']}")
+    return path
+
+
+def device() -> str:
+    """The name of the GPU, else of the processor."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()

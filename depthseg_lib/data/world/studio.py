@@ -1,0 +1,177 @@
+"""One photograph of one thing: the thing, a setting around and behind it, and a camera that frames it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from depthseg_lib.data.world import buildings, furniture, people, plants, vehicles
+from depthseg_lib.data.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
+from depthseg_lib.data.world.light import random_light
+from depthseg_lib.data.world.materials import Material
+from depthseg_lib.data.world.render import Street, street_of
+from depthseg_lib.data.world.scene import Builder, Scene
+
+SETTINGS = ("road", "pavement", "meadow")
+"""Grounds with the scenery that belongs to them."""
+
+_FOCAL = 1.4  # of a photograph, in image sizes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of thing that is photographed."""
+
+    setting: str
+    """Where it is usually found, one of `SETTINGS`."""
+    label: int
+    """KITTI label id of the part that the photograph frames."""
+    make: Callable[[Builder, np.random.Generator], None]
+    """Builds one at the origin."""
+    turn: float
+    """How far the camera goes around it to either side of its front, radians."""
+
+
+def _house(build: Builder, rng: np.random.Generator) -> None:
+    buildings.house(build, rng, rng.uniform(7, 14), rng.uniform(7, 11), int(rng.integers(1, 5)), rng.random() < 0.6)
+
+
+def _tree(build: Builder, rng: np.random.Generator) -> None:
+    plants.tree(build, rng, rng.uniform(5, 11), rng.random() < 0.2)
+
+
+def _wall(build: Builder, rng: np.random.Generator) -> None:
+    half, material = rng.uniform(1.5, 3.5), build.material(buildings.wall_material(rng))
+    build.box((-half, half), (-0.3, rng.uniform(0.9, 2.2)), (-0.14, 0.14), material)
+
+
+def _fence(build: Builder, rng: np.random.Generator) -> None:
+    half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(buildings.fence_material(rng))
+    build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
+    for x in np.linspace(-half, half, int(rng.integers(3, 6))):
+        build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
+
+
+def _light(build: Builder, rng: np.random.Generator) -> None:
+    furniture.traffic_light(build, rng)
+
+
+SUBJECTS = {
+    "building": Subject("meadow", buildings.BUILDING, _house, 1.0),
+    "wall": Subject("meadow", buildings.WALL, _wall, 0.9),
+    "fence": Subject("meadow", buildings.FENCE, _fence, 0.9),
+    "lamp post": Subject("pavement", furniture.POLE, furniture.lamp, np.pi),
+    "traffic light": Subject("road", furniture.LIGHT, _light, 0.6),
+    "traffic sign": Subject("pavement", furniture.SIGN, furniture.sign, 0.6),
+    "tree": Subject("meadow", plants.VEGETATION, _tree, np.pi),
+    "person": Subject("pavement", people.PERSON, people.person, np.pi),
+    "car": Subject("road", vehicles.CAR, vehicles.car, np.pi),
+    "truck": Subject("road", vehicles.TRUCK, vehicles.truck, np.pi),
+    "bus": Subject("road", vehicles.BUS, vehicles.bus, np.pi),
+    "bicycle": Subject("pavement", vehicles.BICYCLE, vehicles.bicycle, np.pi),
+}
+"""The classes of the photographs, in order."""
+
+
+def photograph_scene(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int):
+    """A street that holds only this photograph, and the intrinsics (3, 3) that frame `subject`.
+
+    The larger side of the subject's bounds is `scale` of the image, whose centre is the centre of these bounds.
+    """
+    rng = np.random.default_rng(seed)
+    build = Builder()
+    build.place(0, 0, 0, label=subject.label if subject.label not in (19, 20) else furniture.POLE)
+    subject.make(build, rng)
+    points = _outline(build.build(), subject.label)
+    pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
+    _set(build, rng, setting, pose, distance, points)
+    reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
+    around = torch.tensor([(x, y, z) for x in (-reach, reach) for y in (0.0, -4.0) for z in (-reach, reach)])
+    poses = torch.from_numpy(np.stack([pose, pose]))
+    texel = reach / 50
+    street = street_of(build.build(2), poses, random_light(rng), around.double(), int(rng.integers(2**31)), texel)
+    return street, matrix
+
+
+def _outline(scene: Scene, label: int) -> np.ndarray:
+    """World points (n, 3) around the primitives with this label: corners of quads, poles of ellipsoids."""
+    quads = len(scene.corners)
+    chosen = scene.label == label
+    corners = scene.corners[chosen[:quads]].reshape(-1, 3)
+    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
+    tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
+    points = torch.cat([corners, tips]).double().numpy()
+    return points[points[:, 1] <= 0.01]  # what is above the ground
+
+
+def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
+    """A camera around the thing, its intrinsics and its distance; it stands a step or so above the ground."""
+    middle = (points.min(0) + points.max(0)) / 2
+    angle = rng.uniform(-turn, turn)
+    distance, eye = float(np.ptp(points, axis=0).max()) * 2, rng.uniform(0.5, 2.2)
+    for _ in range(6):
+        offset = distance * np.array([np.sin(angle), 0.0, np.cos(angle)])
+        pose = _looking(np.array([middle[0], -eye, middle[2]]) + offset, middle)
+        seen = (points - pose[:3, 3]) @ pose[:3, :3]
+        flat = _FOCAL * seen[:, :2] / np.maximum(seen[:, 2:], 0.1)
+        low, high = flat.min(0), flat.max(0)
+        distance *= float((high - low).max()) / scale
+    centre = (size - 1) / 2 - size * (low + high) / 2
+    focal = _FOCAL * size
+    return pose, torch.tensor([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
+
+
+def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Camera-to-world (4, 4) of an upright camera at `eye` that looks at `target`, y down."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    pose[:3, 3] = eye
+    return pose
+
+
+def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
+    """Lay the ground and put scenery behind the thing, as seen from the camera."""
+    makers = {"road": asphalt_material, "pavement": paving_material, "meadow": grass_material}
+    labels = {"road": ROAD, "pavement": PAVEMENT, "meadow": TERRAIN}
+    reach = 200.0
+    build.place(0, 0, 0, rng.uniform(0, np.pi), label=labels[setting])
+    near = build.material(makers[setting](rng))
+    build.quads([[(-reach, 0, -reach), (reach, 0, -reach), (reach, 0, reach), (-reach, 0, reach)]], near)
+    if setting == "road":
+        _road_marks(build, rng)
+    away = -pose[:3, 2] * [1, 0, 1]
+    heading = float(np.arctan2(away[0], away[2]))  # from the scenery towards the camera
+    radius = float(np.abs(points[:, [0, 2]]).max())
+    for number in range(int(rng.integers(2, 5))):
+        behind = radius + rng.uniform(0.3, 1.6) * distance + 3.0
+        aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
+        cos, sin = np.cos(heading), np.sin(heading)
+        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=plants.VEGETATION)
+        _scenery(build, rng, setting)
+
+
+def _road_marks(build: Builder, rng: np.random.Generator) -> None:
+    paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
+    for x in rng.uniform(-6, 6, 2):
+        for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
+            build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
+
+
+def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
+    """One piece of the setting's scenery; the same kinds of thing stand in all, in different shares."""
+    city = {"road": 0.5, "pavement": 0.8, "meadow": 0.12}[setting]
+    draw = rng.random()
+    if draw < city:
+        build.label(buildings.BUILDING)
+        buildings.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
+    elif draw < city + 0.6 * (1 - city):
+        plants.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+    elif setting == "road":
+        build.label(vehicles.CAR)
+        vehicles.car(build, rng)
+    else:
+        plants.bush(build, rng, rng.uniform(1.0, 2.5))

@@ -1,0 +1,31 @@
+"""The paper's own numbers, to stand beside ours: never mixed with them, always named as its KITTI results."""
+
+import pandas as pd
+
+SOURCE = "Lao, Wong & Soatto, arXiv 2203.13987v1, Table 1: KITTI, 16 training and 184 test images, 640x192, 4 trials"
+"""Where the numbers of `table1` stand."""
+SHORT_SOURCE = "paper, KITTI, 640x192, 4 trials"
+
+_COLUMNS = (("resnet18", "full"), ("resnet50", "full"), ("resnet50", "deeplab"), ("resnet18", "frozen"),
+            ("resnet50", "frozen"))  # fmt: skip
+_TABLE_1 = {  # initialisation: (mIoU over seven classes, pixel accuracy) in percent, for each of the columns
+    "none": ((41.35, 70.75), (44.66, 73.37), (21.93, 52.32), (41.24, 70.52), (37.72, 67.38)),
+    "imagenet": ((45.15, 72.39), (44.65, 73.06), (43.39, 72.66), (33.33, 65.34), (32.03, 62.53)),
+    "depth": ((46.00, 72.43), (49.90, 76.28), (43.43, 71.34), (43.02, 72.38), (45.79, 74.71)),
+    "depth-imagenet": ((50.20, 76.39), (50.92, 77.34), (43.77, 72.68), (46.53, 74.42), (46.55, 74.48)),
+}
+
+
+def table1() -> pd.DataFrame:
+    """The paper's Table 1, tidy: encoder, setting, initialisation, miou_seven and accuracy as fractions 0..1."""
+    rows = [
+        (encoder, setting, initialisation, miou / 100, accuracy / 100)
+        for initialisation, values in _TABLE_1.items()
+        for (encoder, setting), (miou, accuracy) in zip(_COLUMNS, values, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["encoder", "setting", "initialisation", "miou_seven", "accuracy"])
+
+
+def counterpart(encoder: str) -> str:
+    """The paper's encoder that one of ours stands beside: the slim one is a ResNet-18 of a quarter of the width."""
+    return encoder.removesuffix("-slim")

@@ -1,0 +1,13 @@
+"""The study's figures, one function each: data frame in, matplotlib Figure out; nothing is computed but the drawing."""
+
+from depthseg_lib.plots.curves import curves
+from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
+from depthseg_lib.plots.frozen import frozen
+from depthseg_lib.plots.question import question
+from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
+from depthseg_lib.plots.setups import setups
+from depthseg_lib.plots.table import table1
+from depthseg_lib.plots.training_size import training_size
+
+__all__ = ["contact_sheet", "curves", "depth_examples", "finetuning_curves", "frozen", "predictions",
+           "pretraining_curves", "question", "setups", "table1", "training_size"]  # fmt: skip

@@ -1,0 +1,133 @@
+"""What all figures share: one colour, line and marker per initialisation everywhere, fonts, legend and footer."""
+
+import functools
+import io
+import textwrap
+from collections.abc import Iterable
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+LOOK = {  # initialisation: (Okabe-Ito colour, line, marker)
+    "none": ("#000000", (0, (1, 1.2)), "o"),
+    "imagenet": ("#E69F00", (0, (5, 1.5)), "s"),
+    "classification": ("#D55E00", (0, (5, 1.5)), "D"),
+    "depth": ("#0072B2", "-", "^"),
+    "depth-imagenet": ("#009E73", "-", "v"),
+    "depth-classification": ("#56B4E9", (0, (6, 1.2, 1.2, 1.2)), ">"),
+    "depth-supervised": ("#CC79A7", "-", "X"),
+    "flow": ("#F0E442", (0, (3, 1.5)), "*"),
+}
+"""Eight colours that colour-blind readers can tell apart (Okabe & Ito); the depth family has triangles besides."""
+ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
+METRICS = {
+    "train_loss": "training loss (NLL, nats per pixel)",
+    "nll": "validation NLL (nats per pixel)",
+    "miou_seven": "mIoU, seven classes (%)",
+    "miou": "mIoU, all classes (%)",
+    "accuracy": "pixel accuracy (%)",
+}
+"""Axis labels with units; fractions are drawn in percent."""
+PERCENT = ("miou_seven", "miou", "accuracy")
+WIDTH = 7.2
+"""Inches across two columns of a paper; type stays readable at half of it."""
+SCREEN_DPI = 100
+GREY = "#5f6368"
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": "#3c4043",
+    "axes.grid": True,
+    "grid.color": "#e4e6e9",
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.7,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "depthseg",
+}
+
+
+def styled(draw):
+    """Draw inside the study's matplotlib settings and leave the user's own as they were."""
+
+    @functools.wraps(draw)
+    def inside(*args, **kwargs):
+        with matplotlib.rc_context(_RC):
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+class Drawing(Figure):
+    """A Figure that shows itself in a notebook whatever the backend, at twice a screen's resolution."""
+
+    def _repr_png_(self):
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(_RC):
+            self.savefig(buffer, format="png", dpi=2 * SCREEN_DPI)
+        return buffer.getvalue(), {"width": round(self.get_figwidth() * SCREEN_DPI)}
+
+
+def settings() -> dict:
+    """The matplotlib settings of all figures, for saving under the same ones."""
+    return dict(_RC)
+
+
+def scale(metric: str) -> float:
+    """Percent for fractions, else one."""
+    return 100.0 if metric in PERCENT else 1.0
+
+
+def encoder_name(encoder: str) -> str:
+    """The encoder's name for readers; the slim one is always named as such."""
+    return ENCODERS.get(encoder, encoder)
+
+
+def present(initialisations: Iterable[str]) -> list[str]:
+    """Those initialisations that occur, in the study's order."""
+    names = set(map(str, initialisations))
+    return [name for name in LOOK if name in names]
+
+
+def handle(initialisation: str) -> Line2D:
+    """A legend entry with the initialisation's line and marker."""
+    colour, line, marker = LOOK[initialisation]
+    return Line2D([], [], color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5,
+                  label=initialisation)  # fmt: skip
+
+
+def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> None:
+    """One legend above all panels."""
+    handles = [handle(name) for name in present(initialisations)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(columns, len(handles)), handlelength=3.0,
+                  columnspacing=1.6)  # fmt: skip
+
+
+def footer(figure: Figure, text: str) -> None:
+    """A small line under everything: data, profile, n, trials and interval."""
+    across = int(figure.get_figwidth() * 19.5)
+    figure.supxlabel("\n".join(textwrap.wrap(text, across)), fontsize=7, color=GREY, x=0.01, ha="left")
+
+
+def panel(axes: Axes, letter: str, title: str) -> None:
+    """A panel's letter and title, flush left."""
+    axes.set_title(f"{letter}  {title}" if letter else title, loc="left")
+
+
+def few_ticks(axes: Axes, count: int = 5) -> None:
+    """At most `count` round tick values upwards."""
+    axes.yaxis.set_major_locator(MaxNLocator(count, min_n_ticks=3))

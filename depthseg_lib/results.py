@@ -1,0 +1,115 @@
+"""Tidy results of a profile: from this machine's runs where it has finished ones, else from the committed ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from depthseg_lib import finished, stored
+from depthseg_lib.config import INITIALISATIONS
+from depthseg_lib.data.labels import LabelSet
+from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import get_profile
+from depthseg_lib.project import project_path
+
+IDS = ("encoder", "initialisation", "setting", "images", "trial")
+"""Columns that tell one fine-tuning run from another; `name` joins them as the run's folder does."""
+DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)"}
+"""How figures name a data set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything that figures and tables are drawn from; metrics are fractions 0..1."""
+
+    profile: str
+    """Name of the profile."""
+    source: str
+    """Where these came from, as a sentence for the reader."""
+    of_this_machine: bool
+    """Whether they came from runs here; only such results are worth storing."""
+    data_set: str
+    """streets or camvid."""
+    label_set: LabelSet
+    """The classes of the confusion matrices and predictions."""
+    metrics: pd.DataFrame
+    """A row per fine-tuning run: name, the columns of `IDS`, the last evaluation's metrics, diverged_at, commit, device."""
+    history: pd.DataFrame
+    """A row per evaluation: name, `IDS`, iteration, train_loss and the metrics."""
+    confusion: pd.DataFrame
+    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction (names), count of pixels."""
+    pretrain: pd.DataFrame
+    """A row per pre-training run: name, encoder, initialisation and its metrics."""
+    examples: stored.Examples
+    """A few validation images with their truth, and every run's prediction of them."""
+    depth_examples: dict[str, stored.DepthExamples]
+    """By name of the depth run: frames with true and predicted depth."""
+
+    @property
+    def data(self) -> str:
+        """The data's name in figures."""
+        return DATA.get(self.data_set, self.data_set)
+
+    @property
+    def base_images(self) -> int:
+        """The training-set size of the study's main comparison: the one that most runs have."""
+        return int(self.metrics["images"].mode().iloc[0])
+
+    def select(self, **wanted) -> "Results":
+        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`."""
+        frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
+        for column, value in wanted.items():
+            frames = {name: frame[frame[column] == value] for name, frame in frames.items()}
+        if frames["metrics"].empty:
+            raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
+        return replace(self, **frames)
+
+
+def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> Results:
+    """Results of `profile` from `runs/<profile>/`, else the committed ones from `<figures>/data/`.
+
+    `figures` is the profile's figure folder, `figures/<profile>` when empty. Runs whose settings are not those of the
+    profile today are left out, and `source` says so. Raises `InputError`, saying what to run, when there is neither.
+    """
+    folder = project_path(runs) / profile
+    store = project_path(figures or f"figures/{profile}") / "data"
+    found = finished.find(folder, get_profile(profile))
+    if found.finetune:
+        return _tidy(profile, found.sentence, finished.read(found), here=True)
+    if stored.exists(store):
+        return _tidy(profile, f"committed results under {_short(store)}", stored.read(store), here=False)
+    raise InputError(
+        f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under {store}: "
+        f"run `make figures PROFILE={profile}` first"
+    )
+
+
+def save(results: Results, folder: str | Path) -> None:
+    """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
+    about = {"profile": results.profile, "data_set": results.data_set, "label_set": results.label_set.name}
+    frames = {name: getattr(results, name) for name in stored.FRAMES}
+    stored.write(project_path(folder), stored.Contents(about, frames, results.examples, results.depth_examples))
+
+
+def _tidy(profile: str, source: str, contents: stored.Contents, here: bool) -> Results:
+    if contents.about["profile"] != profile:
+        raise InputError(
+            f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the figures folder"
+        )
+    frames = {name: _ordered(frame) for name, frame in contents.frames.items()}
+    label_set = stored.label_set(contents.about["label_set"])
+    return Results(profile, source, here, contents.about["data_set"], label_set, **frames,
+                   examples=contents.examples, depth_examples=contents.depth_examples)  # fmt: skip
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the study's order of initialisations, whatever order the folders were read in."""
+    if frame.empty:
+        return frame
+    order = frame["initialisation"].astype(str).map({name: i for i, name in enumerate(INITIALISATIONS)})
+    return frame.iloc[np.argsort(order.fillna(len(INITIALISATIONS)).to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def _short(path: Path) -> str:
+    return "/".join(path.parts[-3:])

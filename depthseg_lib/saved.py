@@ -1,0 +1,128 @@
+"""Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
+
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from depthseg_lib.files import replacing, write_json
+from depthseg_lib.plots import style
+from depthseg_lib.project import project_path
+from depthseg_lib.results import Results
+from depthseg_lib.statistics import INTERVAL
+
+DPI = 200
+_NO_DATE = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""The same data gives the same bytes: no date, no version of the drawing library."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a figure was drawn from; its json holds these fields."""
+
+    title: str
+    """What is shown, in a sentence."""
+    data: str
+    """Name of the data."""
+    profile: str
+    """Name of the profile."""
+    encoders: tuple[str, ...]
+    """Encoders drawn."""
+    trials: int
+    """Trials behind each mean (the most any has)."""
+    interval: str
+    """What bands and bars are."""
+    commit: tuple[str, ...]
+    """Commits of the code that made the runs."""
+    device: tuple[str, ...]
+    """Devices that they ran on."""
+    runs: tuple[str, ...]
+    """Names of the runs."""
+    note: str
+    """What else the reader has to know, such as the images that were counted."""
+
+    @property
+    def footer(self) -> str:
+        """The small line under the figure."""
+        trials = f"{self.trials} trial{'s' if self.trials != 1 else ''}"
+        if self.trials > 1 and self.interval:
+            trials += f", {self.interval} of the mean"
+        return self._sentence(trials)
+
+    @property
+    def plain(self) -> str:
+        """The footer of a figure that shows no means."""
+        return self._sentence("")
+
+    def _sentence(self, trials: str) -> str:
+        encoders = " and ".join(style.encoder_name(name) for name in self.encoders)
+        parts = [self.data, f"profile {self.profile}", encoders, trials]
+        return ", ".join(part for part in parts if part) + "." + (f" {self.note}" if self.note else "")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A figure that was written; in a notebook it shows itself."""
+
+    png: Path
+    """Path of the PNG file."""
+
+    def _repr_png_(self):
+        width = int.from_bytes(self.png.read_bytes()[16:20], "big")  # the header's width, drawn at twice a screen's
+        return self.png.read_bytes(), {"width": width // 2}
+
+
+def about(results: Results, title: str, note: str = "") -> About:
+    """Describe a figure of exactly these results (select first)."""
+    runs = results.metrics
+    diverged = runs[runs["diverged_at"].notna()]
+    if len(diverged):
+        ends = ", ".join(f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True))
+        note = f"{note} Diverged and left out of the means: {ends}.".strip()
+    unique = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
+    return About(title, results.data, results.profile, unique["encoder"], int(runs["trial"].nunique()), INTERVAL,
+                 unique["commit"], unique["device"], tuple(runs["name"]), note)  # fmt: skip
+
+
+def drawing(title: str, profile: str) -> About:
+    """Describe a drawing that no run stands behind."""
+    return About(title, "none: a drawing", profile, (), 0, "", (), (), (), "")
+
+
+def save(figure: Figure, name: str, folder: str | Path, described: About) -> Saved:
+    """Write `<folder>/<name>.png`, `.svg` and `.json`, each in place by rename; the result shows itself in a notebook."""
+    folder = project_path(folder)
+    for kind in ("png", "svg"):
+        with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.settings()):
+            figure.savefig(scratch, format=kind, dpi=DPI, metadata=_NO_DATE[kind])
+    write_json(folder / f"{name}.json", asdict(described))
+    return Saved(folder / f"{name}.png")
+
+
+def save_table(figure: Figure, table: pd.DataFrame, markdown: str, name: str, folder: str | Path, described: About) -> Saved:
+    """Write a table as a figure, and tidy as CSV and for readers as Markdown."""
+    folder = project_path(folder)
+    for kind, text in (("csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n")), ("md", markdown)):
+        with replacing(folder / f"{name}.{kind}") as scratch:
+            scratch.write_text(text, encoding="utf-8")
+    return save(figure, name, folder, described)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as PNG in memory, written for speed: for panels that redraw while a slider moves."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(figure)[..., :3]).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """A figure drawn at its own resolution, (H, W, 4) uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())

@@ -1,0 +1,170 @@
+"""The committed form of a profile's results: small parquet tables and palette PNG strips, all within 5 MiB."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import read_json, replacing, write_json
+
+FRAMES = ("metrics", "history", "confusion", "pretrain")
+"""Tables of the results, by field name."""
+_CENTIMETRES = 100
+"""Depth is stored in 16-bit centimetres: 0.01 to 655 m, 0 for no depth."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Validation images with truth and predictions."""
+
+    indices: tuple[int, ...]
+    """Their places in the annotated set."""
+    images: np.ndarray
+    """(K, 3, H, W) uint8 RGB."""
+    truth: np.ndarray
+    """(K, H, W) uint8 class indices, 255 for void."""
+    predictions: dict[str, np.ndarray]
+    """(K, H, W) uint8 class indices by run name."""
+
+
+@dataclass(frozen=True)
+class DepthExamples:
+    """Frames with true and predicted depth."""
+
+    images: np.ndarray
+    """(K, 3, H, W) uint8 RGB."""
+    truth: np.ndarray
+    """(K, H, W) metres, 0 without truth."""
+    prediction: np.ndarray
+    """(K, H, W) metres, after median scaling."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a results folder holds."""
+
+    about: dict
+    """profile, data_set and label_set by name."""
+    frames: dict[str, pd.DataFrame]
+    """The tables of `FRAMES`."""
+    examples: Examples
+    depth_examples: dict[str, DepthExamples]
+
+
+def label_set(name: str) -> LabelSet:
+    """A label set by its name."""
+    known = {labels.name: labels for labels in (KITTI, CAMVID)}
+    if name not in known:
+        raise InputError(f"unknown label set '{name}': expected one of {', '.join(known)}")
+    return known[name]
+
+
+def exists(folder: Path) -> bool:
+    """Whether `folder` holds committed results; about.json is written last."""
+    return (folder / "about.json").is_file()
+
+
+def write(folder: Path, contents: Contents) -> None:
+    """Write `contents`, one confusion table per setting and size, and remove what an earlier writing left besides."""
+    (folder / "about.json").unlink(missing_ok=True)
+    files = _write_frames(folder, contents.frames) | _write_examples(folder, contents)
+    for old in [*folder.glob("*.parquet"), *folder.rglob("*.png")]:
+        if old not in files:
+            old.unlink()
+    depth = {name: len(run.images) for name, run in contents.depth_examples.items()}
+    indices = list(contents.examples.indices)
+    write_json(folder / "about.json", contents.about | {"examples": indices, "depth": depth})
+
+
+def read(folder: Path) -> Contents:
+    """Read what `write` wrote; a missing or broken file raises `InputError`."""
+    about = read_json(folder / "about.json")
+    try:
+        parts = [pd.read_parquet(path) for path in sorted(folder.glob("confusion-*.parquet"))]
+        frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES if name != "confusion"}
+        frames["confusion"] = _join(parts)
+        return Contents(about, frames, _read_examples(folder, about, frames["metrics"]), _read_depth(folder, about))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder}: the committed results are incomplete ({error}): restore this folder with git"
+        ) from error
+
+
+def _join(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    if not parts:
+        raise ValueError("no confusion-*.parquet")
+    joined = {}
+    for name in parts[0].columns:
+        columns = [part[name] for part in parts]
+        categorical = isinstance(columns[0].dtype, pd.CategoricalDtype)
+        joined[name] = pd.api.types.union_categoricals(columns) if categorical else np.concatenate(columns)
+    return pd.DataFrame(joined)
+
+
+def _write_frames(folder: Path, frames: dict[str, pd.DataFrame]) -> set[Path]:
+    tables = {name: frame for name, frame in frames.items() if name != "confusion"}
+    for (setting, images), part in frames["confusion"].groupby(["setting", "images"], observed=True):
+        small = part.assign(images=part["images"].astype(np.int16), trial=part["trial"].astype(np.int8))
+        tables[f"confusion-{setting}-n{images}"] = small
+    for name, frame in tables.items():
+        with replacing(folder / f"{name}.parquet") as scratch:
+            frame.to_parquet(scratch, index=False, compression="zstd", compression_level=19)
+    return {folder / f"{name}.parquet" for name in tables}
+
+
+def _write_examples(folder: Path, contents: Contents) -> set[Path]:
+    examples, palette = contents.examples, label_set(contents.about["label_set"])
+    pictures = {"examples": _rgb_strip(examples.images), "examples_truth": _palette_strip(examples.truth, palette)}
+    for name, prediction in examples.predictions.items():
+        pictures[f"predictions/{name}"] = _palette_strip(prediction, palette)
+    for name, depth in contents.depth_examples.items():
+        pictures[f"depth/{name}-image"] = _rgb_strip(depth.images)
+        pictures[f"depth/{name}-truth"] = _depth_strip(depth.truth)
+        pictures[f"depth/{name}-prediction"] = _depth_strip(depth.prediction)
+    for name, picture in pictures.items():
+        with replacing(folder / f"{name}.png") as scratch:
+            picture.save(scratch, format="png", optimize=True)
+    return {folder / f"{name}.png" for name in pictures}
+
+
+def _read_examples(folder: Path, about: dict, metrics: pd.DataFrame) -> Examples:
+    count = len(about["examples"])
+    images = _unstack(folder / "examples.png", count).transpose(0, 3, 1, 2)
+    truth = _unstack(folder / "examples_truth.png", count)
+    predictions = {name: _unstack(folder / "predictions" / f"{name}.png", count) for name in metrics["name"]}
+    return Examples(tuple(about["examples"]), images, truth, predictions)
+
+
+def _read_depth(folder: Path, about: dict) -> dict[str, DepthExamples]:
+    return {name: _read_depth_run(folder / "depth", name, count) for name, count in about["depth"].items()}
+
+
+def _read_depth_run(folder: Path, name: str, count: int) -> DepthExamples:
+    images, truth, prediction = (
+        _unstack(folder / f"{name}-{part}.png", count) for part in ("image", "truth", "prediction")
+    )
+    return DepthExamples(images.transpose(0, 3, 1, 2), truth / _CENTIMETRES, prediction / _CENTIMETRES)
+
+
+def _rgb_strip(images: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(-1, images.shape[3], 3))
+
+
+def _palette_strip(labels: np.ndarray, palette: LabelSet) -> Image.Image:
+    picture = Image.fromarray(labels.reshape(-1, labels.shape[2]).astype(np.uint8), mode="P")
+    picture.putpalette(palette.colour(np.arange(256, dtype=np.uint8)).tobytes())
+    return picture
+
+
+def _depth_strip(depth: np.ndarray) -> Image.Image:
+    centimetres = np.clip(np.nan_to_num(depth) * _CENTIMETRES, 0, 65535).round().astype(np.uint16)
+    return Image.fromarray(centimetres.reshape(-1, depth.shape[2]))
+
+
+def _unstack(path: Path, count: int) -> np.ndarray:
+    strip = np.asarray(Image.open(path))
+    return strip.reshape(count, -1, *strip.shape[1:])

@@ -1,0 +1,137 @@
+"""Planted runs: real run folders with deterministic made-up numbers, for tests of everything drawn from results."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from depthseg_lib import metrics, study
+from depthseg_lib.data.labels import KITTI, VOID
+
+HEIGHT, WIDTH = 64, 192
+CLASSES = len(KITTI.classes)
+PRESENT = [KITTI.classes.index(name) for name in
+           ("road", "sidewalk", "building", "pole", "traffic sign", "vegetation", "terrain", "sky", "person", "car",
+            "truck")]  # fmt: skip
+GAIN = {"none": 0.0, "classification": 0.05, "depth": 0.09, "depth-classification": 0.12, "imagenet": 0.06,
+        "depth-imagenet": 0.13}  # fmt: skip
+
+
+def plant(root: Path, profile="laptop", skip=(), examples=4, validation=None) -> Path:
+    """Write `root/<profile>/` with every run of the profile but the names in `skip`; `validation` shortens it."""
+    images, truth = _scenes(examples)
+    for run in study.plan(profile).runs:
+        if run.name not in skip:
+            folder = study.run_folder(root, profile, run)
+            folder.mkdir(parents=True)
+            write(folder / "params.json", run.parameters)
+            if run.kind == "pretrain":
+                plant_pretrain(folder, run.parameters, images)
+            else:
+                plant_finetune(folder, run.parameters, images, truth, validation)
+    return root
+
+
+def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
+    """Write the results of one fine-tuning run; the numbers follow from its name alone."""
+    seed = np.random.default_rng(hash_of(folder.name))
+    quality = _quality(run) + seed.normal(0, 0.012)
+    names = [f"street{i:03d}" for i in range(run["images"], run["annotated"])][-(validation or run["annotated"]) :]
+    confusion = _confusions(len(names), quality, seed)
+    history = _history(confusion, quality, seed, run["iterations"])
+    history.to_parquet(folder / "history.parquet")
+    np.savez_compressed(folder / "confusion.npz", images=confusion, names=np.array(names))
+    wrong = seed.random(truth.shape) > 0.55 + quality / 2
+    predictions = np.where(wrong | (truth == VOID), np.roll(truth, 7, axis=2), truth)
+    predictions = np.where(predictions == VOID, 0, predictions).astype(np.uint8)
+    indices = np.arange(len(truth)) - len(truth)
+    np.savez_compressed(folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions)
+    write(folder / "environment.json", {"commit": "0123abc", "device": "2 CPU threads"})
+    measured = metrics.segmentation_metrics(confusion, KITTI.representative)
+    iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
+    last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
+    write(folder / "metrics.json", {"diverged_at": None, **last, **measured, "iou": dict(zip(KITTI.classes, iou, strict=True))})
+
+
+def plant_pretrain(folder: Path, run: dict, images) -> None:
+    """Write the results of one pre-training run."""
+    iterations = np.arange(0, 1501, 250)
+    pd.DataFrame({"iteration": iterations, "loss": np.exp(-iterations / 600)}).to_parquet(folder / "history.parquet")
+    values = {"task": "classification", "accuracy": 0.81}
+    if run["initialisation"] != "classification":
+        values = {"task": "depth", "abs_rel": 0.31, "rmse": 7.9, "a1": 0.55, "abs_rel_mean_map": 0.52, "abs_rel_untrained": 0.75}
+        rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
+        depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
+        np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
+    write(folder / "environment.json", {"commit": "0123abc", "device": "2 CPU threads"})
+    write(folder / "metrics.json", {"diverged_at": None, "iteration": run["iterations"], **values})
+
+
+def diverge(folder: Path, at: int = 200) -> None:
+    """Turn a planted run into one that diverged at an iteration."""
+    values = json.loads((folder / "metrics.json").read_text())
+    write(folder / "metrics.json", values | {"diverged_at": at, "iteration": at})
+    history = pd.read_parquet(folder / "history.parquet")
+    history[history["iteration"] < at].to_parquet(folder / "history.parquet")
+
+
+def write(path: Path, content) -> None:
+    path.write_text(json.dumps(content))
+
+
+def hash_of(text: str) -> int:
+    """The same number for the same text in every process, unlike `hash`."""
+    return zlib.crc32(text.encode())
+
+
+def _quality(run: dict) -> float:
+    size = min(1, np.log2(run["images"] / 4) / 5)
+    gain = GAIN[run["initialisation"]] * (1 - 0.6 * size) * (1.6 if run["setting"] == "frozen" else 1)
+    return 0.42 + 0.25 * size + gain - (0.14 if run["setting"] == "frozen" else 0)
+
+
+def _confusions(count: int, quality: float, seed) -> np.ndarray:
+    """One matrix per image; the images differ, a run's quality sets how much lies on the diagonal."""
+    pixels = HEIGHT * WIDTH
+    share = np.zeros(CLASSES)
+    share[PRESENT] = np.array([30, 8, 18, 1, 0.5, 14, 6, 15, 0.5, 5, 2]) / 100
+    matrices = np.zeros((count, CLASSES, CLASSES), np.uint32)
+    truth = seed.multinomial(pixels, share / share.sum(), size=count)
+    for row in PRESENT:
+        right = np.clip(quality + 0.35 * np.sqrt(share[row]) + seed.normal(0, 0.05, count), 0.02, 0.99)
+        hits = (truth[:, row] * right).astype(int)
+        matrices[:, row, row] = hits
+        misses = np.where(np.arange(CLASSES) == row, 0, share)
+        for image in range(count):
+            matrices[image, row] += seed.multinomial(truth[image, row] - hits[image], misses / misses.sum()).astype(np.uint32)
+    return matrices
+
+
+def _history(confusion, quality: float, seed, last: int) -> pd.DataFrame:
+    measured = metrics.segmentation_metrics(confusion, KITTI.representative)
+    iterations = np.linspace(0, last, min(last, 8) + 1).round().astype(int)
+    rise = 1 - np.exp(-iterations / last / (0.15 + 0.3 * (1 - quality)))
+    columns = {name: value * (0.08 + 0.92 * rise) + seed.normal(0, 0.005, len(rise)) for name, value in measured.items()}
+    loss = 2.6 * np.exp(-iterations / last / (0.2 + 0.3 * (1 - quality))) + 0.12 + seed.normal(0, 0.02, len(rise))
+    seconds = iterations * 0.11
+    return pd.DataFrame({"iteration": iterations, "train_loss": loss, "nll": 1.5 - quality - rise * 0.3, **columns,
+                         "learning_rate": 1e-3 * (1 + np.cos(np.pi * iterations / last)) / 2, "seconds": seconds})  # fmt: skip
+
+
+def _scenes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and labels of a plain street: sky, buildings, vegetation, road, a car that moves from one to the next."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / np.array([HEIGHT, WIDTH])[:, None, None]
+    index = {name: KITTI.classes.index(name) for name in ("sky", "building", "vegetation", "terrain", "road", "car")}
+    labels = np.full((count, HEIGHT, WIDTH), index["sky"], np.uint8)
+    for k in range(count):
+        labels[k][(y > 0.2 + 0.1 * np.sin(6 * x + k)) & (np.abs(x - 0.5) > 0.15)] = index["building"]
+        labels[k][(y > 0.35) & (np.abs(x - 0.75) < 0.08)] = index["vegetation"]
+        labels[k][y > 0.55] = index["terrain"]
+        labels[k][(y > 0.55) & (np.abs(x - 0.5) < 0.5 * (y - 0.45))] = index["road"]
+        labels[k][(np.abs(x - 0.35 - 0.08 * k) < 0.06) & (np.abs(y - 0.6) < 0.12)] = index["car"]
+        labels[k][-2:] = VOID
+    colours = KITTI.colour(labels).astype(int) // 2 + 90
+    texture = np.random.default_rng(0).integers(-12, 13, colours.shape)
+    return np.clip(colours + texture, 0, 255).astype(np.uint8).transpose(0, 3, 1, 2), labels

@@ -1,0 +1,165 @@
+"""Batches: pure functions of seed and iteration; flips and jitter that keep what belongs together together."""
+
+import numpy as np
+import pytest
+import torch
+
+from depthseg_lib.data import batches
+from depthseg_lib.data.labels import KITTI
+from depthseg_lib.data.sets import Labelled, Photographs, Video
+from depthseg_lib.errors import InputError
+
+H, W = 6, 10
+
+
+@pytest.fixture
+def labelled():
+    """Images whose first channel is the label, so that a flip of one without the other shows."""
+    images = np.random.default_rng(0).integers(0, 19, (12, 3, H, W), dtype=np.uint8)
+    images[:, 1] = np.arange(12)[:, None, None]
+    return Labelled(images, images[:, 0].copy(), KITTI, tuple("abcdefghijkl"))
+
+
+@pytest.fixture
+def video():
+    images = np.random.default_rng(1).integers(0, 256, (14, 3, H, W), dtype=np.uint8)
+    intrinsics = np.repeat(np.array([[[8, 0, 3.2], [0, 9, 2.1], [0, 0, 1]]], np.float32), 14, axis=0)
+    intrinsics[7:, 0, 2] = 5.1
+    return Video(images, np.repeat(np.arange(2, dtype=np.int32), 7), intrinsics)
+
+
+def draws(iterations: int = 20):
+    return [batches.generator(3, iteration) for iteration in range(iterations)]
+
+
+@pytest.mark.parametrize(("count", "batch"), [(16, 8), (13, 4), (5, 8), (3, 16), (1, 2)])
+def test_every_epoch_holds_every_index_once(count, batch):
+    stream = torch.cat([batches.epoch_indices(count, batch, i, seed=5) for i in range(3 * count)])
+    epochs = stream[: len(stream) // count * count].view(-1, count)
+    assert (epochs.sort(dim=1).values == torch.arange(count)).all()
+    assert count < 5 or len({tuple(epoch.tolist()) for epoch in epochs}) > 1
+
+
+def test_indices_depend_on_nothing_but_seed_and_iteration():
+    first = [batches.epoch_indices(20, 8, i, seed=1).tolist() for i in range(9)]
+    assert [batches.epoch_indices(20, 8, i, seed=1).tolist() for i in (8, 3)] == [first[8], first[3]]
+    assert [batches.epoch_indices(20, 8, i, seed=2).tolist() for i in range(9)] != first
+
+
+def test_an_empty_set_is_refused():
+    with pytest.raises(InputError, match="training set is empty"):
+        batches.epoch_indices(0, 8, 0, seed=0)
+
+
+def test_generators_of_other_seeds_and_iterations_differ():
+    seeds = {batches.generator(seed, iteration).initial_seed() for seed in range(10) for iteration in range(10)}
+    assert len(seeds) == 100 and batches.generator(4, 7).initial_seed() in seeds
+
+
+def test_images_and_labels_flip_together_and_exactly(labelled):
+    mirrored = []
+    for generator in draws():
+        images, labels = batches.segmentation_batch(labelled, torch.arange(12), generator, "cpu")
+        assert images.dtype == torch.float32 and labels.dtype == torch.int64
+        assert torch.equal((images[:, 0] * 255).round().long(), labels)
+        truth = torch.from_numpy(labelled.labels).long()
+        same, flipped = (labels == truth).all((1, 2)), (labels == truth.flip(-1)).all((1, 2))
+        assert (same | flipped).all()
+        mirrored.append(flipped & ~same)
+    assert 0.35 < torch.stack(mirrored).float().mean() < 0.65
+
+
+def test_without_flip_a_batch_is_the_images_at_the_indices(labelled):
+    indices = torch.tensor([7, 2, 7])
+    images, labels = batches.segmentation_batch(labelled, indices, batches.generator(0, 0), "cpu", flip=False)
+    assert torch.equal(images, torch.from_numpy(labelled.images[[7, 2, 7]]) / 255)
+    assert torch.equal(labels, torch.from_numpy(labelled.labels[[7, 2, 7]]).long())
+
+
+def test_a_batch_leaves_the_set_as_it_was(labelled, video):
+    before = labelled.images.copy(), labelled.labels.copy(), video.images.copy(), video.intrinsics.copy()
+    for generator in draws(5):
+        batches.segmentation_batch(labelled, torch.arange(12), generator, "cpu")
+        batches.triplet_batch(video, video.triplets(), torch.arange(10), generator, "cpu")
+    after = labelled.images, labelled.labels, video.images, video.intrinsics
+    assert all((a == b).all() for a, b in zip(after, before, strict=True))
+
+
+def test_a_triplet_is_flipped_whole_with_its_principal_point(video):
+    triplets = video.triplets()
+    flipped_count = 0
+    for generator in draws():
+        batch = batches.triplet_batch(video, triplets, torch.arange(10), generator, "cpu", jitter=False)
+        assert batch.jittered is batch.frames
+        for i, members in enumerate(triplets):
+            truth = torch.from_numpy(video.images[members]) / 255
+            principal = video.intrinsics[members[1], 0, 2]
+            flipped = not torch.equal(batch.frames[i], truth)
+            flipped_count += flipped
+            assert torch.equal(batch.frames[i], truth.flip(-1) if flipped else truth)
+            expected = W - 1 - principal if flipped else principal
+            assert batch.intrinsics[i, 0, 2] == pytest.approx(expected) and batch.intrinsics[i, 0, 0] == 8
+    assert 70 < flipped_count < 130
+
+
+def test_a_mirrored_camera_sees_the_mirrored_point_in_the_mirrored_pixel(video):
+    point = torch.tensor([0.3, 0.2, 2.0])
+    plain = torch.from_numpy(video.intrinsics[video.triplets()[:, 1]])
+    for generator in draws(4):
+        batch = batches.triplet_batch(video, video.triplets(), torch.arange(10), generator, "cpu", jitter=False)
+        flipped = batch.intrinsics[:, 0, 2] != plain[:, 0, 2]
+        x = (plain @ point)[:, 0] / 2
+        mirrored_x = (batch.intrinsics @ (point * torch.tensor([-1.0, 1, 1])))[:, 0] / 2
+        assert torch.allclose(mirrored_x[flipped], W - 1 - x[flipped], atol=1e-5) and flipped.any()
+
+
+def test_the_loss_sees_clean_frames_and_half_of_the_triplets_are_jittered(video):
+    changed = []
+    for generator in draws():
+        batch = batches.triplet_batch(video, video.triplets(), torch.arange(10), generator, "cpu", flip=False)
+        assert torch.equal(batch.frames, torch.from_numpy(video.images[video.triplets()]) / 255)
+        assert 0 <= batch.jittered.min() and batch.jittered.max() <= 1
+        changed.append((batch.jittered != batch.frames).flatten(1).any(1))
+    assert 0.35 < torch.stack(changed).float().mean() < 0.65
+
+
+def test_batches_of_the_same_generator_are_the_same_bytes(video, labelled):
+    for iteration in range(3):
+        first, second = (
+            batches.triplet_batch(video, video.triplets(), torch.arange(10), batches.generator(2, iteration), "cpu")
+            for _ in range(2)
+        )
+        assert torch.equal(first.jittered, second.jittered) and torch.equal(first.intrinsics, second.intrinsics)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_batches_are_the_same_on_the_gpu(video):
+    cpu, gpu = (
+        batches.triplet_batch(video, video.triplets(), torch.arange(10), batches.generator(2, 0), device)
+        for device in ("cpu", "cuda")
+    )
+    assert torch.equal(cpu.frames, gpu.frames.cpu()) and torch.allclose(cpu.jittered, gpu.jittered.cpu(), atol=1e-5)
+
+
+@pytest.fixture
+def photographs():
+    """Each photograph is a ramp: channel 0 holds x, channel 1 holds y, both in 0..240, channel 2 the class."""
+    y, x = np.mgrid[:16, :16] * 16
+    images = np.stack([np.stack([x, y, np.full_like(x, i)]) for i in range(40)]).astype(np.uint8)
+    return Photographs(images, np.arange(40) % 4, ("a", "b", "c", "d"))
+
+
+def test_photographs_are_cropped_within_the_image_and_half_are_mirrored(photographs):
+    mirrored = []
+    for generator in draws(10):
+        images, labels = batches.photograph_batch(photographs, torch.arange(40), generator, "cpu")
+        assert images.shape == (40, 3, 16, 16) and torch.equal(labels, torch.arange(40) % 4)
+        assert torch.allclose(images[:, 2] * 255, torch.arange(40.0).view(-1, 1, 1).expand(-1, 16, 16), atol=1e-3)
+        across = (images[:, 0, :, 14] - images[:, 0, :, 1]) * 255 / 13 / 16  # source pixels per pixel of the result
+        down = (images[:, 1, 14] - images[:, 1, 1]) * 255 / 13 / 16
+        mirrored.append(across.mean(1) < 0)
+        area = (across.abs() * down).mean(1)
+        assert 0.45 < area.min() and area.max() < 1.01 and area.max() - area.min() > 0.2
+        ratio = across.abs().mean(1) / down.mean(1)
+        assert 0.7 < ratio.min() < 0.95 and 1.05 < ratio.max() < 1.4
+    assert 0.4 < torch.stack(mirrored).float().mean() < 0.6

@@ -1,0 +1,33 @@
+"""The camvid profile's video: its parts put together."""
+
+import numpy as np
+import pytest
+from real_data import real_set
+
+from depthseg_lib.data import real_video
+from depthseg_lib.data.sets import Video
+from depthseg_lib.depth import held_out_sequences
+
+
+def clip(frames, value, depth=None):
+    images = np.full((frames, 3, 4, 6), value, np.uint8)
+    truth = None if depth is None else np.full((frames, 4, 6), depth, np.float16)
+    return Video(images, np.zeros(frames, np.int32), np.tile(np.eye(3, dtype=np.float32), (frames, 1, 1)), truth)
+
+
+def test_clips_stay_apart_and_unknown_depth_is_zero():
+    joined = real_video.concatenate([clip(3, 1), real_video.halves(clip(6, 2, depth=5.0))])
+    assert joined.sequence.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert joined.depth[:3].max() == 0 and (joined.depth[3:] == 5).all()
+    assert joined.triplets().tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert real_video.concatenate([clip(3, 1), clip(3, 2)]).depth is None
+
+
+def test_all_real_clips_as_one_video(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
+    video = real_video.load(real_set("highway").parent, 64, 96)
+    assert video.images.shape == (545, 3, 64, 96)
+    assert len(np.unique(video.sequence)) == 11  # two phases of three highway clips, two of odometry, CamVid, two halves
+    last = np.isin(video.sequence, held_out_sequences(video))
+    assert (video.depth[last] > 0).any() and (video.depth[last].max((1, 2)) > 0).sum() == 2
+    assert video.intrinsics[:, 0, 2] == pytest.approx(47.5, abs=6)

@@ -1,0 +1,42 @@
+"""Video, labelled images and photographs: triplets, subsets, joining."""
+
+import numpy as np
+import pytest
+
+from depthseg_lib.data.labels import CAMVID
+from depthseg_lib.data.sets import Labelled, Video, load_arrays
+from depthseg_lib.errors import InputError
+
+
+def video(*lengths: int) -> Video:
+    count = sum(lengths)
+    images = np.random.default_rng(count).integers(0, 256, (count, 3, 4, 6), dtype=np.uint8)
+    sequence = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    matrices = np.repeat(np.eye(3, dtype=np.float32)[None], count, axis=0)
+    return Video(images, sequence, matrices)
+
+
+def test_triplets_stay_within_a_sequence():
+    assert video(4, 3).triplets().tolist() == [[0, 1, 2], [1, 2, 3], [4, 5, 6]]
+    assert video(5, 4).triplets(step=2).tolist() == [[0, 2, 4]]
+
+
+@pytest.mark.parametrize(("lengths", "step", "longest"), [((2, 2, 1), 1, 2), ((4, 3), 2, 4), ((1,), 1, 1)])
+def test_fewer_frames_than_a_triplet_are_refused(lengths, step, longest):
+    with pytest.raises(InputError, match=f"needs {2 * step + 1} consecutive frames.*longest sequence has {longest}"):
+        video(*lengths).triplets(step)
+
+
+def test_a_subset_keeps_images_labels_and_names_together():
+    images, labels = np.arange(3 * 3 * 4).reshape(3, 3, 2, 2), np.arange(12).reshape(3, 2, 2)
+    subset = Labelled(images, labels, CAMVID, ("a", "b", "c"), labels / 2).subset([2, 0])
+    assert subset.names == ("c", "a") and subset.label_set is CAMVID
+    assert (subset.images == images[[2, 0]]).all() and (subset.labels == labels[[2, 0]]).all()
+    assert (subset.depth == labels[[2, 0]] / 2).all()
+
+
+def test_arrays_are_mapped_read_only(tmp_path):
+    np.save(tmp_path / "images.npy", np.arange(6))
+    (images,) = load_arrays(tmp_path, "images")
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 1

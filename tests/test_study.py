@@ -1,0 +1,107 @@
+"""The grid of runs: complete, in order, stable on disk, and checked before it starts."""
+
+import json
+from pathlib import Path
+
+import papermill
+import pytest
+import torch
+import torchvision
+
+from depthseg_lib import study
+from depthseg_lib.config import FinetuneConfig, PretrainConfig
+from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import PROFILES
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_run_is_valid_and_comes_after_what_it_needs(name):
+    seen = set()
+    for run in study.plan(name, data="somewhere").runs:
+        assert CONFIGS[run.kind].from_mapping(run.parameters).to_mapping() == run.parameters
+        assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0
+        assert (run.kind, run.name) not in seen
+        seen.add((run.kind, run.name))
+    assert ("pretrain", f"{PROFILES[name].encoders[0]}-depth") in seen
+
+
+def test_the_laptop_grid_has_table_1_and_figure_4():
+    runs = [r for r in study.plan("laptop").runs if r.kind == "finetune"]
+    cells = {(r.parameters["initialisation"], r.parameters["setting"], r.parameters["images"]) for r in runs}
+    for initialisation in PROFILES["laptop"].initialisations:
+        assert (initialisation, "frozen", 16) in cells
+        assert {(initialisation, "full", n) for n in (8, 16, 32, 64, 128)} <= cells
+    assert len(runs) == 3 * len(cells)  # three trials of each
+
+
+def test_runs_start_from_the_weights_that_they_need():
+    runs = {(r.kind, r.name): r for r in study.plan("laptop", runs="elsewhere").runs}
+    depth = runs["finetune", "resnet18-slim-depth-full-n16-t0"]
+    assert depth.parameters["start_weights"] == "elsewhere/laptop/pretrain/resnet18-slim-depth/weights.safetensors"
+    assert runs["pretrain", "resnet18-slim-depth-classification"].needs == ("resnet18-slim-classification",)
+    assert runs["finetune", "resnet18-slim-none-full-n16-t0"].parameters["start_weights"] == ""
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+def test_the_notebooks_parameters_are_those_of_the_runs(kind):
+    known = papermill.inspect_notebook(str(NOTEBOOKS / f"0{1 + (kind == 'finetune')}_{kind}.ipynb"))
+    run = next(r for r in study.plan("laptop").runs if r.kind == kind)
+    assert set(known) == {*run.parameters, "folder"}
+    assert all(parameter["help"] for parameter in known.values())
+
+
+def test_requests_are_left_alone_when_nothing_changed(tmp_path):
+    plan = study.plan("smoke", runs=str(tmp_path))
+    study.write_requests(plan, tmp_path)
+    files = sorted(tmp_path.rglob("params.json"))
+    before = {file: file.stat().st_mtime_ns for file in files}
+    assert len(files) == len(plan.runs)
+    study.write_requests(plan, tmp_path)
+    assert {file: file.stat().st_mtime_ns for file in files} == before
+    changed = files[0].read_text().replace('"batch": ', '"batch": 1')
+    files[0].write_text(changed)
+    study.write_requests(plan, tmp_path)
+    assert json.loads(files[0].read_text())["batch"] < 10
+
+
+def test_unknown_profiles_are_named_with_a_hint():
+    with pytest.raises(InputError, match="unknown profile 'laptob'.*did you mean 'laptop'"):
+        study.plan("laptob")
+
+
+def test_the_command_line_ends_in_one_sentence(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["study", "laptob"])
+    assert study.main() == 1
+    assert capsys.readouterr().err.startswith("error: unknown profile 'laptob'")
+
+
+def test_missing_data_is_said_before_anything_runs(tmp_path):
+    with pytest.raises(InputError, match="needs DATA=folder"):
+        study.check("camvid")
+    with pytest.raises(InputError, match="no such folder"):
+        study.check("camvid", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="lacks highway.*found nothing"):
+        study.check("camvid", str(tmp_path))
+    study.check("laptop")
+
+
+def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
+    for part in ("highway", "kitti_odometry", "kitti_raw", "camvid/train"):
+        (tmp_path / part).mkdir(parents=True)
+    for i in range(3):
+        torchvision.io.write_png(torch.zeros(3, 8, 8, dtype=torch.uint8), str(tmp_path / "camvid" / "train" / f"{i}.png"))
+    with pytest.raises(InputError, match="has 3 annotated training images, but the run asks for 16"):
+        study.check("camvid", str(tmp_path))
+
+
+def test_imagenet_adds_its_initialisations_when_weights_are_given(tmp_path):
+    with pytest.raises(InputError, match="there is no such file; expected torchvision's ImageNet weights"):
+        study.check("gpu", imagenet=str(tmp_path))
+    for url in ("resnet18-f37072fd.pth", "resnet50-0676ba61.pth"):
+        torch.save({}, tmp_path / url)
+    study.check("gpu", imagenet=str(tmp_path))
+    names = {run.name for run in study.plan("gpu", imagenet=str(tmp_path)).runs}
+    assert {"resnet50-depth-imagenet", "resnet18-imagenet-frozen-n16-t3"} <= names
