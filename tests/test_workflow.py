@@ -54,7 +54,7 @@ def test_files_that_were_only_touched_change_nothing(project):
 
 
 def test_a_changed_plot_retrains_nothing(project):
-    plots = project.root / "depthseg_lib/plots.py"
+    plots = project.root / "depthseg_lib/plots/curves.py"
     with changed(plots):
         assert project.to_do() == ["figures 03_results"]
 

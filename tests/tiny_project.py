@@ -47,7 +47,7 @@ def plan(profile, data="", runs="runs", imagenet=""):
         Run("finetune", "from-none", {"word": "c"}, (), 2),
     )
     for run in listed:
-        run.parameters.update(changed.get(run.name, {}))
+        run.parameters.update({"data_set": "streets"}, **changed.get(run.name, {}))
     return Plan(listed, {"03_results": ("fig03_curves",)})
 
 
@@ -58,7 +58,7 @@ def write_requests(study, runs):
         if not path.exists() or path.read_text() != json.dumps(run.parameters):
             path.write_text(json.dumps(run.parameters))
 '''
-TRAINING = ('word = ""  # what is learned\nseconds = 0.0\nfail = ""\nstart_weights = ""\nfolder = "."', '''
+TRAINING = ('word = ""  # what is learned\nseconds = 0.0\ndata_set = ""\nfail = ""\nstart_weights = ""\nfolder = "."', '''
 import json, time
 from pathlib import Path
 folder = Path(folder)
