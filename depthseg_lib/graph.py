@@ -16,8 +16,7 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
-_TRAINING = ("config.py", "engine.py", "losses.py", "metrics.py", "models/*.py", "data/*.py", "data/world/*.py")
-TRAINING = ("engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py")
+TRAINING = ("config.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py")
 TRAINING += tuple(f"data/{name}.py" for name in ("batches", "jitter", "labels", "sets", "sources"))
 DEPENDS_ON = {
     "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
@@ -28,8 +27,7 @@ DEPENDS_ON = {
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
-reports or writes files is not among those of a training run, so that a changed plot retrains nothing; nor are the
-settings' defaults, since every value travels in params.json."""
+reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/objects.py", "data/world/*.py")
 REAL = ("camvid", "real_video", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
