@@ -3,9 +3,9 @@
 import numpy as np
 
 from depthseg_lib.data.world import people, vehicles
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import KERB, Profile
 from depthseg_lib.data.world.path import Path
-from depthseg_lib.data.world.scene import Builder
 
 
 def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
@@ -19,7 +19,8 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
                 continue
             x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
             backwards = rng.random() < (0.15 if side > 0 else 0.85)
-            build.place(x, height, z, path.turn(along) + np.pi * backwards + rng.uniform(-0.04, 0.04), label=vehicles.CAR)
+            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
+            build.place(x, height, z, path.turn(along) + turn, label=vehicles.CAR)
             if rng.random() < 0.025:
                 build.label(vehicles.TRUCK)
                 vehicles.truck(build, rng)
