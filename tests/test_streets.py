@@ -158,6 +158,14 @@ def test_poses_drive_forward_and_intrinsics_are_those_of_kitti(street, frames):
     assert frames[0].intrinsics[0, 2] == (SIZE[1] - 1) / 2
 
 
+def test_the_camera_drives_through_nothing():
+    for seed in range(10):
+        street = build_street((7, 0, seed), 30)
+        for time in range(0, 30, 3):
+            depth = render(street, time, 16, 48).depth
+            assert depth[depth > 0].min() > 0.6, (seed, time)
+
+
 def hashes():
     """One hash of everything in a frame, for each of two seeds."""
     frames = [render(build_street((seed, 0, 0), 3), 1, 32, 96) for seed in (1, 2)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthseg_lib.data.world import buildings, furniture, people, plants, traffic, vehicles
+from depthseg_lib.data.world import buildings, furniture, plants, traffic, vehicles
 from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import KERB, TERRAIN, Profile, lay_ground
 from depthseg_lib.data.world.light import random_light
@@ -129,13 +129,13 @@ def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: 
     profile = plan.profile
     low, high = {"city": (9, 30), "suburb": (8, 16), "country": (4, 9)}[plan.kind]
     spacing = rng.uniform(low, high)
-    conifers = 0.3 if plan.kind == "country" else 0.1
+    conifers = {"city": 0.0, "suburb": 0.15, "country": 0.3}[plan.kind]
     for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
         along += rng.uniform(-0.2, 0.2) * spacing
         if profile.joins(side, along - 2, along + 2) or rng.random() < 0.15:
             continue
         if plan.kind != "city":
-            across = rng.uniform(profile.edge(side) + 1, profile.line(side) + 3)
+            across = profile.edge(side) + 2.4 + rng.uniform(0, profile.verge[side > 0])
         elif profile.pavement[side > 0] > 2.4:
             across = profile.kerb(side) + 0.6
         else:
@@ -144,7 +144,7 @@ def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: 
         if plan.kind != "city" and rng.random() < 0.3:
             plants.bush(build, rng, rng.uniform(0.8, 2.0))
         else:
-            plants.tree(build, rng, rng.uniform(5, 11), rng.random() < conifers)
+            plants.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
 
 
 def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
