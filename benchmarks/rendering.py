@@ -1,4 +1,6 @@
-"""Rendering speed of the embedded world, frames and photographs a second: python benchmarks/rendering.py [--device cuda]
+"""Rendering speed of the embedded world: python -m benchmarks.rendering [--device cuda]
+
+Frames and photographs a second.
 
 Prints one entry per task, as `benchmarks/results/<device>.json` holds them; `--append FILE` adds them to such a file.
 The reference is the sketch that the design started from: 64 x 192 at about 0.03 s a frame on two cores.

@@ -6,9 +6,10 @@ import torch
 
 from depthseg_lib.data import objects
 from depthseg_lib.data.objects import CLASSES, PhotographsConfig, photographs, shots
+from depthseg_lib.data.world.picture import pictures
 from depthseg_lib.data.world.raycast import EMPTY, split
-from depthseg_lib.data.world.render import pictures
-from depthseg_lib.data.world.studio import SUBJECTS, photographs_of, shot
+from depthseg_lib.data.world.studio import photographs_of, shot
+from depthseg_lib.data.world.subjects import SUBJECTS
 from depthseg_lib.errors import InputError
 
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from depthseg_lib.data.world.raycast import EMPTY, Shapes, View, cast, nearest, split
+from depthseg_lib.data.world.bounds import View
+from depthseg_lib.data.world.raycast import EMPTY, Shapes, cast, nearest, split
 
 
 def random_scene(seed):
@@ -41,8 +42,8 @@ def every_ray(view, corners, centres, axes):
     depths = []
     for quad in corners:
         edges = torch.stack([quad[1] - quad[0], quad[3] - quad[0]])
-        u, v, t = torch.linalg.solve(torch.stack([*edges, torch.zeros(3).double()], 1)[None] - torch.stack(
-            [torch.zeros_like(rays), torch.zeros_like(rays), rays], 2), -quad[0].expand_as(rays)).unbind(-1)
+        systems = torch.stack([*(edge.expand_as(rays) for edge in edges), -rays], 2)  # u e1 + v e2 - t d = -corner
+        u, v, t = torch.linalg.solve(systems, -quad[0].expand_as(rays)).unbind(-1)
         hit = (u >= 0) & (u <= 1) & (v >= 0) & (v <= 1) & (t > 0.05)
         depths.append(torch.where(hit, t, torch.inf))
     for centre, axis in zip(centres, axes, strict=True):

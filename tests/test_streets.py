@@ -1,7 +1,10 @@
 """The embedded street world: geometry, motion, labels and images agree, and a seed always gives the same bytes."""
 
+import hashlib
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,17 +158,26 @@ def test_poses_drive_forward_and_intrinsics_are_those_of_kitti(street, frames):
     assert frames[0].intrinsics[0, 2] == (SIZE[1] - 1) / 2
 
 
-def test_a_seed_gives_the_same_bytes_in_two_processes_and_another_seed_others():
-    code = (
-        "import hashlib, torch; torch.set_num_threads(1)\n"
-        "from depthseg_lib.data.streets import build_street, render\n"
-        "for seed in (1, 2):\n"
-        "    f = render(build_street((seed, 0, 0), 3), 1, 32, 96)\n"
-        "    print(hashlib.sha256(b''.join(x.numpy().tobytes() for x in (f.image, f.depth, f.labels, f.flow))).hexdigest())"
-    )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
-    first, second = (run.stdout.split() for run in runs)
-    assert first == second and first[0] != first[1]
+def test_the_camera_drives_through_nothing():
+    for seed in range(10):
+        street = build_street((7, 0, seed), 30)
+        for time in range(0, 30, 3):
+            depth = render(street, time, 16, 48).depth
+            assert depth[depth > 0].min() > 0.6, (seed, time)
+
+
+def hashes():
+    """One hash of everything in a frame, for each of two seeds."""
+    frames = [render(build_street((seed, 0, 0), 3), 1, 32, 96) for seed in (1, 2)]
+    parts = [[getattr(frame, field.name).numpy().tobytes() for field in fields(frame)] for frame in frames]
+    return [hashlib.sha256(b"".join(part)).hexdigest() for part in parts]
+
+
+def test_a_seed_gives_the_same_bytes_in_another_process_and_another_seed_others():
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport test_streets as t; print(*t.hashes())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = hashes()
+    assert other.stdout.split() == here and here[0] != here[1]
 
 
 def test_video_holds_whole_sequences_and_is_rendered_once(cache, monkeypatch):
@@ -199,7 +211,8 @@ def test_annotated_images_are_of_other_streets_and_hold_many_classes(cache):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"streets": -1}, {"streets": 0}, {"frames": 0}, {"height": 8}, {"width": 0}, {"seed": -1}, {"frames": 2.5}]
+    "wrong",
+    [{"streets": -1}, {"streets": 0}, {"frames": 0}, {"height": 8}, {"width": 0}, {"seed": -1}, {"frames": 2.5}],
 )
 def test_a_bad_config_is_refused_with_its_name(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -10,8 +10,9 @@ import numpy as np
 from depthseg_lib.data import world
 from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.sets import Photographs, load_arrays
-from depthseg_lib.data.world.render import pictures
-from depthseg_lib.data.world.studio import SETTINGS, SUBJECTS, Shot, photographs_of, shot
+from depthseg_lib.data.world.picture import pictures
+from depthseg_lib.data.world.studio import Shot, photographs_of, shot
+from depthseg_lib.data.world.subjects import SETTINGS, SUBJECTS
 from depthseg_lib.errors import InputError
 
 CLASSES = tuple(SUBJECTS)
@@ -40,12 +41,12 @@ class PhotographsConfig:
         for name, least in {"size": 16, "count": 1, "seed": 0}.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"PhotographsConfig: {name} must be a whole number, {least} or more, but is {value!r}")
+                raise InputError(f"PhotographsConfig: {name} must be a whole number >= {least}, but is {value!r}")
         if not 0 <= self.context_bias <= 1:
             raise InputError(f"PhotographsConfig: context_bias must be between 0 and 1, but is {self.context_bias!r}")
         if len(self.scale_range) != 2 or not 0.05 <= self.scale_range[0] <= self.scale_range[1] <= 1.5:
             raise InputError(
-                "PhotographsConfig: scale_range must be (least, greatest) with 0.05 <= least <= greatest <= 1.5, but is "
+                "PhotographsConfig: scale_range must be (least, greatest), 0.05 <= least <= greatest <= 1.5, but is "
                 f"{self.scale_range!r}"
             )
 
@@ -57,7 +58,7 @@ class Shots:
     labels: np.ndarray
     """(N,) int64, index into `CLASSES`."""
     settings: np.ndarray
-    """(N,) int64, index into `world.studio.SETTINGS`: where the thing stands."""
+    """(N,) int64, index into `world.subjects.SETTINGS`: where the thing stands."""
     usual: np.ndarray
     """(N,) bool, whether that is its class's usual setting."""
     scales: np.ndarray

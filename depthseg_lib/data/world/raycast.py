@@ -9,27 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
+from depthseg_lib.data.world.bounds import NEAR, SLACK, View, ellipsoid_bounds, quad_bounds
+
 EMPTY = 2**63 - 1
 """Key of a ray that hits nothing."""
-_NEAR = 0.05
-_SLACK = 1e-3  # samples; neighbours that share an edge overlap by this much, so that no ray slips between them
-
-
-@dataclass(frozen=True)
-class View:
-    """V pinhole cameras, each over a grid of samples of the same size, centres at whole numbers."""
-
-    world_to_camera: torch.Tensor
-    """(V, 4, 4) float64."""
-    focal: torch.Tensor
-    """(V, 2) float64, in samples, along x and y."""
-    centre: torch.Tensor
-    """(V, 2) float64, principal point in samples."""
-    height: int
-    """Rows of samples."""
-    width: int
-    """Columns of samples."""
-
 
 @dataclass(frozen=True)
 class Shapes:
@@ -80,14 +63,14 @@ def split(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def _quad_hits(view: View, shapes: Shapes):
     pose = view.world_to_camera[shapes.quad_views]
     points = shapes.corners @ pose[:, :3, :3].mT + pose[:, None, :3, 3]
-    number = (points[..., 2].amax(-1) > _NEAR).nonzero()[:, 0]
+    number = (points[..., 2].amax(-1) > NEAR).nonzero()[:, 0]
     points, camera = points[number], shapes.quad_views[number]
     lens = view.focal[camera], view.centre[camera]
     normal = torch.linalg.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
     offset = (normal * points.mean(1)).sum(-1)
     edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
-    box = _quad_bounds(view, lens, points)
+    box = quad_bounds(view, lens, points)
     rows, row_y = _rows(box[:, 2:])
     coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
@@ -103,7 +86,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
     centres = (pose[:, :3, :3] @ shapes.centres[:, :, None])[..., 0] + pose[:, :3, 3]
     axes = pose[:, :3, :3] @ shapes.axes
-    kept, box = _ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
+    kept, box = ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
     kept = kept.nonzero()[:, 0]
     centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
     lens = lens[0][kept], lens[1][kept]
@@ -124,7 +107,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     a, b, root = terms[:3], terms[3:5], terms[5:]
     root = (root[0] * x + root[1]) * x + root[2]
     depth = (b[0] * x + b[1] - root.clamp(min=0).sqrt()) / ((a[0] * x + a[1]) * x + a[2])
-    seen = (root >= 0) & (depth > _NEAR)
+    seen = (root >= 0) & (depth > NEAR)
     return _keys(depth, seen, number[rows], row, x, _starts(view, camera[rows], row_y))
 
 
@@ -136,60 +119,6 @@ def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
     return torch.stack([along_x, along_y, constant], -1)
 
 
-def _quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
-    """Bounds (x0, x1, y0, y1) in samples of the part of each quad before the near plane."""
-    following = points.roll(-1, 1)
-    step = (_NEAR - points[..., 2:]) / (following[..., 2:] - points[..., 2:]).where(
-        (following[..., 2:] - points[..., 2:]).abs() > 1e-12, 1e-12
-    )
-    crossing = points + step.clamp(0, 1) * (following - points)
-    candidates = torch.cat([points, crossing], dim=1)
-    seen = candidates[..., 2] >= _NEAR * 0.999
-    depth = candidates[..., 2].clamp(min=_NEAR)
-    flat = candidates[..., :2] / depth[..., None] * lens[0][:, None] + lens[1][:, None]
-    x, y = flat.unbind(-1)
-    low = [torch.where(seen, value, torch.inf).amin(1) for value in (x, y)]
-    high = [torch.where(seen, value, -torch.inf).amax(1) for value in (x, y)]
-    return _clip(view, low[0], high[0], low[1], high[1])
-
-
-def _ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Tensor):
-    """Which ellipsoids can be seen, and their bounds: tangent planes through the camera; spread is axes axes^T."""
-    behind = centres[:, 2] <= spread[:, 2, 2].sqrt() + _NEAR
-    bounds = []
-    for axis, size in ((0, view.width), (1, view.height)):
-        p = (centres[:, 2] ** 2 - spread[:, 2, 2]).clamp(min=1e-9)
-        q = centres[:, axis] * centres[:, 2] - spread[:, axis, 2]
-        r = (q**2 - p * (centres[:, axis] ** 2 - spread[:, axis, axis])).clamp(min=0).sqrt()
-        reach, middle = lens[0][:, axis], lens[1][:, axis]
-        low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
-        # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
-        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
-        bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
-        bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
-    box = _clip(view, *bounds)
-    seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > _NEAR)
-    return seen, box
-
-
-def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
-    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
-    for bound, sign in ((low, 1.0), (high, -1.0)):
-        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
-        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
-    return inside
-
-
-def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:
-    low = [(value - _SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil() for value in (x0, y0)]
-    high = [
-        (value + _SLACK).clamp(max=size - 1).nan_to_num(neginf=-1e9).floor()
-        for value, size in ((x1, view.width), (y1, view.height))
-    ]
-    return torch.stack([low[0], high[0], low[1], high[1]], -1)
-
-
 def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """One entry per primitive and row of samples between `bounds` (n, 2): its primitive and its Y."""
     count = (bounds[:, 1] - bounds[:, 0] + 1).clamp(min=0).long()
@@ -199,8 +128,8 @@ def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """One entry per row and sample between `left` and `right`: its row and its X (float32)."""
-    first = (left - _SLACK).ceil()
-    row, x = _expand(first.long(), ((right + _SLACK).floor() - first + 1).clamp(min=0).long())
+    first = (left - SLACK).ceil()
+    row, x = _expand(first.long(), ((right + SLACK).floor() - first + 1).clamp(min=0).long())
     return row, x.float()
 
 

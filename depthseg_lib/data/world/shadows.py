@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.data.world.raycast import EMPTY, Shapes, View, cast, nearest, split
+from depthseg_lib.data.world.bounds import View
+from depthseg_lib.data.world.raycast import EMPTY, Shapes, cast, nearest, split
 
 _FAR = 1500.0
 """Distance of the two map cameras: so far that their rays are nearly parallel."""
@@ -66,7 +67,8 @@ def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel:
     pose[:, :3, 3] = torch.tensor([0.0, 0.0, _FAR]) - middle
     width, height = ((high - low)[:, :2] / texel[:, None]).ceil().long().amax(0).clamp(min=2, max=2048).tolist()
     focal = (_FAR / texel)[:, None].repeat(1, 2)
-    return View(pose, focal, torch.tensor([[width / 2, height / 2]], dtype=torch.float64).expand_as(focal), height, width)
+    centre = torch.tensor([[width / 2, height / 2]], dtype=torch.float64).expand_as(focal)
+    return View(pose, focal, centre, height, width)
 
 
 def with_moving(maps: Maps, moving: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,6 +120,6 @@ def _project(view: View, points: torch.Tensor, views: torch.Tensor):
         x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
     else:
         pose = view.world_to_camera.float().view(-1, 16).T.index_select(1, views).view(4, 4, -1)
-        x, y, depth = (pose[i, 0] * points[0] + pose[i, 1] * points[1] + pose[i, 2] * points[2] + pose[i, 3] for i in range(3))
+        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
     focal, centre = view.focal.float().T.index_select(1, views), view.centre.float().T.index_select(1, views)
     return x / depth * focal[0] + centre[0], y / depth * focal[1] + centre[1], depth

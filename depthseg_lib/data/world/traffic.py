@@ -3,9 +3,9 @@
 import numpy as np
 
 from depthseg_lib.data.world import people, vehicles
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import KERB, Profile
 from depthseg_lib.data.world.path import Path
-from depthseg_lib.data.world.scene import Builder
 
 
 def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
@@ -13,14 +13,15 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
     for side in (-1, 1):
         strip = profile.parking[side > 0]
         share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
-        across = side * (profile.kerb(side) - (1.05 if strip else 0.35))
+        across = side * (profile.kerb(side) + (-1.05 if strip else 0.25))
         for along in np.arange(path.along[0] + rng.uniform(0, 5), last, rng.uniform(5.3, 6.6)):
             if rng.random() > share or profile.joins(side, along - 4, along + 4):
                 continue
             x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
             backwards = rng.random() < (0.15 if side > 0 else 0.85)
-            build.place(x, height, z, path.turn(along) + np.pi * backwards + rng.uniform(-0.04, 0.04), label=vehicles.CAR)
-            if rng.random() < 0.025:
+            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
+            build.place(x, height, z, path.turn(along) + turn, label=vehicles.CAR)
+            if strip and rng.random() < 0.05:
                 build.label(vehicles.TRUCK)
                 vehicles.truck(build, rng)
             else:
@@ -42,7 +43,7 @@ def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profi
     for side in (-1, 1):
         for start in rng.uniform(5, 70, rng.integers(0, 3)):
             pace = side * rng.uniform(0.25, 0.5)
-            _cyclist(build, rng, path, start + pace * times, side * (profile.lane + 0.05), 0.0 if side > 0 else np.pi)
+            _cyclist(build, rng, path, start + pace * times, side * (profile.lane - 0.35), 0.0 if side > 0 else np.pi)
 
 
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
@@ -101,9 +102,9 @@ def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0)
 def camera(rng: np.random.Generator, path: Path, profile: Profile, along: np.ndarray) -> np.ndarray:
     """Camera-to-world poses (T, 4, 4), y down, of a car in the right lane: it sways, nods and follows the slope."""
     height, pitch, roll = rng.uniform(1.35, 2.0), np.radians(rng.uniform(-3.5, 2.5)), np.radians(rng.normal(0, 0.5))
-    sway = rng.uniform(0, 0.25) * np.sin(along * 0.13 + rng.uniform(0, 6))
+    sway = rng.uniform(0, 0.2) * np.sin(along * 0.13 + rng.uniform(0, 6))
     nod = rng.uniform(0, 0.005) * np.sin(along * 1.1 + rng.uniform(0, 6))
-    x, up, z = path.point(along, profile.lane / 2 + sway, height).T
+    x, up, z = path.point(along, 0.46 * profile.lane + sway, height).T
     yaw = path.turn(along) + rng.normal(0, 0.02)
     climb = np.arctan(path.climb(along)) + pitch + nod
     poses = np.tile(np.eye(4), (len(along), 1, 1))
