@@ -14,6 +14,10 @@ DRAWING = 30.0
 """Rough seconds of a notebook that draws."""
 
 
+LINE = 120
+"""Characters of what a run says that are shown; its log has all of it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One notebook to run."""
@@ -96,7 +100,7 @@ class Screen:
             self.numbers.setdefault(key, len(self.jobs) - len(self.offsets) + len(self.numbers) + 1)
             self.running[key] = event.at
             self.failed.pop(key, None)
-        text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text)
+        text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text[:LINE])
         if event.what == journal.FINISHED:
             text = f"finished in {duration(event.at - self.running.get(key, event.at))}{self._outcome(key)}"
         if event.what in (journal.FINISHED, journal.FAILED):

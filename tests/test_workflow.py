@@ -132,7 +132,7 @@ def test_runs_from_elsewhere_are_adopted_when_their_inputs_are_the_same(project)
     assert project.to_do() == ["figures 03_results"]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_smoke_profile_of_the_real_study(tmp_path):
     front = [sys.executable, "-m", "depthseg_lib.figures", "--profile", "smoke", "--cores", str(os.cpu_count())]
     call = [*front, "--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures")]
