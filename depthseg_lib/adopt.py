@@ -25,7 +25,7 @@ def inputs_of(request: Request, job: Job) -> list[Path]:
     kind = job.key[0]
     weights = [request.folder(need) / "weights.safetensors" for need in job.needs]
     own = [request.folder(job.key) / "params.json", Path(request.notebooks, f"{graph.NOTEBOOKS[kind]}.ipynb")]
-    return [*own, *weights, *(graph.LIBRARY.parent / file for file in graph.library(kind))]
+    return [*own, *weights, *(graph.LIBRARY.parent / file for file in graph.library(kind, job.data_set))]
 
 
 def sort(request: Request, jobs: list[Job], say: Callable[[str], None]) -> list[Key]:

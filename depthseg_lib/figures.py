@@ -36,6 +36,7 @@ def entrance(work: Callable[[Request, list[Job], argparse.Namespace, int], int])
     """Read the command line, check what can be checked, write the requests, and hand over to `work`."""
     sys.stdout.reconfigure(line_buffering=True)
     options = _parser().parse_args()
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
@@ -123,6 +124,7 @@ def _snakemake(request: Request, screen: Screen, lock: int) -> int:
             start_new_session=True,  # so that Ctrl-C reaches it through `_stop`, once
             pass_fds=(lock,),
         )
+        preflight.say_holder(lock, process.pid)
         try:
             while process.poll() is None:
                 time.sleep(0.5)
@@ -165,8 +167,8 @@ def _explain(request: Request, screen: Screen, missing: list[Key]) -> None:
     failed = ", ".join(" ".join(key) for key in screen.failed) or f"something that said nothing; see {log}"
     print(f"failed: {failed}", file=sys.stderr)
     print(
-        f"{len(missing)} runs are missing, so not all figures were drawn. Finished runs are kept: the same command again "
-        "does the rest; `make redraw` draws from what there is.",
+        f"runs without a result: {len(missing)}; the figures wait for all of them. What is finished is kept: the same "
+        "command does the rest, and `make redraw` draws from what there is.",
         file=sys.stderr,
     )
 

@@ -16,27 +16,33 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
-_TRAINING = ("config.py", "engine.py", "losses.py", "metrics.py", "models/*.py", "data/*.py", "data/world/*.py")
+TRAINING = ("config.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py")
+TRAINING += tuple(f"data/{name}.py" for name in ("batches", "jitter", "labels", "sets", "sources"))
 DEPENDS_ON = {
-    "pretrain": ("pretrain.py", "depth.py", "classification.py", "geometry.py", *_TRAINING),
-    "finetune": ("finetune.py", *_TRAINING),
+    "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
+    "finetune": ("finetune.py", *TRAINING),
     FIGURES: (
-        *("plots/*.py", "widgets.py", "saved.py", "tables.py", "paper.py"),
-        *("results.py", "finished.py", "stored.py", "scores.py", "statistics.py", "metrics.py"),
+        *("plots/*.py", "widgets.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
+        *("results.py", "finished.py", "stored.py", "metrics.py", "study.py", "profiles.py", "data/labels.py"),
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
-
+WORLD = ("data/streets.py", "data/objects.py", "data/world/*.py")
+REAL = ("camvid", "real_video", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
+READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
+"""The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
+runs alone."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""
 Key = tuple[str, str]
 """Kind and name of a run, or `figures` and the stem of a notebook."""
 
 
-def library(kind: str) -> list[str]:
-    """The files of `DEPENDS_ON[kind]` that exist, as paths from the clone's root."""
-    found = {file for pattern in DEPENDS_ON[kind] for file in LIBRARY.glob(pattern)}
+def library(kind: str, data_set: str = "") -> list[str]:
+    """The library files that a result of `kind` on `data_set` depends on, as paths from the clone's root."""
+    patterns = (*DEPENDS_ON[kind], *READS.get(data_set, ()))
+    found = {file for pattern in patterns for file in LIBRARY.glob(pattern)}
     return sorted(str(file.relative_to(LIBRARY.parent)) for file in found)
 
 
@@ -79,7 +85,9 @@ class Request:
 
 def write_plan(request: Request, runs, figures: dict[str, tuple[str, ...]]) -> None:
     """Write what the Snakefile has to know of a `study.Plan`'s runs and figures."""
-    listed = [{"kind": r.kind, "name": r.name, "needs": list(r.needs), "cost": r.cost} for r in runs]
+    listed = [
+        {"kind": r.kind, "name": r.name, "needs": r.needs, "cost": r.cost, "data_set": r.parameters["data_set"]} for r in runs
+    ]
     write_json(request.plan, {"profile": request.profile, "runs": listed, "figures": figures})
 
 

@@ -39,7 +39,7 @@ class Relay:
                 self.report(line)
 
     def flush(self) -> None:
-        """Nothing: lines are handed on at once."""
+        """Nothing: lines are handed on when they are whole."""
 
 
 def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], None]) -> None:
@@ -109,7 +109,8 @@ def _shown(error) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    log, folder = Path(options.out), Path(options.out).parent
+    log = Path(options.out).absolute()  # papermill changes to the notebook's folder while it runs
+    folder = log.parent
     name = f"{folder.parent.name} {folder.name}" if folder.parent.name else Path(options.notebook).stem
 
     def report(line: str) -> None:
@@ -119,13 +120,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(options, log, report)
     except (InputError, NotebookFailed) as error:
-        return _failed(name, folder, str(error))
+        return _failed(name, folder, str(error), Path(options.out).with_name("failed.ipynb"))
     journal.append(folder, journal.FINISHED)
     return 0
 
 
 def _run(options, log: Path, report: Callable[[str], None]) -> None:
     enter_headless_environment()
+    # jsonschema, if this is there, parses a grammar of international addresses on import: half of a job's start.
+    sys.modules.setdefault("rfc3987_syntax", None)
     journal.append(log.parent, journal.STARTED)
     paths = {key: str(Path(value).absolute()) for key, value in parameters.assignments(options.path, "--path").items()}
     values = parameters.read(options.params) if options.params else {}
@@ -135,8 +138,7 @@ def _run(options, log: Path, report: Callable[[str], None]) -> None:
         execute(Path(options.notebook), values, log, report)
 
 
-def _failed(name: str, folder: Path, message: str) -> int:
-    log = folder / "failed.ipynb"
+def _failed(name: str, folder: Path, message: str, log: Path) -> int:
     text = f"{message}\nlog: {log}" if log.exists() else message
     print(f"{name}  failed: {text}", file=sys.stderr, flush=True)
     try:

@@ -1,6 +1,7 @@
 """What can be checked before hours are spent: folders that can be written, space on disks, nobody else at work."""
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,9 +40,19 @@ def alone(folder: str | Path) -> Iterator[int]:
     The lock ends when the last holder does, however it ends: nothing has to be unlocked by hand.
     """
     path = Path(folder) / ".lock"
-    with path.open("w") as file:
+    with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another `make figures` is at work in {folder}: wait for it, or stop it first") from None
+            file.seek(0)
+            raise InputError(
+                f"another `make figures` is at work in {folder}: wait for it, or stop it (process {file.read().strip()})"
+            ) from None
+        say_holder(file.fileno(), os.getpid())
         yield file.fileno()
+
+
+def say_holder(lock: int, process: int) -> None:
+    """Write the number of the process to stop into the lock's file, for whoever finds it locked."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{process}\n".encode(), 0)

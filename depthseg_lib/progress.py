@@ -14,6 +14,10 @@ DRAWING = 30.0
 """Rough seconds of a notebook that draws."""
 
 
+LINE = 120
+"""Characters of what a run says that are shown; its log has all of it."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One notebook to run."""
@@ -24,11 +28,13 @@ class Job:
     """Rough seconds, as the study estimates them."""
     needs: tuple[Key, ...] = ()
     """The jobs that come before it."""
+    data_set: str = ""
+    """What it is trained on."""
 
 
 def jobs_of(runs: Iterable, figures: Iterable[str]) -> list[Job]:
     """The jobs of a `study.Plan`'s runs, in their order, then of its notebooks that draw."""
-    training = [Job((r.kind, r.name), r.cost, tuple(("pretrain", need) for need in r.needs)) for r in runs]
+    training = [Job((r.kind, r.name), r.cost, tuple(("pretrain", n) for n in r.needs), r.parameters["data_set"]) for r in runs]
     everything = tuple(job.key for job in training)
     return training + [Job((FIGURES, stem), DRAWING, everything) for stem in figures]
 
@@ -93,7 +99,8 @@ class Screen:
         if event.what == journal.STARTED:
             self.numbers.setdefault(key, len(self.jobs) - len(self.offsets) + len(self.numbers) + 1)
             self.running[key] = event.at
-        text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text)
+            self.failed.pop(key, None)
+        text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text[:LINE])
         if event.what == journal.FINISHED:
             text = f"finished in {duration(event.at - self.running.get(key, event.at))}{self._outcome(key)}"
         if event.what in (journal.FINISHED, journal.FAILED):

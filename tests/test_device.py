@@ -1,0 +1,50 @@
+import json
+
+import pytest
+import torch
+
+from depthseg_lib import device
+from depthseg_lib.device import Device
+
+
+@pytest.fixture(autouse=True)
+def own_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(device, "_REMEMBERED", tmp_path / "device.json")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return tmp_path / "device.json"
+
+
+def gpus(monkeypatch, *names):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: names[index])
+
+
+def test_the_profile_follows_the_device(monkeypatch):
+    gpus(monkeypatch)
+    assert (device.ask().profile, device.ask().ids, str(device.ask())) == ("laptop", "", "the CPU")
+    gpus(monkeypatch, "H200", "H200")
+    assert (device.ask().profile, device.ask().ids, str(device.ask())) == ("gpu", "0,1", "2 x H200")
+
+
+def test_torch_is_asked_once(monkeypatch, own_memory):
+    gpus(monkeypatch, "H200")
+    assert device.device() == Device(("H200",))
+    gpus(monkeypatch)
+    assert device.device() == Device(("H200",))
+    own_memory.write_text("broken")
+    assert device.device() == Device()
+
+
+def test_other_visible_gpus_are_asked_for_again(monkeypatch, own_memory):
+    own_memory.write_text(json.dumps({"gpus": ["H200", "H200"], "visible": ""}))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    gpus(monkeypatch, "H200")
+    assert device.device() == Device(("H200",), "1")
+    assert device.device().ids == "1"
+
+
+def test_an_environment_that_cannot_be_written_is_no_error(monkeypatch, own_memory):
+    gpus(monkeypatch)
+    (own_memory.parent / "file").write_text("in the way")
+    monkeypatch.setattr(device, "_REMEMBERED", own_memory.parent / "file/device.json")
+    assert device.device() == Device()
