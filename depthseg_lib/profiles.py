@@ -71,7 +71,8 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1500, batch=8, learning_rate=5e-4, evaluate_every=250),
-            finetune=dict(iterations=300, batch=8, learning_rate=1e-3, evaluate_every=50),
+            finetune=dict(iterations=240, batch=4, learning_rate=1e-3, evaluate_every=40),
+            step_seconds=0.1,
         ),
         Profile(
             name="gpu",
