@@ -49,7 +49,7 @@ def test_the_conda_door_leads_to_the_same_python_packages_and_pins():
 
 def test_the_make_door_uses_the_same_pins():
     script = (ROOT / "workflow/environment").read_text()
-    assert script.count("--constraint constraints.txt --editable") == 2
+    assert script.count("{install[@]}") == script.count("{install[@]}\" --constraint constraints.txt") == 2
     assert "workflow/environment test" in (ROOT / "Makefile").read_text()
 
 
@@ -94,8 +94,10 @@ def clone(tmp_path):
         (tmp_path / name).chmod(0o755)
     uv = tmp_path / "bin/uv"
     uv.parent.mkdir()
-    uv.write_text('#!/bin/sh\necho "$1" >> calls\nmkdir -p .venv\nif [ "$1" = pip ] && [ -e broken ]; then exit 3; fi\n')
+    uv.write_text('#!/bin/sh\necho "$1" >> calls\nmkdir -p .venv/bin\nif [ "$1" = pip ] && [ -e broken ]; then exit 3; fi\n')
     uv.chmod(0o755)
+    python = tmp_path / ".venv/bin/python"  # says whether torch and torchvision fit: after a repair, as long as it is there
+    uv.write_text(uv.read_text() + f'echo "[ ! -e {tmp_path}/odd ] || ! rm {tmp_path}/odd" > {python}; chmod +x {python}\n')
 
     def make(*arguments):
         path = f"{tmp_path}/bin:{Path(sys.executable).parent}:/usr/bin:/bin"
@@ -130,6 +132,12 @@ def test_a_half_made_environment_is_not_ready_and_is_made_anew(clone):
     (clone.folder / "broken").unlink()
     done, calls = clone()
     assert done.returncode == 0 and calls == ["venv", "pip"] and not (clone.folder / ".venv/left-over").exists()
+
+
+def test_builds_that_do_not_fit_are_replaced_once(clone):
+    (clone.folder / "odd").touch()
+    done, calls = clone()
+    assert done.returncode == 0 and calls == ["venv", "pip", "pip"] and "different builds" in done.stdout
 
 
 def test_a_machine_without_a_fitting_python_is_told_so(clone):
