@@ -207,7 +207,7 @@ def _depth_examples(found: Found) -> dict[str, DepthExamples]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as archive:
+        with path.open("rb") as file, np.load(file) as archive:
             return dict(archive)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read ({error}): remove this run's folder and run it again") from error

@@ -117,12 +117,12 @@ def save_table(figure: Figure, table: pd.DataFrame, markdown: str, name: str, fo
 def png_bytes(figure: Figure) -> bytes:
     """A figure as PNG in memory, written for speed: for panels that redraw while a slider moves."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels(figure)[..., :3]).save(buffer, format="png", compress_level=1)
+    Image.fromarray(pixels(figure)).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()
 
 
 def pixels(figure: Figure) -> np.ndarray:
-    """A figure drawn at its own resolution, (H, W, 4) uint8."""
+    """A figure drawn at its own resolution, (H, W, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.array(canvas.buffer_rgba())
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -5,8 +5,10 @@ from functools import cached_property
 
 import ipywidgets
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.saved import pixels, png_bytes
@@ -19,7 +21,9 @@ METRICS = ("miou_seven", "miou", "accuracy")
 DPI = 100
 SIZE = (9.6, 4.8)
 CURVE = (0.075, 0.105, 0.915, 0.525)
-"""Figure size in inches, and where in it the curve stands: the layout is fixed, a solver would cost more than drawing."""
+PICTURE = (312, 112)
+"""Figure size in inches, the place of the curve in it, and the pixels that a picture may take."""
+_LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class SizeResults:
 
     @style.styled
     def background(self, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
-        """The curve of a setting and metric as pixels (H W 4, uint8), with its axes' limits."""
+        """The curve of a setting and metric as pixels (H W 3, uint8), with its axes' limits."""
         if (setting, metric) not in self._backgrounds:
             figure = Figure(figsize=SIZE, dpi=DPI)
             axes = figure.add_axes(CURVE)
@@ -96,46 +100,77 @@ def first_state(held: SizeResults) -> SizeState:
     return SizeState(base if base in sizes else sizes[0], held.initialisations(setting)[-1], setting, METRICS[0], 0)
 
 
+class Paste(Artist):
+    """Pixels (H W 3, uint8) put into a figure as they are, `left` and `bottom` from its corner: no resampling."""
+
+    def __init__(self, pixels: np.ndarray, left: float = 0, bottom: float = 0):
+        super().__init__()
+        self.pixels, self.corner = pixels, (left, bottom)
+
+    def draw(self, renderer) -> None:
+        """Put the pixels there."""
+        opaque = np.full((*self.pixels.shape[:2], 4), 255, np.uint8)
+        opaque[..., :3] = self.pixels[::-1]  # the renderer counts rows from below
+        renderer.draw_image(renderer.new_gc(), *self.corner, opaque)
+
+
 @style.styled
 def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
-    """Image, truth and prediction of one run, and the curve over sizes with the current point ringed.
+    """Image, truth and prediction of one run side by side, and the curve over sizes with the current point ringed.
 
-    What stands still while a slider moves, the curve with its axes, is drawn once and pasted.
+    What stands still while a slider moves, the curve with its axes, is drawn once and pasted; nothing here has axes of
+    its own, since matplotlib spends more time on their ticks than on everything else.
     """
     figure = Figure(figsize=SIZE, dpi=DPI)
-    pixels, limits = held.background(state.setting, state.metric)
-    figure.figimage(pixels)
+    background, limits = held.background(state.setting, state.metric)
+    figure.add_artist(Paste(background))
     examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
     predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
     title = f"{state.initialisation}, {state.setting}, {state.images} images" if run else "not run"
     _picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
     _picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
     _picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
-    _here(figure.add_axes(CURVE, zorder=1), state, held.scores(state.setting), limits)
+    _here(figure, state, held.scores(state.setting), limits)
     return figure
 
 
-def _picture(figure: Figure, place: int, pixels: np.ndarray, title: str) -> None:
-    axes = figure.add_axes((0.005 + 0.333 * place, 0.715, 0.325, 0.235), zorder=1)
-    axes.imshow(pixels, interpolation="nearest")
-    axes.set_title(title, fontsize=9, pad=3)
-    axes.set_axis_off()
+def fitted(picture: np.ndarray) -> np.ndarray:
+    """An image (H W 3) enlarged or reduced to its place in the panel, by nearest pixels."""
+    height, width = picture.shape[:2]
+    factor = min(PICTURE[0] / width, PICTURE[1] / height)
+    rows, columns = ((np.arange(int(n * factor)) / factor).astype(int) for n in (height, width))
+    return picture[rows[:, None], columns]
 
 
-def _here(axes: Axes, state: SizeState, scores, limits) -> None:
-    """Mark the current size, and ring and name the current point."""
+def _picture(figure: Figure, place: int, picture: np.ndarray, title: str) -> None:
+    shown, (width, height) = fitted(picture), (figure.bbox.width, figure.bbox.height)
+    left = (place + 0.5) * width / 3 - shown.shape[1] / 2
+    top = height - 24
+    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
+    figure.text((place + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
+
+
+def _here(figure: Figure, state: SizeState, scores, limits) -> None:
+    """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
-    mean, place = here[state.metric].mean() * style.scale(state.metric), np.log2(state.images)
-    axes.set(xlim=np.log2(limits[0]), ylim=limits[1])
-    axes.set_axis_off()
-    axes.axvspan(place - 0.25, place + 0.25, color=style.GREY, alpha=0.12, linewidth=0)
+    mean, (left, bottom, width, height) = here[state.metric].mean() * style.scale(state.metric), CURVE
+    (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
+
+    def across(images: float) -> float:
+        return left + width * (np.log2(images) - low) / (high - low)
+
+    edges = across(state.images / 2**0.25), across(state.images * 2**0.25)
+    band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
+    figure.add_artist(band)
     if not np.isnan(mean):
-        shift = np.log2(dodge(state.initialisation, scores["initialisation"]))
-        axes.plot(place + shift, mean, "o", markersize=15, markerfacecolor="none", markeredgewidth=2,
-                  markeredgecolor=style.LOOK[state.initialisation][0])  # fmt: skip
+        x = across(state.images * dodge(state.initialisation, scores["initialisation"].unique()))
+        y = bottom + height * (mean - floor) / (ceiling - floor)
+        figure.add_artist(Line2D([x], [y], marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2,
+                                 markeredgecolor=style.LOOK[state.initialisation][0]))  # fmt: skip
     counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
     value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
-    axes.set_title(f"{state.initialisation}, {state.images} images: {value}  ({counted})", loc="left", fontsize=9)
+    text = f"{state.initialisation}, {state.images} images: {value}  ({counted})"
+    figure.text(left, bottom + height + 0.015, text, fontsize=9)
 
 
 class TrainingSizePanel:
@@ -149,7 +184,8 @@ class TrainingSizePanel:
         self.initialisation = _buttons("start", self.held.initialisations(self.state.setting), self.state.initialisation)
         self.setting = _buttons("setting", self.held.settings, self.state.setting)
         self.metric = ipywidgets.Dropdown(options=[(style.METRICS[m], m) for m in METRICS], description="metric")
-        self.example = ipywidgets.IntSlider(0, 0, examples - 1, description="image", continuous_update=False)
+        self.example = ipywidgets.IntSlider(0, 0, examples - 1, description="image", continuous_update=False,
+                                           **_LABELLED)  # fmt: skip
         self.picture = ipywidgets.Image(format="png", width=960)
         for name in ("size", "initialisation", "setting", "metric", "example"):
             getattr(self, name).observe(lambda _: self.update(), "value")
@@ -183,9 +219,9 @@ def training_size_panel(results: Results) -> TrainingSizePanel:
 
 
 def _slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
-    style_ = {"description_width": "initial"}
-    return ipywidgets.SelectionSlider(options=options, value=value, description=name, style=style_, continuous_update=False)
+    return ipywidgets.SelectionSlider(options=options, value=value, description=name, continuous_update=False, **_LABELLED)
 
 
 def _buttons(name: str, options: list, value) -> ipywidgets.ToggleButtons:
-    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style={"button_width": "auto"})
+    style = {"button_width": "auto", "description_width": "60px"}
+    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)

@@ -10,13 +10,16 @@ import numpy as np
 from depthseg_lib.data import world
 from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.sets import Photographs, load_arrays
-from depthseg_lib.data.world.render import render
-from depthseg_lib.data.world.studio import SETTINGS, SUBJECTS, photograph_scene
+from depthseg_lib.data.world.picture import pictures
+from depthseg_lib.data.world.studio import Shot, photographs_of, shot
+from depthseg_lib.data.world.subjects import SETTINGS, SUBJECTS
 from depthseg_lib.errors import InputError
 
 CLASSES = tuple(SUBJECTS)
 """Names of the classes, in order."""
 _PHOTOGRAPHS = 2  # the second number of a photograph's seed; streets have 0 and 1
+_BATCH = 16
+"""Photographs rendered in one go, which divides the cost of calling PyTorch; the images don't depend on it."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,12 @@ class PhotographsConfig:
         for name, least in {"size": 16, "count": 1, "seed": 0}.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"PhotographsConfig: {name} must be a whole number, {least} or more, but is {value!r}")
+                raise InputError(f"PhotographsConfig: {name} must be a whole number >= {least}, but is {value!r}")
         if not 0 <= self.context_bias <= 1:
             raise InputError(f"PhotographsConfig: context_bias must be between 0 and 1, but is {self.context_bias!r}")
         if len(self.scale_range) != 2 or not 0.05 <= self.scale_range[0] <= self.scale_range[1] <= 1.5:
             raise InputError(
-                "PhotographsConfig: scale_range must be (least, greatest) with 0.05 <= least <= greatest <= 1.5, but is "
+                "PhotographsConfig: scale_range must be (least, greatest), 0.05 <= least <= greatest <= 1.5, but is "
                 f"{self.scale_range!r}"
             )
 
@@ -55,7 +58,7 @@ class Shots:
     labels: np.ndarray
     """(N,) int64, index into `CLASSES`."""
     settings: np.ndarray
-    """(N,) int64, index into `world.studio.SETTINGS`: where the thing stands."""
+    """(N,) int64, index into `world.subjects.SETTINGS`: where the thing stands."""
     usual: np.ndarray
     """(N,) bool, whether that is its class's usual setting."""
     scales: np.ndarray
@@ -78,25 +81,27 @@ def photographs(
     """Photographs of `CLASSES`, each of one centred thing; rendered once, then cached."""
     files = sorted(Path(world.__file__).parent.glob("*.py"))
     key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files)}
-    folder = cached("objects", key, lambda to: _render(to, config, device, progress))
+    folder = cached("objects", key, lambda to: render_photographs(to, config, device, progress))
     (images,) = load_arrays(folder, "images")
     return Photographs(images, shots(config).labels, CLASSES)
 
 
-def _render(folder: Path, config: PhotographsConfig, device: str, progress: Callable[[str], None] | None) -> None:
+def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress=None) -> None:
+    """Render all photographs into `images.npy` under `folder`, past the cache."""
     shape = (config.count, 3, config.size, config.size)
     images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     drawn, begin = shots(config), time.monotonic()
-    for number in range(config.count):
-        images[number] = _photograph(config, drawn, number, device)
-        if progress and (number + 1) % max(1, config.count // 10) == 0:
-            left = (time.monotonic() - begin) / (number + 1) * (config.count - number - 1)
-            progress(f"photographs: {number + 1} of {config.count} rendered, about {left:.0f} s left")
+    for first in range(0, config.count, _BATCH):
+        numbers = range(first, min(first + _BATCH, config.count))
+        street, matrices = photographs_of([_compose(config, drawn, number) for number in numbers])
+        batch, _ = pictures(street.to(device), 0, config.size, config.size, matrices)
+        images[numbers.start : numbers.stop] = batch.cpu().numpy()
+        if progress and first // _BATCH % max(1, config.count // _BATCH // 10) == 0:
+            left = (time.monotonic() - begin) / numbers.stop * (config.count - numbers.stop)
+            progress(f"photographs: {numbers.stop} of {config.count} rendered, about {left:.0f} s left")
     images.flush()
 
 
-def _photograph(config: PhotographsConfig, drawn: Shots, number: int, device: str) -> np.ndarray:
+def _compose(config: PhotographsConfig, drawn: Shots, number: int) -> Shot:
     subject, setting = SUBJECTS[CLASSES[drawn.labels[number]]], SETTINGS[drawn.settings[number]]
-    seed = (config.seed, _PHOTOGRAPHS, number)
-    street, matrix = photograph_scene(seed, subject, setting, float(drawn.scales[number]), config.size)
-    return render(street.to(device), 0, config.size, config.size, matrix).image.cpu().numpy()
+    return shot((config.seed, _PHOTOGRAPHS, number), subject, setting, float(drawn.scales[number]), config.size)

@@ -12,7 +12,8 @@ from depthseg_lib.data.cache import cached, source_hash
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import Labelled, Video, load_arrays
 from depthseg_lib.data.world.layout import build_street
-from depthseg_lib.data.world.render import Frame, Street, intrinsics, render
+from depthseg_lib.data.world.render import Frame, intrinsics, render
+from depthseg_lib.data.world.street import Street
 from depthseg_lib.errors import InputError
 
 __all__ = ["Frame", "Street", "StreetsConfig", "annotated", "build_street", "render", "video"]

@@ -15,7 +15,7 @@ _BLUE = style.LOOK["depth"][0]
 def finetuning_curves(history: pd.DataFrame, footer: str = "one run, no interval") -> Figure:
     """Loss, mIoU and pixel accuracy of one fine-tuning run against iteration; metrics are fractions, drawn in percent."""
     panels = {
-        "loss (NLL, nats per pixel)": {"training": "train_loss", "validation": "nll"},
+        "loss (nats per pixel)": {"training": "train_loss", "validation": "nll"},
         "mIoU (%)": {"seven classes": "miou_seven", "all classes": "miou"},
         "pixel accuracy (%)": {"over all pixels": "accuracy", "mean over images": "accuracy_image"},
     }
@@ -28,9 +28,9 @@ def pretraining_curves(history: pd.DataFrame, metrics: Mapping[str, float], foot
     panels = {"training loss": {"training": "train_loss"}}
     levels = {}
     if "accuracy" in history:
-        panels["accuracy on held-out photographs (%)"] = {"accuracy": "accuracy"}
+        panels["held-out accuracy (%)"] = {"accuracy": "accuracy"}
     if "abs_rel" in history:
-        panels["abs-rel on held-out frames"] = {"trained": "abs_rel"}
+        panels["held-out abs-rel"] = {"trained": "abs_rel"}
         baselines = {"mean depth map": "abs_rel_mean_map", "untrained network": "abs_rel_untrained"}
         levels = {name: metrics[key] for name, key in baselines.items() if metrics.get(key) is not None}
     return _panels(history, panels, levels, footer)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.materials import Material, pick, vary
-from depthseg_lib.data.world.scene import Builder
 
 POLE, LIGHT, SIGN = 17, 19, 20
 
@@ -78,8 +78,8 @@ def sign(build: Builder, rng: np.random.Generator) -> None:
         build.ellipsoid((0, middle, 0.1), (0.72 * size, 0.72 * size, 0.03), inner)
     elif kind == "triangle":
         for scale, z, material in ((1.2, 0.07, outer), (0.75, 0.09, inner)):
-            left, right, top = (-scale * size, middle - 0.6 * scale * size), (scale * size, 0), (0, middle + scale * size)
-            build.quads([[(*left, z), (right[0], left[1], z), (*top, z), (*top, z)]], material)
+            half, low, top = scale * size, middle - 0.6 * scale * size, (0, middle + scale * size, z)
+            build.quads([[(-half, low, z), (half, low, z), top, top]], material)
     else:
         high = size * (0.6 if kind == "board" else 1)
         build.box((-size, size), (middle - high, middle + high), (0.05, 0.08), outer)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.materials import GRASS, Material, pick, vary
 from depthseg_lib.data.world.path import NODE, Path
-from depthseg_lib.data.world.scene import Builder
 
 ROAD, PAVEMENT, TERRAIN = 7, 8, 22
 KERB = 0.13
@@ -54,7 +54,8 @@ def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Pr
     build.place(0, 0, 0, label=ROAD)
     asphalt = build.material(asphalt_material(rng))
     _strip(build, path, path.along, (-profile.kerb(-1), profile.kerb(1)), (0, 0), asphalt, ROAD)
-    stone = build.material(Material(vary(rng, (0.58, 0.57, 0.55)), wavelength=0.6, contrast=0.25, grid=(1.0, 9, 0.03, 0)))
+    granite = vary(rng, (0.58, 0.57, 0.55))
+    stone = build.material(Material(granite, wavelength=0.6, contrast=0.25, grid=(1.0, 9, 0.03, 0)))
     paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
     for side in (-1, 1):
         _side(build, path, profile, side, asphalt, stone, paving, grass)
@@ -136,7 +137,8 @@ def _far_plain(build: Builder, path: Path, grass: int) -> None:
 def _marks(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
     """Lane marks, edge lines and crossings; worn paint differs from street to street."""
     paint = rng.uniform(0.62, 0.9)
-    material = build.material(Material((paint, paint, paint * rng.choice([1, 0.98, 0.72])), contrast=0.5, wavelength=0.7))
+    colour = (paint, paint, paint * rng.choice([1, 0.98, 0.72]))
+    material = build.material(Material(colour, contrast=0.5, wavelength=0.7))
     style = rng.choice(["dashed", "solid", "double", "none"], p=[0.5, 0.15, 0.15, 0.2])
     period, dash = rng.uniform(5, 9), rng.uniform(2, 3.5)
     first, last = path.along[0], path.along[-1]

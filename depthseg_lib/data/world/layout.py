@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from depthseg_lib.data.world import buildings, furniture, people, plants, traffic, vehicles
+from depthseg_lib.data.world import buildings, furniture, plants, traffic, vehicles
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import KERB, TERRAIN, Profile, lay_ground
 from depthseg_lib.data.world.light import random_light
 from depthseg_lib.data.world.materials import FOLIAGE, GRASS, PLASTER, Material, pick
 from depthseg_lib.data.world.path import NODE, Path, wander
-from depthseg_lib.data.world.render import Street, street_of
-from depthseg_lib.data.world.scene import Builder
+from depthseg_lib.data.world.street import Street, street_of
 
 _BEHIND, _AHEAD = 15.0, 125.0
 
@@ -50,19 +49,19 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
     traffic.walking(build, rng, plan.path, plan.profile, times, plan.drive)
     poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
-    reach = torch.from_numpy(ends * np.array([1.0, -1.0, 1.0]))
-    noise_seed = int(rng.integers(2**31))
-    return street_of(build.build(len(times)), torch.from_numpy(poses), random_light(rng), reach, noise_seed, texel=0.22)
+    reach = ends[None] * [1.0, -1.0, 1.0]
+    shift = rng.uniform(0, 1000, (1, 3))
+    return street_of(build.build(len(times)), poses[:, None], [random_light(rng)], reach, shift, [0.22])
 
 
 def _plan(rng: np.random.Generator, drive: float) -> Plan:
-    kind = str(rng.choice(["city", "suburb", "country"], p=[0.42, 0.38, 0.2]))
+    kind = str(rng.choice(["city", "suburb", "country"], p=[0.38, 0.4, 0.22]))
     last = drive + _AHEAD
     path = wander(rng, -_BEHIND, last)
-    low, high = {"city": (1.8, 4.0), "suburb": (1.2, 2.4), "country": (1.2, 1.8)}[kind]
+    low, high = {"city": (2.0, 4.5), "suburb": (1.4, 2.8), "country": (1.2, 1.8)}[kind]
     has_pavement = rng.random(2) < {"city": 1.0, "suburb": 0.85, "country": 0.3}[kind]
     verge = {"city": (0.0, 1.5), "suburb": (3.0, 8.0), "country": (8.0, 20.0)}[kind]
-    parking = rng.random(2) < {"city": 0.75, "suburb": 0.5, "country": 0.15}[kind]
+    parking = rng.random(2) < {"city": 0.65, "suburb": 0.4, "country": 0.1}[kind]
     joins = [(s, s + rng.uniform(6, 9), int(rng.choice([-1, 1]))) for s in np.arange(rng.uniform(12, 50), last, 47)]
     steep = {"city": 0.1, "suburb": 0.8, "country": 2.2}[kind]
     profile = Profile(
@@ -128,21 +127,24 @@ def _enclose(build: Builder, rng: np.random.Generator, plan: Plan, side: int) ->
 
 def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
     profile = plan.profile
-    spacing = {"city": rng.choice([9.0, 14.0, 40.0]), "suburb": rng.uniform(8, 16), "country": rng.uniform(4, 9)}[plan.kind]
-    conifers = 0.3 if plan.kind == "country" else 0.1
+    low, high = {"city": (9, 30), "suburb": (8, 16), "country": (4, 9)}[plan.kind]
+    spacing = rng.uniform(low, high)
+    conifers = {"city": 0.0, "suburb": 0.15, "country": 0.3}[plan.kind]
     for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
         along += rng.uniform(-0.2, 0.2) * spacing
         if profile.joins(side, along - 2, along + 2) or rng.random() < 0.15:
             continue
-        near, far = profile.kerb(side) + 0.6, profile.line(side)
-        across = near if plan.kind == "city" and profile.pavement[side > 0] > 2.4 else rng.uniform(profile.edge(side) + 1, far + 3)
-        if plan.kind == "city" and across > near:
+        if plan.kind != "city":
+            across = profile.edge(side) + 2.4 + rng.uniform(0, profile.verge[side > 0])
+        elif profile.pavement[side > 0] > 2.4:
+            across = profile.kerb(side) + 0.6
+        else:
             continue
         _stand(build, plan, along, side * across, 0.0, plants.VEGETATION)
         if plan.kind != "city" and rng.random() < 0.3:
             plants.bush(build, rng, rng.uniform(0.8, 2.0))
         else:
-            plants.tree(build, rng, rng.uniform(5, 11), rng.random() < conifers)
+            plants.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
 
 
 def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -155,7 +157,8 @@ def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, sid
             _stand(build, plan, along, across, -side * np.pi / 2, furniture.POLE)
             furniture.lamp(build, rng)
         if rng.random() < 0.75:
-            _stand(build, plan, along + rng.uniform(3, 8), across, np.pi if rng.random() < 0.7 else facing, furniture.POLE)
+            turn = np.pi if rng.random() < 0.7 else facing
+            _stand(build, plan, along + rng.uniform(3, 8), across, turn, furniture.POLE)
             furniture.sign(build, rng)
         if rng.random() < 0.3:
             _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, furniture.POLE)

@@ -40,8 +40,8 @@ class Material:
     door: float = 0.0
     """Share of the ground floor's windows that are doors."""
 
-    def row(self) -> list[float]:
-        """The fields as `COLUMNS` names them; colours squared, since the shader works in linear light."""
+    def row(self, number: int) -> list[float]:
+        """The fields as `COLUMNS` names them, with the material's number; colours squared: the shader is linear."""
         other = self.colour if self.other is None else self.other
         return [
             *(channel**2 for channel in self.colour),
@@ -50,7 +50,7 @@ class Material:
             *self.grid,
             *(self.joint, self.tint),
             *self.windows,
-            *(self.frame, self.door),
+            *(self.frame, self.door, number),
         ]
 
 
@@ -69,6 +69,7 @@ COLUMNS = {
     "windows": slice(18, 22),
     "frame": 22,
     "door": 23,
+    "number": 24,
 }
 """Where the fields stand in a row."""
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.materials import FOLIAGE, Material, pick, vary
-from depthseg_lib.data.world.scene import Builder
 
 VEGETATION = 21
 

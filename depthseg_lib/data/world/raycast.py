@@ -9,44 +9,49 @@ from dataclasses import dataclass
 
 import torch
 
+from depthseg_lib.data.world.bounds import NEAR, SLACK, View, ellipsoid_bounds, quad_bounds
+
 EMPTY = 2**63 - 1
 """Key of a ray that hits nothing."""
-_NEAR = 0.05
-_SLACK = 1e-3  # samples; neighbours that share an edge overlap by this much, so that no ray slips between them
-
 
 @dataclass(frozen=True)
-class View:
-    """A pinhole camera over a grid of samples, centres at whole numbers."""
+class Shapes:
+    """Primitives at one time, numbered quads first; world coordinates, float64."""
 
-    world_to_camera: torch.Tensor
-    """(4, 4) float64."""
-    focal: tuple[float, float]
-    """In samples, along x and y."""
-    centre: tuple[float, float]
-    """Principal point in samples."""
-    height: int
-    """Rows of samples."""
-    width: int
-    """Columns of samples."""
+    corners: torch.Tensor
+    """(Q, 4, 3) of the quads, in order around each."""
+    centres: torch.Tensor
+    """(E, 3) of the ellipsoids."""
+    axes: torch.Tensor
+    """(E, 3, 3) their semi-axes, as columns."""
+    quad_views: torch.Tensor
+    """(Q,) int64, the one camera that sees each."""
+    ellipsoid_views: torch.Tensor
+    """(E,) int64."""
+
+    def only(self, chosen: torch.Tensor) -> "Shapes":
+        """Those with `chosen` (Q + E,); their numbers are lost."""
+        quads, rest = chosen[: len(self.corners)], chosen[len(self.corners) :]
+        return Shapes(
+            *(self.corners[quads], self.centres[rest], self.axes[rest]),
+            *(self.quad_views[quads], self.ellipsoid_views[rest]),
+        )
 
 
-def cast(view: View, corners: torch.Tensor, centres: torch.Tensor, axes: torch.Tensor, first: tuple[int, int]):
-    """Keys and samples of all hits: the depth's float32 bits above the primitive's number, so the least key is nearest.
+def cast(view: View, shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and samples (F,) int64 of all hits: the depth's float32 bits above the primitive's number.
 
-    `corners` (Q, 4, 3), `centres` (E, 3), `axes` (E, 3, 3) in world coordinates, float64; `first` are the numbers of
-    the first quad and of the first ellipsoid. Returns two (F,) int64 tensors.
+    So the least key of a sample is its nearest hit. Samples of the second camera follow those of the first.
     """
-    quads = _quad_hits(view, corners, first[0])
-    ellipsoids = _ellipsoid_hits(view, centres, axes, first[1])
+    quads, ellipsoids = _quad_hits(view, shapes), _ellipsoid_hits(view, shapes)
     return torch.cat([quads[0], ellipsoids[0]]), torch.cat([quads[1], ellipsoids[1]])
 
 
 def nearest(view: View, hits: tuple[torch.Tensor, torch.Tensor], before: torch.Tensor | None = None) -> torch.Tensor:
-    """The least key per sample (H * W,), `EMPTY` where no ray hits; `before` are keys that are there already."""
+    """The least key per sample (V * H * W,), `EMPTY` where no ray hits; `before` are keys that are there already."""
     keys, samples = hits
     if before is None:
-        before = torch.full((view.height * view.width,), EMPTY, dtype=torch.int64, device=keys.device)
+        before = torch.full((len(view.focal) * view.height * view.width,), EMPTY, dtype=torch.int64, device=keys.device)
     return before.scatter_reduce(0, samples, keys, "amin")
 
 
@@ -55,35 +60,41 @@ def split(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (keys >> 32).to(torch.int32).view(torch.float32), keys & 0xFFFFFFFF
 
 
-def _quad_hits(view: View, corners: torch.Tensor, first: int):
-    turn, shift = view.world_to_camera[:3, :3], view.world_to_camera[:3, 3]
-    points = corners @ turn.T + shift
-    kept = points[..., 2].amax(-1) > _NEAR
-    points, number = points[kept], kept.nonzero()[:, 0] + first
+def _quad_hits(view: View, shapes: Shapes):
+    pose = view.world_to_camera[shapes.quad_views]
+    points = shapes.corners @ pose[:, :3, :3].mT + pose[:, None, :3, 3]
+    number = (points[..., 2].amax(-1) > NEAR).nonzero()[:, 0]
+    points, camera = points[number], shapes.quad_views[number]
+    lens = view.focal[camera], view.centre[camera]
     normal = torch.linalg.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
     offset = (normal * points.mean(1)).sum(-1)
     edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
-    box = _quad_bounds(view, points)
+    box = quad_bounds(view, lens, points)
     rows, row_y = _rows(box[:, 2:])
-    coefficients = _per_sample(view, torch.cat([edges, plane[:, None]], dim=1))[rows]
+    coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
     left, right = _interval(slope[:, :4], level[:, :4], box[rows, 0], box[rows, 1])
     row, x = _samples(left, right)
-    inverse = slope[:, 4].float()[row] * x + level[:, 4].float()[row]
-    return _keys(1 / inverse, inverse > 1e-6, number[rows], row, x, row_y, view)
+    slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
+    inverse = slope * x + level
+    return _keys(1 / inverse, inverse > 1e-6, number[rows], row, x, _starts(view, camera[rows], row_y))
 
 
-def _ellipsoid_hits(view: View, centres: torch.Tensor, axes: torch.Tensor, first: int):
-    turn, shift = view.world_to_camera[:3, :3], view.world_to_camera[:3, 3]
-    centres, axes = centres @ turn.T + shift, turn @ axes
-    kept, box = _ellipsoid_bounds(view, centres, axes @ axes.mT)
-    centres, axes, box, number = centres[kept], axes[kept], box[kept], kept.nonzero()[:, 0] + first
+def _ellipsoid_hits(view: View, shapes: Shapes):
+    camera = shapes.ellipsoid_views
+    pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
+    centres = (pose[:, :3, :3] @ shapes.centres[:, :, None])[..., 0] + pose[:, :3, 3]
+    axes = pose[:, :3, :3] @ shapes.axes
+    kept, box = ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
+    kept = kept.nonzero()[:, 0]
+    centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
+    lens = lens[0][kept], lens[1][kept]
     inverse = torch.linalg.inv(axes)
     rows, row_y = _rows(box[:, 2:])
     # In the frame where the ellipsoid is the unit sphere a ray is t (along X + start), the centre m:
     # |t d - m|^2 = 1 is a t^2 - 2 b t + c = 0, and a, b, b^2 - a c are polynomials in X.
-    linear = _per_sample(view, inverse)[rows]
+    linear = _per_sample(lens, inverse)[rows]
     along, start = linear[..., 0], linear[..., 1] * row_y[:, None] + linear[..., 2]
     middle = (inverse @ centres[:, :, None])[rows, :, 0]
     c = (middle**2).sum(-1) - 1
@@ -92,71 +103,20 @@ def _ellipsoid_hits(view: View, centres: torch.Tensor, axes: torch.Tensor, first
     root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
     left, right = _between_roots(root, box[rows, 0], box[rows, 1])
     row, x = _samples(left, right)
-    a, b, root = a.float()[row], b.float()[row], root.float()[row]
-    root = (root[:, 0] * x + root[:, 1]) * x + root[:, 2]
-    depth = (b[:, 0] * x + b[:, 1] - root.clamp(min=0).sqrt()) / ((a[:, 0] * x + a[:, 1]) * x + a[:, 2])
-    return _keys(depth, (root >= 0) & (depth > _NEAR), number[rows], row, x, row_y, view)
+    terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
+    a, b, root = terms[:3], terms[3:5], terms[5:]
+    root = (root[0] * x + root[1]) * x + root[2]
+    depth = (b[0] * x + b[1] - root.clamp(min=0).sqrt()) / ((a[0] * x + a[1]) * x + a[2])
+    seen = (root >= 0) & (depth > NEAR)
+    return _keys(depth, seen, number[rows], row, x, _starts(view, camera[rows], row_y))
 
 
-def _per_sample(view: View, functions: torch.Tensor) -> torch.Tensor:
-    """Linear functions of a ray's direction (..., 3) as coefficients of X, Y and 1."""
-    along_x, along_y = functions[..., 0] / view.focal[0], functions[..., 1] / view.focal[1]
-    constant = functions[..., 2] - along_x * view.centre[0] - along_y * view.centre[1]
+def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
+    """Linear functions (n, m, 3) of a ray's direction as coefficients of X, Y and 1; `lens` are focal and centre."""
+    focal, centre = lens[0][:, None], lens[1][:, None]
+    along_x, along_y = functions[..., 0] / focal[..., 0], functions[..., 1] / focal[..., 1]
+    constant = functions[..., 2] - along_x * centre[..., 0] - along_y * centre[..., 1]
     return torch.stack([along_x, along_y, constant], -1)
-
-
-def _quad_bounds(view: View, points: torch.Tensor) -> torch.Tensor:
-    """Bounds (x0, x1, y0, y1) in samples of the part of each quad before the near plane."""
-    following = points.roll(-1, 1)
-    step = (_NEAR - points[..., 2:]) / (following[..., 2:] - points[..., 2:]).where(
-        (following[..., 2:] - points[..., 2:]).abs() > 1e-12, 1e-12
-    )
-    crossing = points + step.clamp(0, 1) * (following - points)
-    candidates = torch.cat([points, crossing], dim=1)
-    seen = candidates[..., 2] >= _NEAR * 0.999
-    depth = candidates[..., 2].clamp(min=_NEAR)
-    x = candidates[..., 0] / depth * view.focal[0] + view.centre[0]
-    y = candidates[..., 1] / depth * view.focal[1] + view.centre[1]
-    low = [torch.where(seen, value, torch.inf).amin(1) for value in (x, y)]
-    high = [torch.where(seen, value, -torch.inf).amax(1) for value in (x, y)]
-    return _clip(view, low[0], high[0], low[1], high[1])
-
-
-def _ellipsoid_bounds(view: View, centres: torch.Tensor, spread: torch.Tensor):
-    """Which ellipsoids can be seen, and their bounds: tangent planes through the camera; spread is axes axes^T."""
-    behind = centres[:, 2] <= spread[:, 2, 2].sqrt() + _NEAR
-    bounds = []
-    for axis, size in ((0, view.width), (1, view.height)):
-        p = (centres[:, 2] ** 2 - spread[:, 2, 2]).clamp(min=1e-9)
-        q = centres[:, axis] * centres[:, 2] - spread[:, axis, 2]
-        r = (q**2 - p * (centres[:, axis] ** 2 - spread[:, axis, axis])).clamp(min=0).sqrt()
-        middle, reach = view.centre[axis], view.focal[axis]
-        low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
-        # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
-        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
-        bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
-        bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
-    box = _clip(view, *bounds)
-    seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > _NEAR)
-    return seen, box
-
-
-def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low: float, high: float) -> torch.Tensor:
-    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
-    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
-    for bound, sign in ((low, 1.0), (high, -1.0)):
-        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
-        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
-    return inside
-
-
-def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:
-    low = [(value - _SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil() for value in (x0, y0)]
-    high = [
-        (value + _SLACK).clamp(max=size - 1).nan_to_num(neginf=-1e9).floor()
-        for value, size in ((x1, view.width), (y1, view.height))
-    ]
-    return torch.stack([low[0], high[0], low[1], high[1]], -1)
 
 
 def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -168,15 +128,15 @@ def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """One entry per row and sample between `left` and `right`: its row and its X (float32)."""
-    first = (left - _SLACK).ceil()
-    row, x = _expand(first.long(), ((right + _SLACK).floor() - first + 1).clamp(min=0).long())
+    first = (left - SLACK).ceil()
+    row, x = _expand(first.long(), ((right + SLACK).floor() - first + 1).clamp(min=0).long())
     return row, x.float()
 
 
 def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
     start = first - (count.cumsum(0) - count)
-    return owner, torch.arange(len(owner), device=count.device) + start[owner]
+    return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
 
 
 def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
@@ -202,7 +162,12 @@ def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor)
     return left, torch.where(none, -2.0, right)
 
 
-def _keys(depth, valid, number, row, x, row_y, view: View):
-    sample = row_y.long()[row] * view.width + x.long()
-    key = (depth.view(torch.int32).long() << 32) | number[row]
+def _starts(view: View, camera: torch.Tensor, row_y: torch.Tensor) -> torch.Tensor:
+    """The number of the first sample of each row."""
+    return (camera * view.height + row_y.long()) * view.width
+
+
+def _keys(depth, valid, number, row, x, start):
+    sample = start.index_select(0, row) + x.long()
+    key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
     return torch.where(valid, key, EMPTY), sample

@@ -1,10 +1,10 @@
-"""What colour each ray sees: materials under the light, haze, and the sky."""
+"""What colour each ray sees: materials under the light, haze, and the sky. Components come first: (3, N), (N,)."""
 
 from dataclasses import dataclass
 
 import torch
 
-from depthseg_lib.data.world.light import Light
+from depthseg_lib.data.world.light import Lights
 from depthseg_lib.data.world.materials import COLUMNS
 from depthseg_lib.data.world.textures import fade, grid_pattern, noise, windows
 
@@ -14,20 +14,20 @@ _OCTAVES = ((1.0, 0.8), (0.37, 0.7), (0.13, 0.6), (0.045, 0.5))
 
 @dataclass(frozen=True)
 class Surface:
-    """The points that rays hit, one row each."""
+    """The points that rays hit."""
 
     points: torch.Tensor
-    """(N, 3) on the object, for solid textures: metres in its body's frame."""
+    """(3, N) on the object, for solid textures: metres in its body's frame."""
     normals: torch.Tensor
-    """(N, 3) unit, towards the camera, world frame."""
+    """(3, N) unit, towards the camera, world frame."""
     rays: torch.Tensor
-    """(N, 3) direction from the camera, unit, world frame."""
+    """(3, N) direction from the camera, unit, world frame."""
+    patterned: torch.Tensor
+    """(M,) which of the N points lie on a quad with a cell pattern or windows."""
     flat: torch.Tensor
-    """(N, 3) u and v along the quad and its width, metres; zeros on an ellipsoid."""
+    """(3, M) u and v along the quad of these and its width, metres."""
     material: torch.Tensor
-    """(N, K) rows of the material table."""
-    number: torch.Tensor
-    """(N,) of the material: shifts its noise."""
+    """(K, N) columns of the material table."""
     distance: torch.Tensor
     """(N,) from the camera, metres."""
     footprint: torch.Tensor
@@ -38,82 +38,89 @@ class Surface:
     """(N,) share of the sky's light that arrives."""
 
 
-def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
-    """Linear colours (N, 3) of the surface under the light, through the haze."""
-    columns = {name: surface.material[:, at] for name, at in COLUMNS.items()}
+def shade(surface: Surface, light: Lights, table: torch.Tensor) -> torch.Tensor:
+    """Linear colours (3, N) of the surface under the light at each point (or one for all), through the haze."""
+    columns = {name: surface.material[at] for name, at in COLUMNS.items()}
     albedo, tilt = _albedo(surface, columns, table)
     pane = _paint_windows(surface, columns, albedo)
-    normals = torch.nn.functional.normalize(surface.normals + columns["bump"][:, None] * tilt, dim=-1)
-    as_row = lambda values: torch.tensor(values, dtype=torch.float32, device=albedo.device)  # noqa: E731
-    facing = normals @ as_row(light.sun)
+    normals = unit(surface.normals + columns["bump"] * tilt)
     soft = 0.35 * columns["bump"].clamp(max=1)  # light passes through leaves
-    direct = ((facing + soft) / (1 + soft)).clamp(min=0) * surface.lit
-    ambient = (0.68 - 0.32 * normals[:, 1]) * surface.open
-    colour = albedo * (direct[:, None] * as_row(light.sun_colour) + ambient[:, None] * as_row(light.sky_colour))
-    gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)[:, None]
-    mirrored = surface.rays - 2 * (surface.rays * surface.normals).sum(-1, keepdim=True) * surface.normals
-    upward = (0.25 - 0.9 * mirrored[:, 1:2]).clamp(0, 1)
-    colour = torch.lerp(colour, upward * as_row(light.horizon) * surface.open[:, None], gloss * upward)
-    colour = colour + columns["glow"][:, None] * columns["colour"]
-    clear = torch.exp(-surface.distance / light.visibility)[:, None]
-    return torch.lerp(as_row(light.horizon), colour, clear)
+    direct = ((_dot(light.sun, normals) + soft) / (1 + soft)).clamp(min=0) * surface.lit
+    ambient = (0.68 - 0.32 * normals[1]) * surface.open
+    colour = albedo * (direct * light.sun_colour + ambient * light.sky_colour)
+    gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)
+    mirrored = surface.rays[1] - 2 * _dot(surface.rays, surface.normals) * surface.normals[1]
+    upward = (0.2 - 0.9 * mirrored).clamp(0, 1)
+    colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss * upward)
+    colour = colour + columns["glow"] * columns["colour"]
+    return torch.lerp(light.horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (3, N) scaled to length 1."""
+    x, y, z = vectors
+    return vectors * (x * x + y * y + z * z).clamp(min=1e-20).rsqrt()
+
+
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Colours (N, 3) from noise and the cell pattern, and the noise's tilt of the normals (N, 3)."""
-    wavelength, number = columns["wavelength"], surface.number.to(surface.points.dtype)
-    shift = torch.stack([number * 7.31, number * 3.77, number * 5.13], -1) % 32
-    total = torch.zeros_like(wavelength)
+    """Colours (3, N) from noise and the cell pattern, and the noise's tilt of the normals (3, N)."""
+    number = columns["number"]  # shifts the noise, so that no two materials show the same
+    points = surface.points / columns["wavelength"]
+    shift = [(number * factor) % 32 for factor in (7.31, 3.77, 5.13)]
+    total = torch.zeros_like(number)
     for index, (share, weight) in enumerate(_OCTAVES):
-        length = wavelength * share
-        seen = fade(length, surface.footprint)
-        near = (seen > 0).nonzero()[:, 0] if index else slice(None)
-        value = noise(table, surface.points[near] / length[near, None] + shift[near] + 0.37 * index)
-        total[near] += weight * seen[near] * value[0]
+        seen = fade(columns["wavelength"] * share, surface.footprint)
+        near = (seen > 0).nonzero()[:, 0]
+        faded = seen.index_select(0, near)
+        moved = [p.index_select(0, near) / share + s.index_select(0, near) for p, s in zip(points, shift, strict=True)]
+        value = noise(table, *moved)
+        total.index_add_(0, near, value[0] * faded * weight)
         if index == 0:
-            patches, tilt = value[1], value[1:4].T * seen[:, None]
-        elif index == 1:
-            tilt[near] += value[1:4].T * seen[near, None]
+            tilt = torch.zeros_like(surface.points)
+            patches = torch.zeros_like(total).index_copy_(0, near, value[1])
+        if index < 2:
+            tilt.index_add_(1, near, value[1:4] * faded)
     blend = (0.5 + 1.4 * patches).clamp(0, 1) * columns["mix"]
-    colour = torch.lerp(columns["colour"], columns["other"], blend[:, None])
     bright = (1 + columns["contrast"] * total).clamp(min=0.12) ** 1.5
-    marked = (columns["grid"][:, 0] > 0).nonzero()[:, 0]
-    u, v, _ = surface.flat[marked].unbind(-1)
-    bright[marked] *= grid_pattern(
-        u, v, columns["grid"][marked], columns["joint"][marked], columns["tint"][marked], surface.footprint[marked]
-    )
-    return colour * bright[:, None], tilt
+    at = surface.patterned
+    chosen = {name: columns[name].index_select(-1, at) for name in ("grid", "joint", "tint")}
+    pattern = grid_pattern(*surface.flat[:2], **chosen, footprint=surface.footprint[at])
+    bright.index_copy_(0, at, bright[at] * pattern)
+    return torch.lerp(columns["colour"], columns["other"], blend) * bright, tilt
 
 
 def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Tensor:
     """Paint windows and doors over the albedo of facades; returns the share of glass (N,)."""
     glass = torch.zeros_like(surface.distance)
-    at = ((columns["windows"][:, 0] > 0) & (surface.flat[:, 2] > 0)).nonzero()[:, 0]
-    u, v, width = surface.flat[at].unbind(-1)
-    footprint = surface.footprint[at]
-    pane, frame, number, door = windows(u, v, width, columns["windows"][at], columns["door"][at], footprint)
+    facade = (columns["windows"][0, surface.patterned] > 0).nonzero()[:, 0]
+    at, (u, v, width) = surface.patterned[facade], surface.flat[:, facade]
+    pattern, door = columns["windows"].index_select(1, at), columns["door"][at]
+    pane, frame, number, door = windows(u, v, width, pattern, door, surface.footprint[at])
     # Dark glass; behind a third of the panes a curtain. A door is painted, each its own colour.
     curtain = (number > 0.68).float() * 0.35
-    dark = 0.02 + curtain + torch.where(door, 0.1 * number * 3, 0.0)
-    tint = torch.stack([dark * (1 + 0.3 * (number - 0.5)), dark, dark * (1.15 - 0.5 * door * number)], -1)
-    painted = torch.lerp(albedo[at], columns["frame"][at, None].expand(-1, 3) ** 2, frame[:, None])
-    albedo[at] = torch.lerp(painted, tint, pane[:, None])
-    glass[at] = pane * (~door) * (curtain == 0)
-    return glass
+    dark = 0.02 + curtain + torch.where(door, 0.3 * number, 0.0)
+    tint = torch.stack([dark * (1 + 0.3 * (number - 0.5)), dark, dark * (1.15 - 0.5 * door * number)])
+    painted = torch.lerp(albedo.index_select(1, at), columns["frame"][at] ** 2, frame)
+    albedo.index_copy_(1, at, torch.lerp(painted, tint, pane))
+    return glass.index_copy_(0, at, pane * (~door) * (curtain == 0))
 
 
-def sky(rays: torch.Tensor, light: Light, table: torch.Tensor) -> torch.Tensor:
-    """Linear colours (N, 3) of the sky along unit `rays` (N, 3): a gradient, and clouds on a plane far above."""
-    row = lambda values: torch.tensor(values, dtype=torch.float32, device=rays.device)  # noqa: E731
-    up = (-rays[:, 1]).clamp(min=0.0)
-    colour = torch.lerp(row(light.horizon), row(light.zenith), (up * 2.2).clamp(max=1).sqrt()[:, None])
-    plane = torch.stack([rays[:, 0], torch.zeros_like(up), rays[:, 2]], -1) / (up + 0.12)[:, None]
-    layer = noise(table, plane * 0.9 + 3.3)[0] + 0.55 * noise(table, plane * 2.3)[1] + 0.3 * noise(table, plane * 6)[2]
+def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
+    """Linear colours (3, N) of the sky along unit `rays` (3, N): a gradient, and clouds on a plane far above."""
+    up = (-rays[1]).clamp(min=0.0)
+    colour = torch.lerp(light.horizon, light.zenith, (up * 2.2).clamp(max=1).sqrt())
+    x, z = rays[0] / (up + 0.12), rays[2] / (up + 0.12)
+    still = torch.full_like(x, 3.3)
+    layer = sum(weight * noise(table, x * f, still, z * f)[0] for f, weight in ((0.9, 1.0), (2.3, 0.55), (6.0, 0.3)))
     cover = ((layer + 1.6 * light.clouds - 0.9) * 1.6).clamp(0, 1) * (up * 6).clamp(0, 1)
-    white = torch.lerp(row(light.horizon), row((1.0, 1.0, 1.0)), 0.6) * (0.85 + 0.25 * layer[:, None]).clamp(0.5, 1.2)
-    return torch.lerp(colour, white, 0.85 * cover[:, None])
+    white = (0.4 * light.horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
+    return torch.lerp(colour, white, 0.85 * cover)
 
 
-def develop(colour: torch.Tensor, exposure: float) -> torch.Tensor:
+def develop(colour: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
     """Displayed colours in 0..1 from linear ones: a soft shoulder, then gamma 2."""
     return (1 - torch.exp(-1.6 * exposure * colour.clamp(min=0))).sqrt()

@@ -1,97 +1,64 @@
 """One photograph of one thing: the thing, a setting around and behind it, and a camera that frames it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from depthseg_lib.data.world import buildings, furniture, people, plants, vehicles
+from depthseg_lib.data.world import buildings, furniture, plants, vehicles
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
-from depthseg_lib.data.world.light import random_light
+from depthseg_lib.data.world.light import Light, random_light
 from depthseg_lib.data.world.materials import Material
-from depthseg_lib.data.world.render import Street, street_of
-from depthseg_lib.data.world.scene import Builder, Scene
-
-SETTINGS = ("road", "pavement", "meadow")
-"""Grounds with the scenery that belongs to them."""
-
-_FOCAL = 1.4  # of a photograph, in image sizes
-
+from depthseg_lib.data.world.scene import Scene, together
+from depthseg_lib.data.world.street import Street, street_of
+from depthseg_lib.data.world.subjects import Subject
 
 @dataclass(frozen=True)
-class Subject:
-    """A kind of thing that is photographed."""
+class Shot:
+    """One photograph, ready to be taken."""
 
-    setting: str
-    """Where it is usually found, one of `SETTINGS`."""
-    label: int
-    """KITTI label id of the part that the photograph frames."""
-    make: Callable[[Builder, np.random.Generator], None]
-    """Builds one at the origin."""
-    turn: float
-    """How far the camera goes around it to either side of its front, radians."""
-
-
-def _house(build: Builder, rng: np.random.Generator) -> None:
-    buildings.house(build, rng, rng.uniform(7, 14), rng.uniform(7, 11), int(rng.integers(1, 5)), rng.random() < 0.6)
+    scene: Scene
+    pose: np.ndarray
+    """(4, 4) camera-to-world."""
+    matrix: np.ndarray
+    """(3, 3) intrinsics."""
+    light: Light
+    shift: np.ndarray
+    """(3,) where in the noise its textures lie."""
+    reach: float
+    """Metres around the thing that its shadow may cover."""
 
 
-def _tree(build: Builder, rng: np.random.Generator) -> None:
-    plants.tree(build, rng, rng.uniform(5, 11), rng.random() < 0.2)
-
-
-def _wall(build: Builder, rng: np.random.Generator) -> None:
-    half, material = rng.uniform(1.5, 3.5), build.material(buildings.wall_material(rng))
-    build.box((-half, half), (-0.3, rng.uniform(0.9, 2.2)), (-0.14, 0.14), material)
-
-
-def _fence(build: Builder, rng: np.random.Generator) -> None:
-    half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(buildings.fence_material(rng))
-    build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
-    for x in np.linspace(-half, half, int(rng.integers(3, 6))):
-        build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
-
-
-def _light(build: Builder, rng: np.random.Generator) -> None:
-    furniture.traffic_light(build, rng)
-
-
-SUBJECTS = {
-    "building": Subject("meadow", buildings.BUILDING, _house, 1.0),
-    "wall": Subject("meadow", buildings.WALL, _wall, 0.9),
-    "fence": Subject("meadow", buildings.FENCE, _fence, 0.9),
-    "lamp post": Subject("pavement", furniture.POLE, furniture.lamp, np.pi),
-    "traffic light": Subject("road", furniture.LIGHT, _light, 0.6),
-    "traffic sign": Subject("pavement", furniture.SIGN, furniture.sign, 0.6),
-    "tree": Subject("meadow", plants.VEGETATION, _tree, np.pi),
-    "person": Subject("pavement", people.PERSON, people.person, np.pi),
-    "car": Subject("road", vehicles.CAR, vehicles.car, np.pi),
-    "truck": Subject("road", vehicles.TRUCK, vehicles.truck, np.pi),
-    "bus": Subject("road", vehicles.BUS, vehicles.bus, np.pi),
-    "bicycle": Subject("pavement", vehicles.BICYCLE, vehicles.bicycle, np.pi),
-}
-"""The classes of the photographs, in order."""
-
-
-def photograph_scene(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int):
-    """A street that holds only this photograph, and the intrinsics (3, 3) that frame `subject`.
+def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int) -> Shot:
+    """Compose a photograph of `size` x `size` pixels.
 
     The larger side of the subject's bounds is `scale` of the image, whose centre is the centre of these bounds.
     """
     rng = np.random.default_rng(seed)
     build = Builder()
-    build.place(0, 0, 0, label=subject.label if subject.label not in (19, 20) else furniture.POLE)
+    build.place(0, 0, 0, label=furniture.POLE if subject.label in (furniture.LIGHT, furniture.SIGN) else subject.label)
     subject.make(build, rng)
     points = _outline(build.build(), subject.label)
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
     _set(build, rng, setting, pose, distance, points)
     reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
-    around = torch.tensor([(x, y, z) for x in (-reach, reach) for y in (0.0, -4.0) for z in (-reach, reach)])
-    poses = torch.from_numpy(np.stack([pose, pose]))
-    texel = reach / 50
-    street = street_of(build.build(2), poses, random_light(rng), around.double(), int(rng.integers(2**31)), texel)
-    return street, matrix
+    return Shot(build.build(), pose, matrix, random_light(rng), rng.uniform(0, 1000, 3), reach)
+
+
+def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
+    """All shots as one street with a camera each, and their intrinsics (V, 3, 3)."""
+    corners = np.array([(x, y, z) for x in (-1, 1) for y in (0.0, 1.0) for z in (-1, 1)])
+    around = np.array([corners * [shot.reach, -4.0, shot.reach] for shot in shots])
+    street = street_of(
+        together([shot.scene for shot in shots]),
+        np.stack([shot.pose for shot in shots])[None],
+        [shot.light for shot in shots],
+        around,
+        np.stack([shot.shift for shot in shots]),
+        [shot.reach / 50 for shot in shots],
+    )
+    return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
 
 
 def _outline(scene: Scene, label: int) -> np.ndarray:
@@ -102,24 +69,22 @@ def _outline(scene: Scene, label: int) -> np.ndarray:
     centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
     tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
     points = torch.cat([corners, tips]).double().numpy()
-    return points[points[:, 1] <= 0.01]  # what is above the ground
+    return np.minimum(points, [np.inf, 0.0, np.inf])  # foundations are under the ground
 
 
 def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
-    """A camera around the thing, its intrinsics and its distance; it stands a step or so above the ground."""
+    """A camera around the thing, its intrinsics and its distance; it stands at eye height and zooms until it fits."""
     middle = (points.min(0) + points.max(0)) / 2
-    angle = rng.uniform(-turn, turn)
-    distance, eye = float(np.ptp(points, axis=0).max()) * 2, rng.uniform(0.5, 2.2)
-    for _ in range(6):
-        offset = distance * np.array([np.sin(angle), 0.0, np.cos(angle)])
-        pose = _looking(np.array([middle[0], -eye, middle[2]]) + offset, middle)
-        seen = (points - pose[:3, 3]) @ pose[:3, :3]
-        flat = _FOCAL * seen[:, :2] / np.maximum(seen[:, 2:], 0.1)
-        low, high = flat.min(0), flat.max(0)
-        distance *= float((high - low).max()) / scale
-    centre = (size - 1) / 2 - size * (low + high) / 2
-    focal = _FOCAL * size
-    return pose, torch.tensor([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
+    angle, extent = rng.uniform(-turn, turn), float(np.ptp(points, axis=0).max())
+    distance = max(rng.uniform(1.6, 3.0) * extent, rng.uniform(4.0, 9.0))
+    eye = np.array([middle[0] + distance * np.sin(angle), -rng.uniform(0.6, 2.2), middle[2] + distance * np.cos(angle)])
+    pose = _looking(eye, middle)
+    seen = (points - pose[:3, 3]) @ pose[:3, :3]
+    flat = seen[:, :2] / seen[:, 2:]
+    low, high = flat.min(0), flat.max(0)
+    focal = scale * size / float((high - low).max())
+    centre = (size - 1) / 2 - focal * (low + high) / 2
+    return pose, np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
 
 
 def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,31 +1,35 @@
 """Solid noise and cell patterns, faded out where they are finer than the samples."""
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 
 _PERIOD = 32
+_SEED = 7
 
 
-def noise_table(seed: int) -> torch.Tensor:
+@cache
+def noise_table() -> torch.Tensor:
     """Random values (1, 4, P * (P + 1), P + 1) in -1..1: P slices of a periodic cube, P = 32, each padded by its wrap.
 
     Slices in one image let two bilinear look-ups and a blend stand for a trilinear one, which is far slower on a CPU.
     """
-    cube = torch.rand(4, _PERIOD, _PERIOD, _PERIOD, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    cube = torch.rand(4, _PERIOD, _PERIOD, _PERIOD, generator=torch.Generator().manual_seed(_SEED)) * 2 - 1
     padded = F.pad(cube, (0, 1, 0, 1), mode="circular")
     return padded.reshape(1, 4, _PERIOD * (_PERIOD + 1), _PERIOD + 1).contiguous()
 
 
-def noise(table: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Four value noises (4, N) in -1..1 at `points` (N, 3), one lattice cell per unit."""
-    wrapped = points - (points / _PERIOD).floor() * _PERIOD
-    cell = wrapped[:, 2].floor().clamp(max=_PERIOD - 1)
-    blend = wrapped[:, 2] - cell
-    x = wrapped[:, 0] * (2 / _PERIOD) - 1
+def noise(table: torch.Tensor, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Four value noises (4, N) in -1..1 at the points x, y, z (N,), one lattice cell per unit."""
+    x, y, z = (value - (value / _PERIOD).floor() * _PERIOD for value in (x, y, z))
+    cell = z.floor().clamp(max=_PERIOD - 1)
+    blend = z - cell
+    x = x * (2 / _PERIOD) - 1
     values = []
     for layer in (cell, (cell + 1) % _PERIOD):
-        y = (layer * (_PERIOD + 1) + wrapped[:, 1]) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
-        at = torch.stack([x, y], -1)[None, None]
+        row = (layer * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
+        at = torch.stack([x, row], -1)[None, None]
         values.append(F.grid_sample(table, at, align_corners=True, padding_mode="border")[0, :, 0])
     return torch.lerp(values[0], values[1], blend * blend * (3 - 2 * blend))
 
@@ -43,8 +47,8 @@ def cell_hash(*numbers: torch.Tensor) -> torch.Tensor:
 
 
 def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
-    """Brightness factors of bricks, slabs or slats, see `Material.grid`; 1 where the period is 0."""
-    period_u, period_v, line, stagger = grid.unbind(-1)
+    """Brightness factors (N,) of bricks, slabs or slats, see `Material.grid`; 1 where the period is 0."""
+    period_u, period_v, line, stagger = grid
     has = period_u > 0
     period_u, period_v = torch.where(has, period_u, 1.0), torch.where(period_v > 0, period_v, 1.0)
     row = (v / period_v).floor()
@@ -64,7 +68,7 @@ def windows(u, v, width, pattern, door, footprint):
 
     Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
     """
-    spacing, storey, wide, high = pattern.unbind(-1)
+    spacing, storey, wide, high = pattern
     columns = (width / spacing).floor().clamp(min=1)
     across = (u - width / 2) / spacing + columns / 2
     column, row = across.floor(), (v / storey).floor()

@@ -3,24 +3,25 @@
 import numpy as np
 
 from depthseg_lib.data.world import people, vehicles
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.ground import KERB, Profile
 from depthseg_lib.data.world.path import Path
-from depthseg_lib.data.world.scene import Builder
 
 
 def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
     """Rows of parked cars and a few vans and lorries in the parking strips, or half on the kerb."""
     for side in (-1, 1):
         strip = profile.parking[side > 0]
-        share = rng.uniform(0.35, 0.9) if strip else rng.uniform(0.0, 0.12)
-        across = side * (profile.kerb(side) - (1.05 if strip else 0.35))
+        share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
+        across = side * (profile.kerb(side) + (-1.05 if strip else 0.25))
         for along in np.arange(path.along[0] + rng.uniform(0, 5), last, rng.uniform(5.3, 6.6)):
             if rng.random() > share or profile.joins(side, along - 4, along + 4):
                 continue
             x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
             backwards = rng.random() < (0.15 if side > 0 else 0.85)
-            build.place(x, height, z, path.turn(along) + np.pi * backwards + rng.uniform(-0.04, 0.04), label=vehicles.CAR)
-            if rng.random() < 0.05:
+            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
+            build.place(x, height, z, path.turn(along) + turn, label=vehicles.CAR)
+            if strip and rng.random() < 0.05:
                 build.label(vehicles.TRUCK)
                 vehicles.truck(build, rng)
             else:
@@ -30,11 +31,11 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
 def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, speed: float):
     """Cars, lorries, buses and cyclists that move; those ahead in the camera's lane never come nearer than 8 m."""
     lane = profile.lane / 2
-    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(14, 45)):
+    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(18, 60)):
         pace = rng.uniform(0.4, 1.2)
         _vehicle(build, rng, path, start - pace * times, -lane, np.pi)
     ahead = rng.uniform(9, 40)
-    while ahead < path.along[-1] and rng.random() < 0.75:
+    while ahead < path.along[-1] and rng.random() < 0.5:
         pace = rng.uniform(0.85, 1.3) * speed
         pace = max(pace, speed - (ahead - 8.5) / max(times[-1], 1))
         _vehicle(build, rng, path, ahead + pace * times, lane, 0.0)
@@ -42,11 +43,11 @@ def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profi
     for side in (-1, 1):
         for start in rng.uniform(5, 70, rng.integers(0, 3)):
             pace = side * rng.uniform(0.25, 0.5)
-            _cyclist(build, rng, path, start + pace * times, side * (profile.lane + 0.05), 0.0 if side > 0 else np.pi)
+            _cyclist(build, rng, path, start + pace * times, side * (profile.lane - 0.35), 0.0 if side > 0 else np.pi)
 
 
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    kind = rng.choice(["car", "truck", "bus"], p=[0.76, 0.15, 0.09])
+    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
     body = build.body(_ride(path, along, across, turn))
     label, maker = {"car": (26, vehicles.car), "truck": (27, vehicles.truck), "bus": (28, vehicles.bus)}[kind]
     build.place(0, 0, 0, label=label, body=body)
@@ -101,9 +102,9 @@ def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0)
 def camera(rng: np.random.Generator, path: Path, profile: Profile, along: np.ndarray) -> np.ndarray:
     """Camera-to-world poses (T, 4, 4), y down, of a car in the right lane: it sways, nods and follows the slope."""
     height, pitch, roll = rng.uniform(1.35, 2.0), np.radians(rng.uniform(-3.5, 2.5)), np.radians(rng.normal(0, 0.5))
-    sway = rng.uniform(0, 0.25) * np.sin(along * 0.13 + rng.uniform(0, 6))
+    sway = rng.uniform(0, 0.2) * np.sin(along * 0.13 + rng.uniform(0, 6))
     nod = rng.uniform(0, 0.005) * np.sin(along * 1.1 + rng.uniform(0, 6))
-    x, up, z = path.point(along, profile.lane / 2 + sway, height).T
+    x, up, z = path.point(along, 0.46 * profile.lane + sway, height).T
     yaw = path.turn(along) + rng.normal(0, 0.02)
     climb = np.arctan(path.climb(along)) + pitch + nod
     poses = np.tile(np.eye(4), (len(along), 1, 1))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from depthseg_lib.data.world.builder import Builder
 from depthseg_lib.data.world.materials import PAINT, PLASTER, Material, pick
-from depthseg_lib.data.world.scene import Builder
 
 CAR, TRUCK, BUS, BICYCLE = 26, 27, 28, 33
 
-_GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.35)
+_GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
 _TYRE = Material((0.07, 0.07, 0.07), contrast=0.4, wavelength=0.3)
 _HUB = Material((0.48, 0.48, 0.50), contrast=0.6, wavelength=0.25)
 _DARK = Material((0.10, 0.10, 0.11), contrast=0.3)
@@ -27,7 +27,8 @@ def car(build: Builder, rng: np.random.Generator) -> None:
     build.frustum((-wide, wide, -half + 0.1, half - 0.12), low, 0.22, 0.45, dark)
     build.frustum(low, (-wide + 0.05, wide - 0.05, -half + 0.08, cowl), 0.45, waist, paint)
     build.frustum((-wide, wide, cowl, half), (-wide + 0.08, wide - 0.08, cowl, half - 0.18), 0.45, bonnet, paint)
-    roof = (-wide + 0.2, wide - 0.2, tail + {"saloon": 0.65, "hatch": 0.4}.get(kind, 0.15), cowl - rng.uniform(0.5, 0.8))
+    rear = tail + {"saloon": 0.65, "hatch": 0.4}.get(kind, 0.15)
+    roof = (-wide + 0.2, wide - 0.2, rear, cowl - rng.uniform(0.5, 0.8))
     base = (-wide + 0.06, wide - 0.06, tail, cowl + 0.1)
     build.frustum(base, roof, waist, tall - 0.06, glass)
     build.frustum(roof, _shrunk(roof, 0.08), tall - 0.06, tall, paint)
@@ -54,7 +55,8 @@ def _pillars(build: Builder, base, roof, low: float, high: float, paint: int, ki
 
 
 def _lamps(build: Builder, rng: np.random.Generator, wide: float, half: float, waist: float) -> None:
-    lamp, tail = build.material(Material((0.85, 0.85, 0.8), glow=0.2)), build.material(Material((0.62, 0.06, 0.05), glow=0.15))
+    lamp = build.material(Material((0.85, 0.85, 0.8), glow=0.2))
+    tail = build.material(Material((0.62, 0.06, 0.05), glow=0.15))
     plate = build.material(Material(pick(rng, ((0.85, 0.85, 0.8), (0.85, 0.75, 0.3)))))
     for x in (-wide + 0.06, wide - 0.36):
         build.box((x, x + 0.3), (0.58, 0.72), (half - 0.2, half - 0.03), lamp)

@@ -1,0 +1,94 @@
+"""Notebook 04 in JupyterLab in a real browser: run all, move the slider, and the picture changes."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import planted
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the panel is not tried in a browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project folder of its own, with planted runs of the profile that the notebook opens by default."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "depthseg_lib").mkdir()
+    shutil.copy(ROOT / "notebooks" / "04_training_size.ipynb", tmp_path / "notebooks")
+    planted.plant(tmp_path / "runs", "laptop", examples=2, validation=20, trials=1)
+    return tmp_path
+
+
+@pytest.fixture
+def lab(project):
+    """The address of a JupyterLab without a token, with settings of its own, on the project's notebooks."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {name: str(project / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR")}
+    environment = os.environ | own | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1",
+               "--IdentityProvider.token=",
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+               f"--ServerApp.root_dir={project / 'notebooks'}"]  # fmt: skip
+    with (project / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_until_up(f"http://127.0.0.1:{port}/api", server, project / "lab.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _wait_until_up(address: str, server, log: Path, patience: float = 60) -> None:
+    end = time.monotonic() + patience
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.mark.timeout(240)
+def test_the_slider_changes_the_picture(lab, project):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.goto(f"{lab}/lab/tree/04_training_size.ipynb")
+        page.locator(".jp-NotebookPanel").wait_for()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before that, "Run all" asks which kernel to take
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        picture = page.locator("img.widget-image")
+        picture.wait_for(state="attached")
+        picture.scroll_into_view_if_needed()
+        before, address = _shot(picture), picture.get_attribute("src")
+        handle = page.locator(".widget-slider .noUi-handle").first
+        handle.focus()
+        handle.press("ArrowRight")
+        page.wait_for_function("old => document.querySelector('img.widget-image').src !== old", arg=address)
+        after = _shot(picture)
+        assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
+        browser.close()
+    assert before != after
+
+
+def _shot(picture) -> bytes:
+    picture.evaluate("image => image.decode()")
+    return picture.screenshot()

@@ -1,0 +1,151 @@
+"""Figures: they carry the numbers of their data, one look per initialisation, and no text over another."""
+
+from itertools import combinations
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from depthseg_lib import paper, plots, saved, tables
+from depthseg_lib.data.labels import KITTI
+from depthseg_lib.plots import style
+from depthseg_lib.scores import common_scores
+from depthseg_lib.statistics import mean_interval
+
+FOOTER = "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, 95 % t-interval of the mean."
+
+
+@pytest.fixture(scope="module")
+def results():
+    return planted.laptop()
+
+
+@pytest.fixture(scope="module")
+def base(results):
+    return results.select(images=16)
+
+
+@pytest.fixture(scope="module")
+def scored(results):
+    full = results.select(setting="full")
+    return common_scores(full.confusion, full.label_set)
+
+
+@pytest.fixture(scope="module")
+def figures(results, base, scored):
+    """Every figure once."""
+    table = tables.table1(base.metrics, paper.table1())
+    e, full = results.examples, base.select(setting="full")
+    predicted = {r.initialisation: e.predictions[r.name] for r in full.select(trial=0).metrics.itertuples()}
+    depth = next(iter(results.depth_examples.values()))
+    pretraining = full.history[full.history["name"] == full.history["name"].iloc[0]].assign(abs_rel=0.5)
+    both = full.history.assign(encoder="resnet18")
+    return {
+        "curves": plots.curves(full.history, FOOTER),
+        "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
+        "training_size": plots.training_size(scored, FOOTER),
+        "frozen": plots.frozen(base.metrics, paper.table1(), FOOTER),
+        "table1": plots.table1(tables.columns(table, paper.table1()), FOOTER),
+        "question": plots.question(),
+        "setups": plots.setups(),
+        "predictions": plots.predictions(e.images, e.truth, predicted, KITTI, FOOTER),
+        "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
+        "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
+        "contact_sheet": plots.contact_sheet(list(e.images), ["one", "two"], columns=3),
+        "finetuning_curves": plots.finetuning_curves(full.history[full.history["trial"] == 0].iloc[:9]),
+        "pretraining_curves": plots.pretraining_curves(pretraining, {"abs_rel_mean_map": 0.6, "abs_rel_untrained": None}),
+    }  # fmt: skip
+
+
+NAMES = ("curves", "curves of two encoders", "training_size", "frozen", "table1", "question", "setups", "predictions",
+         "depth_examples", "depth without truth", "contact_sheet", "finetuning_curves", "pretraining_curves")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_lies_over_another_or_outside(figures, name, monkeypatch):
+    figure = figures[name]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)  # lays everything out
+    texts = {}
+    drawn = Text.draw
+    monkeypatch.setattr(Text, "draw", lambda text, *args, **kw: (texts.setdefault(text), drawn(text, *args, **kw))[1])
+    figure.draw(renderer)
+    boxes = {text: text.get_window_extent(renderer) for text in texts if text.get_visible() and text.get_text().strip()}
+    assert len(boxes) >= 2
+    edge = figure.bbox.padded(2)
+    outside = [t.get_text() for t, box in boxes.items() if not (edge.contains(*box.min) and edge.contains(*box.max))]
+    over = [(a.get_text(), b.get_text()) for a, b in combinations(boxes, 2) if boxes[a].padded(-1).overlaps(boxes[b].padded(-1))]
+    assert not outside and not over
+
+
+def test_every_figure_shows_itself_in_a_notebook(figures):
+    for figure in figures.values():
+        image, size = figure._repr_png_()
+        assert image.startswith(b"\x89PNG") and size["width"] > 300
+
+
+@pytest.mark.parametrize("name", ["curves", "training_size", "frozen", "table1"])
+def test_footer_stands_under_the_figure(figures, name):
+    assert "95 % t-interval" in figures[name].get_supxlabel().replace("\n", " ")
+
+
+def test_curves_are_means_with_bands_of_the_interval(figures, base):
+    axes = figures["curves"].axes[2]
+    history = base.select(setting="full", initialisation="depth").history
+    last = mean_interval(history[history["iteration"] == history["iteration"].max()]["miou_seven"])
+    (line,) = [line for line in axes.lines if to_hex(line.get_color()) == "#0072b2"]
+    assert line.get_ydata()[-1] == pytest.approx(100 * last.mean)
+    bands = [np.concatenate([p.vertices for p in c.get_paths()]) for c in axes.collections]
+    ends = [(v[v[:, 0] == v[:, 0].max(), 1].min(), v[v[:, 0] == v[:, 0].max(), 1].max()) for v in bands]
+    assert any(end == pytest.approx((100 * last.low, 100 * last.high)) for end in ends)
+
+
+def test_a_trial_that_diverged_ends_in_a_cross_and_is_in_no_mean(base):
+    history = base.select(setting="full", initialisation="depth").history
+    early = history[(history["trial"] != 1) | (history["iteration"] < 150)]
+    axes = plots.curves(early).axes[3]
+    mean, stopped = axes.lines
+    kept = history[(history["trial"] != 1) & (history["iteration"] == 300)]["accuracy"] if 300 in set(history["iteration"]) else None
+    assert stopped.get_marker() == "x" and stopped.get_xdata()[-1] < 150
+    assert kept is None or mean.get_ydata()[-1] == pytest.approx(100 * kept.mean())
+
+
+def test_sizes_stand_on_a_logarithmic_axis_with_intervals(figures, scored):
+    axes = figures["training_size"].axes[0]
+    assert axes.get_xscale() == "log" and [t.get_text() for t in axes.get_xticklabels()] == ["8", "16", "32", "64", "128"]
+    values = scored.query("images == 16 and initialisation == 'none'")["miou_seven"]
+    expected = mean_interval(values)
+    ends = [path.vertices[:, 1] for c in axes.containers for path in c[2][0].get_paths()]
+    assert any(tuple(end) == pytest.approx((100 * expected.low, 100 * expected.high)) for end in ends)
+
+
+def test_one_trial_is_drawn_without_an_interval(scored, base):
+    axes = plots.training_size(scored[scored["trial"] == 0]).axes[0]
+    lengths = [np.ptp(path.vertices[:, 1]) for c in axes.containers for path in c[2][0].get_paths()]
+    assert lengths and max(lengths) == 0
+    bands = plots.curves(base.select(setting="full", trial=0).history).axes[0].collections
+    assert all(np.isnan(p.vertices).all() or not len(p.vertices) for c in bands for p in c.get_paths())
+
+
+def test_the_papers_numbers_are_hollow_and_in_panels_named_kitti(figures):
+    ours, theirs = figures["frozen"].axes[:2]
+    assert "KITTI" in theirs.get_title(loc="left") and "KITTI" not in ours.get_title(loc="left")
+    marks = [line for line in theirs.lines if len(line.get_xdata())]
+    assert {line.get_markerfacecolor() for line in marks} == {"white"}
+    assert 46.00 in [round(float(line.get_xdata()[0]), 2) for line in marks]
+
+
+def test_each_initialisation_has_its_own_colour_and_marker():
+    colours, lines, markers = zip(*style.LOOK.values(), strict=True)
+    assert len(set(colours)) == len(set(markers)) == len(style.LOOK) == 8 and len(lines) == 8
+
+
+def test_drawing_leaves_the_users_settings_alone(base):
+    before = dict(matplotlib.rcParams)
+    saved.png_bytes(plots.curves(base.select(setting="full").history))
+    assert dict(matplotlib.rcParams) == before

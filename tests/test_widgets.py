@@ -1,0 +1,113 @@
+"""The training-size panel: controls move the picture, fast."""
+
+import io
+import time
+from dataclasses import replace
+
+import numpy as np
+import planted
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from depthseg_lib import saved
+from depthseg_lib.plots import style
+from depthseg_lib.widgets import (
+    Paste,
+    SizeResults,
+    SizeState,
+    first_state,
+    fitted,
+    training_size_figure,
+    training_size_panel,
+)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return training_size_panel(planted.laptop())
+
+
+def drawn(panel) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
+
+
+@pytest.mark.parametrize(
+    ("control", "value"),
+    [("size", 128), ("initialisation", "none"), ("metric", "accuracy"), ("example", 2), ("setting", "frozen")],
+)
+def test_every_control_changes_the_picture(panel, control, value):
+    before, old = drawn(panel), getattr(panel, control).value
+    getattr(panel, control).value = value
+    assert panel.state == replace(panel.state, **{{"size": "images"}.get(control, control): value})
+    assert (drawn(panel) != before).any()
+    getattr(panel, control).value = old
+    assert (drawn(panel) == before).all()
+
+
+def test_a_setting_offers_only_the_sizes_that_it_was_run_with(panel):
+    panel.size.value = 64
+    panel.setting.value = "frozen"
+    assert panel.size.options == (16,) and panel.state.images == 16
+    panel.setting.value = "full"
+    assert panel.size.options == (8, 16, 32, 64, 128)
+
+
+def test_figure_shows_image_truth_and_the_prediction_of_the_state():
+    held = SizeResults(planted.laptop())
+    state = replace(first_state(held), initialisation="depth", images=32, example=1)
+    figure = training_size_figure(state, held)
+    image, truth, prediction = (artist.pixels for artist in pasted(figure)[1:])
+    examples, labels = held.results.examples, held.results.label_set
+    assert np.array_equal(image, fitted(examples.images[1].transpose(1, 2, 0)))
+    assert np.array_equal(truth, fitted(labels.colour(examples.truth[1])))
+    assert np.array_equal(prediction, fitted(labels.colour(examples.predictions["resnet18-slim-depth-full-n32-t0"][1])))
+    scores = held.scores("full").query("images == 32 and initialisation == 'depth'")
+    assert f"depth, 32 images: {100 * scores['miou_seven'].mean():.1f} %" in titles(figure)
+
+
+def test_ring_stands_on_the_drawn_point():
+    """The background and the ring are drawn apart: the point's colour is under the ring's centre."""
+    held = SizeResults(planted.laptop())
+    for state in (replace(first_state(held), initialisation=name, images=64) for name in ("none", "depth")):
+        figure = training_size_figure(state, held)
+        ((x,), (y,)) = ring(figure).get_data()
+        background = held.background(state.setting, state.metric)[0]
+        row, column = round((1 - y) * background.shape[0]), round(x * background.shape[1])
+        colour = np.array(to_rgb(style.LOOK[state.initialisation][0])) * 255
+        assert np.abs(background[row, column] - colour).max() < 60
+
+
+def test_what_was_not_run_is_said_not_drawn():
+    held = SizeResults(planted.laptop())
+    figure = training_size_figure(SizeState(64, "depth", "frozen", "accuracy", 0), held)
+    assert "not run" in titles(figure) and "no result" in titles(figure) and not ring(figure)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 96), (64, 192), (96, 128), (192, 640)])
+def test_pictures_of_any_shape_fit_their_place(height, width):
+    shown = fitted(np.zeros((height, width, 3), np.uint8)).shape
+    assert shown[1] <= 312 and shown[0] <= 112 and shown[1] / shown[0] == pytest.approx(width / height, rel=0.03)
+
+
+def pasted(figure) -> list:
+    return [artist for artist in figure.artists if isinstance(artist, Paste)]
+
+
+def ring(figure):
+    return next((artist for artist in figure.artists if isinstance(artist, Line2D)), None)
+
+
+def titles(figure) -> str:
+    return " | ".join(text.get_text() for text in figure.texts)
+
+
+def test_redraws_in_under_a_tenth_of_a_second(panel):
+    """Processor time, so that other work on the machine does not count."""
+    times = []
+    for state in (replace(panel.state, images=size, example=k) for size in (8, 32, 128) for k in range(4)):
+        began = time.process_time()
+        saved.png_bytes(training_size_figure(state, panel.held))
+        times.append(time.process_time() - began)
+    assert np.median(times) < 0.1
