@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Self
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.models.encoder import ENCODERS
+from depthseg_lib.models import ENCODERS
 
 STUDY_VERSION = 1
 """Raised when what a run does changes, so that stored results of another version are not mixed in."""

@@ -6,8 +6,13 @@ SOURCE = "Lao, Wong & Soatto, arXiv 2203.13987v1, Table 1: KITTI, 16 training an
 """Where the numbers of `table1` stand."""
 SHORT_SOURCE = "paper, KITTI, 640x192, 4 trials"
 
-_COLUMNS = (("resnet18", "full"), ("resnet50", "full"), ("resnet50", "deeplab"), ("resnet18", "frozen"),
-            ("resnet50", "frozen"))  # fmt: skip
+_COLUMNS = (
+    ("resnet18", "full"),
+    ("resnet50", "full"),
+    ("resnet50", "deeplab"),
+    ("resnet18", "frozen"),
+    ("resnet50", "frozen"),
+)
 _TABLE_1 = {  # initialisation: (mIoU over seven classes, pixel accuracy) in percent, for each of the columns
     "none": ((41.35, 70.75), (44.66, 73.37), (21.93, 52.32), (41.24, 70.52), (37.72, 67.38)),
     "imagenet": ((45.15, 72.39), (44.65, 73.06), (43.39, 72.66), (33.33, 65.34), (32.03, 62.53)),

@@ -12,7 +12,7 @@ def project_path(path: str | Path) -> Path:
 
 
 def project_root() -> Path:
-    """The project's folder: the first one upwards of here, or of this library, with both notebooks and library in it."""
+    """The project's folder: the first upwards of here, or of this library, with both notebooks and library in it."""
     here = Path.cwd()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
         if (folder / "notebooks").is_dir() and (folder / "depthseg_lib").is_dir():

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from depthseg_lib import finished, stored
+from depthseg_lib import finished, stored, tidy
 from depthseg_lib.config import INITIALISATIONS
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.errors import InputError
 from depthseg_lib.profiles import get_profile
 from depthseg_lib.project import project_path
 
-IDS = ("encoder", "initialisation", "setting", "images", "trial")
-"""Columns that tell one fine-tuning run from another; `name` joins them as the run's folder does."""
+IDS = finished.RUN
+"""Columns that tell one fine-tuning run from another."""
 DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)"}
 """How figures name a data set."""
 
@@ -34,11 +34,11 @@ class Results:
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame
-    """A row per fine-tuning run: name, the columns of `IDS`, the last evaluation's metrics, diverged_at, commit, device."""
+    """A row per fine-tuning run: name, `IDS`, the last evaluation's metrics, diverged_at, commit, device."""
     history: pd.DataFrame
     """A row per evaluation: name, `IDS`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction (names), count of pixels."""
+    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction, count of pixels."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: stored.Examples
@@ -76,7 +76,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     store = project_path(figures or f"figures/{profile}") / "data"
     found = finished.find(folder, get_profile(profile))
     if found.finetune:
-        return _tidy(profile, found.sentence, finished.read(found), here=True)
+        return _tidy(profile, found.sentence, tidy.read(found), here=True)
     if stored.exists(store):
         return _tidy(profile, f"committed results under {_short(store)}", stored.read(store), here=False)
     raise InputError(
@@ -95,12 +95,20 @@ def save(results: Results, folder: str | Path) -> None:
 def _tidy(profile: str, source: str, contents: stored.Contents, here: bool) -> Results:
     if contents.about["profile"] != profile:
         raise InputError(
-            f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the figures folder"
+            f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the folder"
         )
     frames = {name: _ordered(frame) for name, frame in contents.frames.items()}
     label_set = stored.label_set(contents.about["label_set"])
-    return Results(profile, source, here, contents.about["data_set"], label_set, **frames,
-                   examples=contents.examples, depth_examples=contents.depth_examples)  # fmt: skip
+    return Results(
+        profile,
+        source,
+        here,
+        contents.about["data_set"],
+        label_set,
+        **frames,
+        examples=contents.examples,
+        depth_examples=contents.depth_examples,
+    )
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -83,11 +83,23 @@ def about(results: Results, title: str, note: str = "") -> About:
     runs = results.metrics
     diverged = runs[runs["diverged_at"].notna()]
     if len(diverged):
-        ends = ", ".join(f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True))
+        ends = ", ".join(
+            f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
+        )
         note = f"{note} Diverged and left out of the means: {ends}.".strip()
     unique = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
-    return About(title, results.data, results.profile, unique["encoder"], int(runs["trial"].nunique()), INTERVAL,
-                 unique["commit"], unique["device"], tuple(runs["name"]), note)  # fmt: skip
+    return About(
+        title,
+        results.data,
+        results.profile,
+        unique["encoder"],
+        int(runs["trial"].nunique()),
+        INTERVAL,
+        unique["commit"],
+        unique["device"],
+        tuple(runs["name"]),
+        note,
+    )
 
 
 def drawing(title: str, profile: str) -> About:
@@ -96,7 +108,7 @@ def drawing(title: str, profile: str) -> About:
 
 
 def save(figure: Figure, name: str, folder: str | Path, described: About) -> Saved:
-    """Write `<folder>/<name>.png`, `.svg` and `.json`, each in place by rename; the result shows itself in a notebook."""
+    """Write `<folder>/<name>.png`, `.svg` and `.json`, each by rename; the result shows itself in a notebook."""
     folder = project_path(folder)
     for kind in ("png", "svg"):
         with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.settings()):
@@ -105,7 +117,9 @@ def save(figure: Figure, name: str, folder: str | Path, described: About) -> Sav
     return Saved(folder / f"{name}.png")
 
 
-def save_table(figure: Figure, table: pd.DataFrame, markdown: str, name: str, folder: str | Path, described: About) -> Saved:
+def save_table(
+    figure: Figure, table: pd.DataFrame, markdown: str, name: str, folder: str | Path, described: About
+) -> Saved:
     """Write a table as a figure, and tidy as CSV and for readers as Markdown."""
     folder = project_path(folder)
     for kind, text in (("csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n")), ("md", markdown)):

@@ -64,6 +64,27 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interva
     return mean_interval([a[trial] - b[trial] for trial in common])
 
 
+def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]) -> pd.DataFrame:
+    """Paired differences a - b of `metric` for each pair of initialisations, within each group of the columns `by`.
+
+    A row per group and pair that has both: a, b, mean, low, high, trials, and the verdict: `higher`, `lower`, or
+    `undecided` where the interval holds zero or there is none. Trials without a value (diverged) are left out.
+    """
+    rows = []
+    for group, part in frame.dropna(subset=[metric]).groupby(list(by), sort=False, observed=True):
+        final = {str(name): of.set_index("trial")[metric] for name, of in part.groupby("initialisation", observed=True)}
+        for a, b in (pair for pair in pairs if set(pair) <= set(final)):
+            gap = paired_difference(final[a], final[b])
+            rows.append((*group, a, b, gap.mean, gap.low, gap.high, gap.trials, _verdict(gap)))
+    return pd.DataFrame(rows, columns=[*by, "a", "b", "mean", "low", "high", "trials", "verdict"])
+
+
+def _verdict(gap: Interval) -> str:
+    if not gap.low * gap.high > 0:  # also without an interval, which is NaN
+        return "undecided"
+    return "higher" if gap.mean > 0 else "lower"
+
+
 def iterations_to_share(iterations: Sequence[float], values: Sequence[float], final: float, share: float) -> float:
     """The first iteration at which a rising curve reaches `share` of `final`, linear between evaluations.
 

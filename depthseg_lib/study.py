@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthseg_lib.config import TRAINED_HERE, PretrainConfig
-from depthseg_lib.data import sources
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
-from depthseg_lib.models.weights import imagenet_file
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, pretrain_config
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
-    "03_results": ("fig03_curves", "fig05_frozen", "table1"),
+    "03_results": ("fig03_curves", "fig05_frozen", "table1", "depth", "predictions"),
     "04_training_size": ("fig04_training_size",),
 }
 """Figures and tables by the notebook that draws them."""
@@ -60,9 +58,15 @@ def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "") -
 def check(profile: str, data: str = "", imagenet: str = "") -> None:
     """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there."""
     chosen = get_profile(profile, data, imagenet)
-    sources.check(chosen.data, max(chosen.sizes))
-    for encoder in chosen.encoders if imagenet else ():
-        imagenet_file(encoder, imagenet)
+    if chosen.data.data_set != "streets":
+        from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
+
+        sources.check(chosen.data, max(chosen.sizes))
+    if imagenet:
+        from depthseg_lib.models.weights import imagenet_file
+
+        for encoder in chosen.encoders:
+            imagenet_file(encoder, imagenet)
 
 
 def write_requests(study: Plan, runs: str | Path) -> None:
@@ -121,7 +125,7 @@ def _finetuning_run(profile, root, imagenet, encoder, setting, images, initialis
 def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> str:
     if initialisation in TRAINED_HERE:
         return str(root / "pretrain" / f"{encoder}-{initialisation}" / "weights.safetensors")
-    return imagenet_file(encoder, imagenet) if initialisation == "imagenet" else ""
+    return imagenet if initialisation == "imagenet" else ""
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:

@@ -15,11 +15,30 @@ from depthseg_lib.results import Results, load
 
 HEIGHT, WIDTH = 64, 192
 CLASSES = len(KITTI.classes)
-PRESENT = [KITTI.classes.index(name) for name in
-           ("road", "sidewalk", "building", "pole", "traffic sign", "vegetation", "terrain", "sky", "person", "car",
-            "truck")]  # fmt: skip
-GAIN = {"none": 0.0, "classification": 0.05, "depth": 0.09, "depth-classification": 0.12, "imagenet": 0.06,
-        "depth-imagenet": 0.13}  # fmt: skip
+PRESENT = [
+    KITTI.classes.index(name)
+    for name in (
+        "road",
+        "sidewalk",
+        "building",
+        "pole",
+        "traffic sign",
+        "vegetation",
+        "terrain",
+        "sky",
+        "person",
+        "car",
+        "truck",
+    )
+]
+GAIN = {
+    "none": 0.0,
+    "classification": 0.05,
+    "depth": 0.09,
+    "depth-classification": 0.12,
+    "imagenet": 0.06,
+    "depth-imagenet": 0.13,
+}
 
 
 @cache
@@ -57,12 +76,17 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     predictions = np.where(wrong | (truth == VOID), np.roll(truth, 7, axis=2), truth)
     predictions = np.where(predictions == VOID, 0, predictions).astype(np.uint8)
     indices = np.arange(len(truth)) - len(truth)
-    np.savez_compressed(folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions)
+    np.savez_compressed(
+        folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
+    )
     write(folder / "environment.json", {"commit": "0123abc", "device": "2 CPU threads"})
     measured = metrics.segmentation_metrics(confusion, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
-    write(folder / "metrics.json", {"diverged_at": None, **last, **measured, "iou": dict(zip(KITTI.classes, iou, strict=True))})
+    write(
+        folder / "metrics.json",
+        {"diverged_at": None, **last, **measured, "iou": dict(zip(KITTI.classes, iou, strict=True))},
+    )
 
 
 def plant_pretrain(folder: Path, run: dict, images) -> None:
@@ -71,7 +95,14 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
     pd.DataFrame({"iteration": iterations, "loss": np.exp(-iterations / 600)}).to_parquet(folder / "history.parquet")
     values = {"task": "classification", "accuracy": 0.81}
     if run["initialisation"] != "classification":
-        values = {"task": "depth", "abs_rel": 0.31, "rmse": 7.9, "a1": 0.55, "abs_rel_mean_map": 0.52, "abs_rel_untrained": 0.75}
+        values = {
+            "task": "depth",
+            "abs_rel": 0.31,
+            "rmse": 7.9,
+            "a1": 0.55,
+            "abs_rel_mean_map": 0.52,
+            "abs_rel_untrained": 0.75,
+        }
         rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
         depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
@@ -115,7 +146,9 @@ def _confusions(count: int, quality: float, seed) -> np.ndarray:
         matrices[:, row, row] = hits
         misses = np.where(np.arange(CLASSES) == row, 0, share)
         for image in range(count):
-            matrices[image, row] += seed.multinomial(truth[image, row] - hits[image], misses / misses.sum()).astype(np.uint32)
+            matrices[image, row] += seed.multinomial(truth[image, row] - hits[image], misses / misses.sum()).astype(
+                np.uint32
+            )
     return matrices
 
 
@@ -123,15 +156,25 @@ def _history(confusion, quality: float, seed, last: int) -> pd.DataFrame:
     measured = metrics.segmentation_metrics(confusion, KITTI.representative)
     iterations = np.linspace(0, last, min(last, 8) + 1).round().astype(int)
     rise = 1 - np.exp(-iterations / last / (0.15 + 0.3 * (1 - quality)))
-    columns = {name: value * (0.08 + 0.92 * rise) + seed.normal(0, 0.005, len(rise)) for name, value in measured.items()}
+    columns = {
+        name: value * (0.08 + 0.92 * rise) + seed.normal(0, 0.005, len(rise)) for name, value in measured.items()
+    }
     loss = 2.6 * np.exp(-iterations / last / (0.2 + 0.3 * (1 - quality))) + 0.12 + seed.normal(0, 0.02, len(rise))
     seconds = iterations * 0.11
-    return pd.DataFrame({"iteration": iterations, "train_loss": loss, "nll": 1.5 - quality - rise * 0.3, **columns,
-                         "learning_rate": 1e-3 * (1 + np.cos(np.pi * iterations / last)) / 2, "seconds": seconds})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "iteration": iterations,
+            "train_loss": loss,
+            "nll": 1.5 - quality - rise * 0.3,
+            **columns,
+            "learning_rate": 1e-3 * (1 + np.cos(np.pi * iterations / last)) / 2,
+            "seconds": seconds,
+        }
+    )
 
 
 def _scenes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and labels of a plain street: sky, buildings, vegetation, road, a car that moves from one to the next."""
+    """Pictures and labels of a plain street: sky, buildings, vegetation, road, and a car that moves on."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] / np.array([HEIGHT, WIDTH])[:, None, None]
     index = {name: KITTI.classes.index(name) for name in ("sky", "building", "vegetation", "terrain", "road", "car")}
     labels = np.full((count, HEIGHT, WIDTH), index["sky"], np.uint8)

@@ -6,8 +6,9 @@ import torch
 import torchvision
 
 from depthseg_lib.errors import InputError
+from depthseg_lib.models import ENCODERS
 from depthseg_lib.models.decoder import Decoder, DisparityHeads
-from depthseg_lib.models.encoder import ENCODERS, Encoder
+from depthseg_lib.models.encoder import Encoder
 from depthseg_lib.models.networks import Classifier, DepthNetwork, PoseNetwork, SegmentationNetwork
 
 
@@ -23,7 +24,9 @@ def test_encoder_gives_five_maps_of_its_channels(name):
     assert [tuple(m.shape[2:]) for m in maps] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
 
 
-@pytest.mark.parametrize(("name", "build"), [("resnet18", torchvision.models.resnet18), ("resnet50", torchvision.models.resnet50)])
+@pytest.mark.parametrize(
+    ("name", "build"), [("resnet18", torchvision.models.resnet18), ("resnet50", torchvision.models.resnet50)]
+)
 def test_encoder_computes_what_torchvisions_resnet_computes(name, build):
     theirs = build(weights=None).eval()
     ours = Encoder(name, normalisation="imagenet").eval()

@@ -58,12 +58,27 @@ def figures(results, base, scored):
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "contact_sheet": plots.contact_sheet(list(e.images), ["one", "two"], columns=3),
         "finetuning_curves": plots.finetuning_curves(full.history[full.history["trial"] == 0].iloc[:9]),
-        "pretraining_curves": plots.pretraining_curves(pretraining, {"abs_rel_mean_map": 0.6, "abs_rel_untrained": None}),
-    }  # fmt: skip
+        "pretraining_curves": plots.pretraining_curves(
+            pretraining, {"abs_rel_mean_map": 0.6, "abs_rel_untrained": None}
+        ),
+    }
 
 
-NAMES = ("curves", "curves of two encoders", "training_size", "frozen", "table1", "question", "setups", "predictions",
-         "depth_examples", "depth without truth", "contact_sheet", "finetuning_curves", "pretraining_curves")  # fmt: skip
+NAMES = (
+    "curves",
+    "curves of two encoders",
+    "training_size",
+    "frozen",
+    "table1",
+    "question",
+    "setups",
+    "predictions",
+    "depth_examples",
+    "depth without truth",
+    "contact_sheet",
+    "finetuning_curves",
+    "pretraining_curves",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +94,11 @@ def test_no_text_lies_over_another_or_outside(figures, name, monkeypatch):
     assert len(boxes) >= 2
     edge = figure.bbox.padded(2)
     outside = [t.get_text() for t, box in boxes.items() if not (edge.contains(*box.min) and edge.contains(*box.max))]
-    over = [(a.get_text(), b.get_text()) for a, b in combinations(boxes, 2) if boxes[a].padded(-1).overlaps(boxes[b].padded(-1))]
+    over = [
+        (a.get_text(), b.get_text())
+        for a, b in combinations(boxes, 2)
+        if boxes[a].padded(-1).overlaps(boxes[b].padded(-1))
+    ]
     assert not outside and not over
 
 
@@ -110,14 +129,24 @@ def test_a_trial_that_diverged_ends_in_a_cross_and_is_in_no_mean(base):
     early = history[(history["trial"] != 1) | (history["iteration"] < 150)]
     axes = plots.curves(early).axes[3]
     mean, stopped = axes.lines
-    kept = history[(history["trial"] != 1) & (history["iteration"] == 300)]["accuracy"] if 300 in set(history["iteration"]) else None
+    kept = (
+        history[(history["trial"] != 1) & (history["iteration"] == 300)]["accuracy"]
+        if 300 in set(history["iteration"])
+        else None
+    )
     assert stopped.get_marker() == "x" and stopped.get_xdata()[-1] < 150
     assert kept is None or mean.get_ydata()[-1] == pytest.approx(100 * kept.mean())
 
 
 def test_sizes_stand_on_a_logarithmic_axis_with_intervals(figures, scored):
     axes = figures["training_size"].axes[0]
-    assert axes.get_xscale() == "log" and [t.get_text() for t in axes.get_xticklabels()] == ["8", "16", "32", "64", "128"]
+    assert axes.get_xscale() == "log" and [t.get_text() for t in axes.get_xticklabels()] == [
+        "8",
+        "16",
+        "32",
+        "64",
+        "128",
+    ]
     values = scored.query("images == 16 and initialisation == 'none'")["miou_seven"]
     expected = mean_interval(values)
     ends = [path.vertices[:, 1] for c in axes.containers for path in c[2][0].get_paths()]

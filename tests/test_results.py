@@ -31,7 +31,11 @@ def edit(path, **values):
 
 def test_reads_every_run_as_it_stands_in_its_folder(runs):
     found = load(runs)
-    assert len(found.metrics) == 12 and found.of_this_machine and found.source == "12 of 12 fine-tuning runs of this machine"
+    assert (
+        len(found.metrics) == 12
+        and found.of_this_machine
+        and found.source == "12 of 12 fine-tuning runs of this machine"
+    )
     row = found.metrics.set_index("name").loc[NAME]
     folder = runs / "smoke" / "finetune" / NAME
     assert row["miou_seven"] == json.loads((folder / "metrics.json").read_text())["miou_seven"]
@@ -41,7 +45,12 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
         assert cells["count"].sum() == stored["images"].sum()
         truth = list(found.label_set.classes).index("road")
         assert cells.loc[cells["truth"] == "road", "count"].sum() == stored["images"][:, truth].sum()
-    assert list(dict.fromkeys(found.metrics["initialisation"])) == ["none", "classification", "depth", "depth-classification"]
+    assert list(dict.fromkeys(found.metrics["initialisation"])) == [
+        "none",
+        "classification",
+        "depth",
+        "depth-classification",
+    ]
 
 
 def test_stored_results_come_back_whole(runs):
@@ -52,7 +61,9 @@ def test_stored_results_come_back_whole(runs):
     for name in ("metrics", "history", "pretrain"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=False)
     key = [*IDS, "image", "truth", "prediction"]
-    ours, stored = (f.confusion.astype({k: str for k in key}).sort_values(key, ignore_index=True) for f in (found, again))
+    ours, stored = (
+        f.confusion.astype({k: str for k in key}).sort_values(key, ignore_index=True) for f in (found, again)
+    )
     pd.testing.assert_frame_equal(stored, ours, check_dtype=False)
     assert np.array_equal(again.examples.images, found.examples.images)
     assert np.array_equal(again.examples.predictions[NAME], found.examples.predictions[NAME])

@@ -32,14 +32,19 @@ def test_json_tells_data_profile_commit_device_runs_and_trials(results, tmp_path
     saved.save(Figure(), "fig", tmp_path, about)
     found = json.loads((tmp_path / "fig.json").read_text())
     assert found["data"] == "embedded street world" and found["profile"] == "laptop" and found["trials"] == 3
-    assert found["commit"] == ["0123abc"] and found["device"] == ["2 CPU threads"] and found["interval"] == "95 % t-interval"
+    assert (
+        found["commit"] == ["0123abc"]
+        and found["device"] == ["2 CPU threads"]
+        and found["interval"] == "95 % t-interval"
+    )
     assert len(found["runs"]) == 12 and "resnet18-slim-depth-full-n16-t2" in found["runs"]
 
 
 def test_footer_names_everything(results):
     footer = saved.about(results, "", "A note.").footer
     assert footer == (
-        "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, 95 % t-interval of the mean. A note."
+        "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, "
+        "95 % t-interval of the mean. A note."
     )
     assert "interval" not in saved.about(results.select(trial=0), "").footer
     assert "trial" not in saved.about(results, "").plain

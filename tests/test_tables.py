@@ -29,7 +29,11 @@ def test_text_has_intervals_for_ours_none_for_the_papers(metrics):
     table = tables.table1(metrics, paper.table1())
     shown = tables.columns(table, paper.table1())
     assert [column.group.split(",")[0] for column in shown] == ["ours"] * 4 + ["paper (KITTI)"] * 4
-    assert "±" in shown[0].cells["depth"] and shown[4].cells["depth-imagenet"] == "50.2" and shown[4].best == "depth-imagenet"
+    assert (
+        "±" in shown[0].cells["depth"]
+        and shown[4].cells["depth-imagenet"] == "50.2"
+        and shown[4].best == "depth-imagenet"
+    )
     assert "imagenet" not in shown[0].cells
     text = tables.markdown(table, paper.table1(), "footer line")
     assert text.count("\n| ") == 7 and "**50.2**" in text and text.endswith("footer line\n")
@@ -37,7 +41,11 @@ def test_text_has_intervals_for_ours_none_for_the_papers(metrics):
 
 def test_diverged_and_single_trials_are_marked(metrics):
     metrics = metrics[(metrics["setting"] == "full")].copy()
-    metrics.loc[metrics["name"].str.contains("-depth-full.*t0"), ["diverged_at", "miou_seven", "accuracy"]] = [20, np.nan, np.nan]
+    metrics.loc[metrics["name"].str.contains("-depth-full.*t0"), ["diverged_at", "miou_seven", "accuracy"]] = [
+        20,
+        np.nan,
+        np.nan,
+    ]
     none = metrics["initialisation"] == "none"
     metrics.loc[none, ["diverged_at", "miou_seven", "accuracy"]] = [20, np.nan, np.nan]
     metrics = metrics[(metrics["initialisation"] != "classification") | (metrics["trial"] == 0)]

@@ -12,16 +12,9 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from depthseg_lib import saved
+from depthseg_lib.panels import Paste, SizeResults, SizeState, first_state, fitted, training_size_figure
 from depthseg_lib.plots import style
-from depthseg_lib.widgets import (
-    Paste,
-    SizeResults,
-    SizeState,
-    first_state,
-    fitted,
-    training_size_figure,
-    training_size_panel,
-)
+from depthseg_lib.widgets import training_size_panel
 
 
 @pytest.fixture(scope="module")

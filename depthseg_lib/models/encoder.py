@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from depthseg_lib.errors import InputError
+from depthseg_lib.models import ENCODERS
 
 NORMALISATIONS = {
     "depth": ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),
@@ -33,8 +34,6 @@ _BUILDERS = {
     "resnet50": (lambda: ResNet(Bottleneck, [3, 4, 6, 3]), (64, 256, 512, 1024, 2048)),
     "resnet18-slim": (SlimResNet, (16, 16, 32, 64, 128)),
 }
-ENCODERS = tuple(_BUILDERS)
-"""Names of the encoders."""
 
 
 class Encoder(nn.Module):

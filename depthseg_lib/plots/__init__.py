@@ -9,5 +9,16 @@ from depthseg_lib.plots.setups import setups
 from depthseg_lib.plots.table import table1
 from depthseg_lib.plots.training_size import training_size
 
-__all__ = ["contact_sheet", "curves", "depth_examples", "finetuning_curves", "frozen", "predictions",
-           "pretraining_curves", "question", "setups", "table1", "training_size"]  # fmt: skip
+__all__ = [
+    "contact_sheet",
+    "curves",
+    "depth_examples",
+    "finetuning_curves",
+    "frozen",
+    "predictions",
+    "pretraining_curves",
+    "question",
+    "setups",
+    "table1",
+    "training_size",
+]

@@ -43,14 +43,29 @@ def _panel(axes: Axes, history: pd.DataFrame, metric: str) -> None:
         colour, line, marker = style.LOOK[name]
         mean = means[means["initialisation"] == name].sort_values("iteration")
         x, y = mean["iteration"], mean[f"{metric}_mean"] * factor
-        axes.plot(x, y, color=colour, linestyle=line, marker=marker, markevery=_spread(len(x)), markeredgecolor="white",
-                  markeredgewidth=0.5)  # fmt: skip
-        axes.fill_between(x, mean[f"{metric}_low"] * factor, mean[f"{metric}_high"] * factor, color=colour, alpha=0.14,
-                          linewidth=0)  # fmt: skip
+        axes.plot(
+            x,
+            y,
+            color=colour,
+            linestyle=line,
+            marker=marker,
+            markevery=_spread(len(x)),
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+        )
+        axes.fill_between(
+            x, mean[f"{metric}_low"] * factor, mean[f"{metric}_high"] * factor, color=colour, alpha=0.14, linewidth=0
+        )
         stopped = history[(ends < last) & (history["initialisation"] == name)]
         for _, trial in stopped.groupby("trial"):
-            axes.plot(trial["iteration"], trial[metric] * factor, color=colour, linewidth=0.8, marker="x",
-                      markevery=[len(trial) - 1])  # fmt: skip
+            axes.plot(
+                trial["iteration"],
+                trial[metric] * factor,
+                color=colour,
+                linewidth=0.8,
+                marker="x",
+                markevery=[len(trial) - 1],
+            )
     axes.set_ylabel(style.METRICS[metric])
     axes.margins(x=0.02, y=0.06)
     style.few_ticks(axes)

@@ -13,8 +13,9 @@ from depthseg_lib.plots import style
 
 
 @style.styled
-def predictions(images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], label_set: LabelSet,
-                footer: str = "") -> Figure:  # fmt: skip
+def predictions(
+    images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], label_set: LabelSet, footer: str = ""
+) -> Figure:
     """A row per validation image: the image, the truth, and the prediction of each initialisation.
 
     `images` K 3 H W uint8, `truth` and each of `predicted` K H W class indices; void pixels of the truth are black.
@@ -28,7 +29,9 @@ def predictions(images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, n
 
 
 @style.styled
-def depth_examples(images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], footer: str = "") -> Figure:
+def depth_examples(
+    images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], footer: str = ""
+) -> Figure:
     """A row per frame: the image, the true depth and each initialisation's predicted depth, one scale in metres.
 
     `images` K 3 H W uint8, depths K H W metres after median scaling; pixels without truth are white. A set without any
@@ -40,10 +43,17 @@ def depth_examples(images: np.ndarray, truth: np.ndarray, predicted: Mapping[str
     columns = {"image": images.transpose(0, 2, 3, 1)}
     columns |= {"true depth": np.where(truth > 0, truth, np.nan)} if known else {}
     columns |= {name: predicted[name] for name in style.present(predicted)}
-    figure = _grid(columns, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
+    figure = _grid(columns, 0.86, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
     mapped = figure.axes[1].images[0]
     ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
-    bar = figure.colorbar(mapped, ax=figure.axes, shrink=0.9, label="depth (m)" if known else "depth (up to scale)", ticks=ticks, format="%g")
+    bar = figure.colorbar(
+        mapped,
+        ax=figure.axes,
+        shrink=0.9,
+        label="depth (m)" if known else "depth (up to scale)",
+        ticks=ticks,
+        format="%g",
+    )
     bar.minorticks_off()
     style.footer(figure, footer)
     return figure
@@ -68,11 +78,14 @@ def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: 
     return figure
 
 
-def _grid(columns: Mapping[str, np.ndarray], **mapping) -> Figure:
+def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, **mapping) -> Figure:
+    """Rows of pictures with a title per column; they take `share` of the width."""
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]
     across = max(style.WIDTH, 1.75 * len(columns))
-    figure = style.Drawing(figsize=(across, across / len(columns) * height / width * count + 0.95), layout="constrained")
+    figure = style.Drawing(
+        figsize=(across, share * across / len(columns) * height / width * count + 0.95), layout="constrained"
+    )
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     axes = figure.subplots(count, len(columns), squeeze=False)
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
@@ -90,6 +103,12 @@ def _show(axes: Axes, picture: np.ndarray, **mapping) -> None:
 def _class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
     present = [i for i in range(len(label_set.classes)) if (truth == i).any()]
     handles = [Patch(facecolor=np.array(label_set.colours[i]) / 255, label=label_set.classes[i]) for i in present]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 10), fontsize=7.5, handlelength=1,
-                  handleheight=1, columnspacing=1.2)  # fmt: skip
-
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(len(handles), 10),
+        fontsize=7.5,
+        handlelength=1,
+        handleheight=1,
+        columnspacing=1.2,
+    )

@@ -19,7 +19,7 @@ def frozen(metrics: pd.DataFrame, published: pd.DataFrame, footer: str = "") -> 
     """Final mIoU and accuracy per initialisation, full against frozen: ours left, the paper's KITTI numbers right.
 
     `metrics` is a row per run (encoder, initialisation, setting, trial, metrics as fractions), `published` is
-    `paper.table1()`. Small dots are trials, bars 95 % t-intervals; the paper's markers are hollow and carry no interval.
+    `paper.table1()`. Small dots are trials, bars 95 % intervals; the paper's markers are hollow and carry no interval.
     """
     encoders = list(dict.fromkeys(metrics["encoder"].astype(str)))
     rows = [(encoder, metric) for encoder in encoders for metric in PANELS]
@@ -30,12 +30,17 @@ def frozen(metrics: pd.DataFrame, published: pd.DataFrame, footer: str = "") -> 
         _ours(ours, metrics[metrics["encoder"] == encoder], metric)
         counterpart = paper.counterpart(encoder)
         _paper(theirs, published[published["encoder"] == counterpart], metric)
-        style.panel(ours, "", f"ours: {style.encoder_name(encoder)}")
-        style.panel(theirs, "", f"paper: KITTI, {style.encoder_name(counterpart)}")
-    handles = [Line2D([], [], color=style.GREY, marker=marker, linestyle="none", markersize=6, label=setting)
-               for setting, (marker, _) in SETTINGS.items()]  # fmt: skip
+        if metric == PANELS[0]:
+            style.panel(ours, "", f"ours: {style.encoder_name(encoder)}")
+            style.panel(theirs, "", f"paper: KITTI, {style.encoder_name(counterpart)}")
+    handles = [
+        Line2D([], [], color=style.GREY, marker=marker, linestyle="none", markersize=6, label=setting)
+        for setting, (marker, _) in SETTINGS.items()
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
-    style.footer(figure, f"{footer} Small dots: single trials. Hollow markers: {paper.SHORT_SOURCE}; no intervals published.")
+    style.footer(
+        figure, f"{footer} Small dots: single trials. Hollow markers: {paper.SHORT_SOURCE}; no intervals published."
+    )
     return figure
 
 
@@ -48,9 +53,21 @@ def _ours(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
             trials = metrics[(metrics["initialisation"] == name) & (metrics["setting"] == setting)]
             colour, height = style.LOOK[name][0], place + offset
             half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]).fillna(0) * factor
-            axes.scatter(trials[metric] * factor, [height + 0.15] * len(trials), s=11, color=colour, alpha=0.5, linewidths=0)
-            axes.errorbar(mean[f"{metric}_mean"] * factor, [height] * len(mean), xerr=half, fmt=marker, color=colour,
-                          capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white", zorder=3)  # fmt: skip
+            axes.scatter(
+                trials[metric] * factor, [height + 0.15] * len(trials), s=11, color=colour, alpha=0.5, linewidths=0
+            )
+            axes.errorbar(
+                mean[f"{metric}_mean"] * factor,
+                [height] * len(mean),
+                xerr=half,
+                fmt=marker,
+                color=colour,
+                capsize=2.5,
+                elinewidth=1.2,
+                markersize=6.5,
+                markeredgecolor="white",
+                zorder=3,
+            )
     _finish(axes, names, metric)
 
 
@@ -59,8 +76,16 @@ def _paper(axes: Axes, published: pd.DataFrame, metric: str) -> None:
     for place, name in enumerate(names):
         for setting, (marker, offset) in SETTINGS.items():
             value = published[(published["initialisation"] == name) & (published["setting"] == setting)][metric]
-            axes.plot(value * factor, [place + offset] * len(value), marker=marker, color=style.LOOK[name][0],
-                      markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")  # fmt: skip
+            axes.plot(
+                value * factor,
+                [place + offset] * len(value),
+                marker=marker,
+                color=style.LOOK[name][0],
+                markerfacecolor="white",
+                markeredgewidth=1.5,
+                markersize=6.5,
+                linestyle="none",
+            )
     _finish(axes, names, metric)
 
 

@@ -24,8 +24,15 @@ def question() -> Figure:
     _segmentation(axes, _BOTTOM, DEPTH, DEPTH)
     arrow(axes, (1.62, _TOP + 0.32), (4.75, _TOP + 0.32), dashed=True, colour="#b5562a", bend=-0.16)
     arrow(axes, (1.63, _BOTTOM - 0.34), (5.11, _BOTTOM - 0.34), dashed=True, colour="#1f6fa8", bend=0.16)
-    axes.text(5.3, 1.95, "which one is better, with few annotated images?", ha="center", va="center", style="italic",
-              fontsize=10)  # fmt: skip
+    axes.text(
+        5.3,
+        1.95,
+        "which one is better, with few annotated images?",
+        ha="center",
+        va="center",
+        style="italic",
+        fontsize=10,
+    )
     return figure
 
 
@@ -36,8 +43,15 @@ def _classification(axes: Axes) -> None:
     axes.text(2.62, _TOP, "“car”", va="center", fontsize=10)
     for start, end in ((0.97, 1.22), (2.01, 2.2), (2.4, 2.6)):
         arrow(axes, (start, _TOP), (end, _TOP))
-    axes.text(1.75, _TOP - 0.62, "classification: one label for a photograph,\ngiven by people", ha="center",
-              va="center", fontsize=8, color=SOFT)  # fmt: skip
+    axes.text(
+        1.75,
+        _TOP - 0.62,
+        "classification: one label for a photograph,\ngiven by people",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color=SOFT,
+    )
 
 
 def _depth(axes: Axes) -> None:
@@ -48,8 +62,15 @@ def _depth(axes: Axes) -> None:
     street(axes, 2.93, _BOTTOM, 0.66, 0.5, "depth")
     for start, end in ((0.82, 0.94), (1.6, 1.66), (2.32, 2.58)):
         arrow(axes, (start, _BOTTOM), (end, _BOTTOM))
-    axes.text(1.75, _BOTTOM - 1.02, "monocular depth: the next frame of the video\nis the teacher, no labels", ha="center",
-              va="center", fontsize=8, color=SOFT)  # fmt: skip
+    axes.text(
+        1.75,
+        _BOTTOM - 1.02,
+        "monocular depth: the next frame of the video\nis the teacher, no labels",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color=SOFT,
+    )
 
 
 def _segmentation(axes: Axes, y: float, encoder: str, decoder: str) -> None:

@@ -13,7 +13,7 @@ _BLUE = style.LOOK["depth"][0]
 
 @style.styled
 def finetuning_curves(history: pd.DataFrame, footer: str = "one run, no interval") -> Figure:
-    """Loss, mIoU and pixel accuracy of one fine-tuning run against iteration; metrics are fractions, drawn in percent."""
+    """Loss, mIoU and pixel accuracy of one fine-tuning run against iteration; fractions become percent."""
     panels = {
         "loss (nats per pixel)": {"training": "train_loss", "validation": "nll"},
         "mIoU (%)": {"seven classes": "miou_seven", "all classes": "miou"},
@@ -23,7 +23,9 @@ def finetuning_curves(history: pd.DataFrame, footer: str = "one run, no interval
 
 
 @style.styled
-def pretraining_curves(history: pd.DataFrame, metrics: Mapping[str, float], footer: str = "one run, no interval") -> Figure:
+def pretraining_curves(
+    history: pd.DataFrame, metrics: Mapping[str, float], footer: str = "one run, no interval"
+) -> Figure:
     """Training loss of one pre-training run, and what it learned: depth errors beside both baselines, or accuracy."""
     panels = {"training loss": {"training": "train_loss"}}
     levels = {}

@@ -14,11 +14,16 @@ _ENCODER, _DECODER, _LAST = 1.55, 2.35, 2.92
 
 @style.styled
 def setups() -> Figure:
-    """Figure 2 of the paper: (a) common practice, (b) its best practice, (c) across architectures, (d) frozen encoder."""
+    """Figure 2 of the paper: (a) common practice, (b) its best, (c) across architectures, (d) frozen encoder."""
     figure = style.Drawing(figsize=(style.WIDTH, 5.2), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.1)
     panels = figure.subplots(2, 2).flat
-    titles = ("(a)  common practice", "(b)  best practice of the paper", "(c)  across architectures", "(d)  frozen encoder")
+    titles = (
+        "(a)  common practice",
+        "(b)  best practice of the paper",
+        "(c)  across architectures",
+        "(d)  frozen encoder",
+    )
     decoders = (("DeepLab", FRESH), ("depth\ndecoder", DEPTH), ("DeepLab", FRESH), ("depth\ndecoder", DEPTH))
     for axes, title, (name, fill) in zip(panels, titles, decoders, strict=True):
         shapes.canvas(axes, 3.5, 2.1)
@@ -26,10 +31,12 @@ def setups() -> Figure:
         classified = title.startswith("(a)")
         _pretraining(axes, classified)
         _finetuning(axes, CLASSIFIED if classified else DEPTH, name, fill, frozen=title.startswith("(d)"))
-    handles = [Patch(facecolor=CLASSIFIED, edgecolor="black", label="from classification"),
-               Patch(facecolor=DEPTH, edgecolor="black", label="from depth"),
-               Patch(facecolor=FRESH, edgecolor="black", label="fresh weights"),
-               Patch(facecolor=DEPTH, edgecolor="#7f868d", hatch="////", label="not trained further")]  # fmt: skip
+    handles = [
+        Patch(facecolor=CLASSIFIED, edgecolor="black", label="from classification"),
+        Patch(facecolor=DEPTH, edgecolor="black", label="from depth"),
+        Patch(facecolor=FRESH, edgecolor="black", label="fresh weights"),
+        Patch(facecolor=DEPTH, edgecolor="#7f868d", hatch="////", label="not trained further"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)
     return figure
 

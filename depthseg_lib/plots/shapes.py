@@ -13,16 +13,27 @@ _STREET = {  # part: (outline in a unit square, picture, label colour as in KITT
     "tree": ([(0.33, 0.42), (0.46, 0.42), (0.47, 0.6), (0.4, 0.68), (0.32, 0.6)], "#7d9a62", "#6b8e23", 0.75),
     "verge": ([(0, 0), (1, 0), (1, 0.3), (0.68, 0.42), (0.3, 0.42), (0, 0.3)], "#aab88a", "#98fb98", 0.3),
     "road": ([(0.05, 0), (0.95, 0), (0.58, 0.43), (0.45, 0.43)], "#8d8d92", "#804080", 0.2),
-    "car": ([(0.56, 0.12), (0.8, 0.12), (0.8, 0.25), (0.75, 0.36), (0.61, 0.36), (0.56, 0.25)], "#a03c32", "#00008e", 0.1),
+    "car": (
+        [(0.56, 0.12), (0.8, 0.12), (0.8, 0.25), (0.75, 0.36), (0.61, 0.36), (0.56, 0.25)],
+        "#a03c32",
+        "#00008e",
+        0.1,
+    ),
 }
 
 
-def network(axes: Axes, x: float, y: float, width: float, height: float, fill: str, text: str, narrowing=True,
-            frozen=False) -> None:  # fmt: skip
+def network(
+    axes: Axes, x: float, y: float, width: float, height: float, fill: str, text: str, narrowing=True, frozen=False
+) -> None:
     """A trapezoid centred at (x, y): an encoder narrows to the right, a decoder widens; a frozen one is hatched."""
     wide, thin = height / 2, height / 4.2
     left, right = (wide, thin) if narrowing else (thin, wide)
-    corners = [(x - width / 2, y - left), (x + width / 2, y - right), (x + width / 2, y + right), (x - width / 2, y + left)]
+    corners = [
+        (x - width / 2, y - left),
+        (x + width / 2, y - right),
+        (x + width / 2, y + right),
+        (x - width / 2, y + left),
+    ]
     hatch = {"hatch": "////", "edgecolor": "#7f868d"} if frozen else {"edgecolor": INK}
     axes.add_patch(Polygon(corners, facecolor=fill, linewidth=0 if frozen else 1, **hatch))
     axes.add_patch(Polygon(corners, fill=False, edgecolor=INK, linewidth=1))
@@ -32,15 +43,27 @@ def network(axes: Axes, x: float, y: float, width: float, height: float, fill: s
 
 def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str, text: str = "") -> None:
     """A rectangle centred at (x, y), such as a last layer."""
-    axes.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, facecolor=fill, edgecolor=INK, linewidth=1))
+    axes.add_patch(
+        Rectangle((x - width / 2, y - height / 2), width, height, facecolor=fill, edgecolor=INK, linewidth=1)
+    )
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color=INK)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed=False, colour=INK, bend=0.0) -> None:
     """An arrow; dashed ones carry weights from one network to the next."""
     axes.add_patch(
-        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, linewidth=1.1, color=colour, shrinkA=0, shrinkB=0,
-                        linestyle=(0, (3, 2)) if dashed else "-", connectionstyle=f"arc3,rad={bend}")  # fmt: skip
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            linewidth=1.1,
+            color=colour,
+            shrinkA=0,
+            shrinkB=0,
+            linestyle=(0, (3, 2)) if dashed else "-",
+            connectionstyle=f"arc3,rad={bend}",
+        )
     )
 
 
@@ -59,7 +82,9 @@ def street(axes: Axes, x: float, y: float, width: float, height: float, shows: s
 
 def photograph(axes: Axes, x: float, y: float, size: float) -> None:
     """One centred object on a plain ground, as a classification set has it."""
-    axes.add_patch(Rectangle((x - size / 2, y - size / 2), size, size, facecolor="#dfe8d5", edgecolor=INK, linewidth=0.8))
+    axes.add_patch(
+        Rectangle((x - size / 2, y - size / 2), size, size, facecolor="#dfe8d5", edgecolor=INK, linewidth=0.8)
+    )
     axes.add_patch(Rectangle((x - size / 2, y - size / 2), size, 0.35 * size, facecolor="#b9c4a5", edgecolor="none"))
     body = [(-0.38, -0.2), (0.38, -0.2), (0.38, 0.0), (0.2, 0.04), (0.1, 0.22), (-0.2, 0.22), (-0.28, 0.04), (-0.38, 0)]
     axes.add_patch(Polygon(np.array(body) * size + (x, y), facecolor="#a03c32", edgecolor="none"))

@@ -106,15 +106,28 @@ def present(initialisations: Iterable[str]) -> list[str]:
 def handle(initialisation: str) -> Line2D:
     """A legend entry with the initialisation's line and marker."""
     colour, line, marker = LOOK[initialisation]
-    return Line2D([], [], color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5,
-                  label=initialisation)  # fmt: skip
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        linestyle=line,
+        marker=marker,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        label=initialisation,
+    )
 
 
 def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> None:
     """One legend above all panels."""
     handles = [handle(name) for name in present(initialisations)]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(columns, len(handles)), handlelength=3.0,
-                  columnspacing=1.6)  # fmt: skip
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=min(columns, len(handles)),
+        handlelength=3.0,
+        columnspacing=1.6,
+    )
 
 
 def footer(figure: Figure, text: str) -> None:

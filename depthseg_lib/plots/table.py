@@ -56,7 +56,9 @@ def _heads(axes: Axes, shown: list[Column], places: list[float]) -> None:
             left, right = members[0][1], members[-1][1]
             text = members[0][0].group if level == 0 else members[0][0].setting
             y = (0.55 + level) * _ROW
-            axes.text((left + right) / 2, y, text, ha="center", va="center", fontweight="bold" if level == 0 else "normal")
+            axes.text(
+                (left + right) / 2, y, text, ha="center", va="center", fontweight="bold" if level == 0 else "normal"
+            )
             edge = _PAPER / 2 - 0.04
             axes.plot([left - edge, right + edge], [y + 0.5 * _ROW] * 2, color=style.GREY, linewidth=0.6)
     for column, x in pairs:

@@ -47,8 +47,19 @@ def size_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
         x, y = mean["images"] * shift, mean[f"{metric}_mean"] * factor
         half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]) * factor
         axes.plot(x, y, color=colour, linestyle=line, zorder=3)
-        axes.errorbar(x, y, half.fillna(0), fmt=marker, color=colour, capsize=2, elinewidth=1, markeredgecolor="white",
-                      markeredgewidth=0.5, markersize=6.5, zorder=4)  # fmt: skip
+        axes.errorbar(
+            x,
+            y,
+            half.fillna(0),
+            fmt=marker,
+            color=colour,
+            capsize=2,
+            elinewidth=1,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            markersize=6.5,
+            zorder=4,
+        )
         trials = scores[scores["initialisation"] == name]
         axes.scatter(trials["images"] * shift, trials[metric] * factor, s=7, color=colour, alpha=0.4, linewidths=0)
     axes.set_xscale("log", base=2)

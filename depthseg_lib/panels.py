@@ -1,0 +1,182 @@
+"""The picture of the training-size panel: a pure function from what the controls say to a Figure, built for speed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from depthseg_lib.data.labels import VOID
+from depthseg_lib.plots import style
+from depthseg_lib.plots.training_size import dodge, size_axes
+from depthseg_lib.results import Results
+from depthseg_lib.saved import pixels
+from depthseg_lib.scores import common_scores
+
+METRICS = ("miou_seven", "miou", "accuracy")
+DPI = 100
+SIZE = (9.6, 4.8)
+CURVE = (0.075, 0.105, 0.915, 0.525)
+PICTURE = (312, 112)
+"""Figure size in inches, the place of the curve in it, and the pixels that a picture may take."""
+
+
+@dataclass(frozen=True)
+class SizeState:
+    """What the controls of the training-size panel say."""
+
+    images: int
+    """Training images."""
+    initialisation: str
+    """One of the initialisations that were run."""
+    setting: str
+    """full or frozen."""
+    metric: str
+    """miou_seven, miou or accuracy."""
+    example: int
+    """Which of the stored validation images, from 0."""
+
+
+class SizeResults:
+    """What the panel draws from, computed once for each setting; `Results` go in."""
+
+    def __init__(self, results: Results):
+        self.results = results
+        self._curves = {}
+        self._backgrounds = {}
+
+    @cached_property
+    def settings(self) -> list[str]:
+        """Settings that were run, full first."""
+        return sorted(map(str, self.results.metrics["setting"].unique()), key=lambda name: name != "full")
+
+    def sizes(self, setting: str) -> list[int]:
+        """Training-set sizes that were run in a setting."""
+        metrics = self.results.metrics
+        return sorted(int(size) for size in metrics.loc[metrics["setting"] == setting, "images"].unique())
+
+    def initialisations(self, setting: str) -> list[str]:
+        """Initialisations that were run in a setting."""
+        metrics = self.results.metrics
+        return style.present(metrics.loc[metrics["setting"] == setting, "initialisation"])
+
+    def scores(self, setting: str):
+        """`scores.common_scores` of a setting."""
+        if setting not in self._curves:
+            self._curves[setting] = common_scores(
+                self.results.select(setting=setting).confusion, self.results.label_set
+            )
+        return self._curves[setting]
+
+    @style.styled
+    def background(self, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
+        """The curve of a setting and metric as pixels (H W 3, uint8), with its axes' limits."""
+        if (setting, metric) not in self._backgrounds:
+            figure = Figure(figsize=SIZE, dpi=DPI)
+            axes = figure.add_axes(CURVE)
+            size_axes(axes, self.scores(setting), metric)
+            axes.set_xlabel("annotated training images")
+            names = self.initialisations(setting)
+            axes.legend(handles=[style.handle(name) for name in names], fontsize=8, loc="best", handlelength=3)
+            limits = axes.get_xlim(), axes.get_ylim()
+            self._backgrounds[setting, metric] = pixels(figure), limits
+        return self._backgrounds[setting, metric]
+
+    def first_run(self, state: SizeState) -> str | None:
+        """The name of the first trial with this state, whose prediction is shown; None when there is none."""
+        chosen = self.results.metrics
+        for column in ("images", "initialisation", "setting"):
+            chosen = chosen[chosen[column] == getattr(state, column)]
+        return None if chosen.empty else str(chosen.sort_values("trial")["name"].iloc[0])
+
+
+def first_state(held: SizeResults) -> SizeState:
+    """Where the panel starts: the study's main size, the last initialisation."""
+    setting = held.settings[0]
+    sizes, base = held.sizes(setting), held.results.base_images
+    return SizeState(base if base in sizes else sizes[0], held.initialisations(setting)[-1], setting, METRICS[0], 0)
+
+
+class Paste(Artist):
+    """Pixels (H W 3, uint8) put into a figure as they are, `left` and `bottom` from its corner: no resampling."""
+
+    def __init__(self, pixels: np.ndarray, left: float = 0, bottom: float = 0):
+        super().__init__()
+        self.pixels, self.corner = pixels, (left, bottom)
+
+    def draw(self, renderer) -> None:
+        """Put the pixels there."""
+        opaque = np.full((*self.pixels.shape[:2], 4), 255, np.uint8)
+        opaque[..., :3] = self.pixels[::-1]  # the renderer counts rows from below
+        renderer.draw_image(renderer.new_gc(), *self.corner, opaque)
+
+
+@style.styled
+def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
+    """Image, truth and prediction of one run side by side, and the curve over sizes with the current point ringed.
+
+    What stands still while a slider moves, the curve with its axes, is drawn once and pasted; nothing here has axes of
+    its own, since matplotlib spends more time on their ticks than on everything else.
+    """
+    figure = Figure(figsize=SIZE, dpi=DPI)
+    background, limits = held.background(state.setting, state.metric)
+    figure.add_artist(Paste(background))
+    examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
+    predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
+    title = f"{state.initialisation}, {state.setting}, {state.images} images" if run else "not run"
+    _picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
+    _picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
+    _picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
+    _here(figure, state, held.scores(state.setting), limits)
+    return figure
+
+
+def fitted(picture: np.ndarray) -> np.ndarray:
+    """An image (H W 3) enlarged or reduced to its place in the panel, by nearest pixels."""
+    height, width = picture.shape[:2]
+    factor = min(PICTURE[0] / width, PICTURE[1] / height)
+    rows, columns = ((np.arange(int(n * factor)) / factor).astype(int) for n in (height, width))
+    return picture[rows[:, None], columns]
+
+
+def _picture(figure: Figure, place: int, picture: np.ndarray, title: str) -> None:
+    shown, (width, height) = fitted(picture), (figure.bbox.width, figure.bbox.height)
+    left = (place + 0.5) * width / 3 - shown.shape[1] / 2
+    top = height - 24
+    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
+    figure.text((place + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
+
+
+def _here(figure: Figure, state: SizeState, scores, limits) -> None:
+    """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
+    here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
+    mean, (left, bottom, width, height) = here[state.metric].mean() * style.scale(state.metric), CURVE
+    (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
+
+    def across(images: float) -> float:
+        return left + width * (np.log2(images) - low) / (high - low)
+
+    edges = across(state.images / 2**0.25), across(state.images * 2**0.25)
+    band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
+    figure.add_artist(band)
+    if not np.isnan(mean):
+        x = across(state.images * dodge(state.initialisation, scores["initialisation"].unique()))
+        y = bottom + height * (mean - floor) / (ceiling - floor)
+        figure.add_artist(
+            Line2D(
+                [x],
+                [y],
+                marker="o",
+                markersize=15,
+                markerfacecolor="none",
+                markeredgewidth=2,
+                markeredgecolor=style.LOOK[state.initialisation][0],
+            )
+        )
+    counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
+    value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
+    text = f"{state.initialisation}, {state.images} images: {value}  ({counted})"
+    figure.text(left, bottom + height + 0.015, text, fontsize=9)
