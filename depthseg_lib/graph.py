@@ -22,7 +22,7 @@ DEPENDS_ON = {
     "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
     "finetune": ("finetune.py", *TRAINING),
     FIGURES: (
-        *("plots/*.py", "widgets.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
+        *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
         *(
             "results.py",
             "tidy.py",
