@@ -10,14 +10,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from depthseg_lib import figures, graph, inputs, preflight
+from depthseg_lib import figures, graph, inputs
 from depthseg_lib.graph import Key, Request
 from depthseg_lib.progress import Job
+from depthseg_lib.running import ROOT
 
 
 def changed(files: list[Path], recorded: dict[str, str]) -> list[str]:
     """The names of those `files` whose content is not what `recorded` (by `inputs.label`) says."""
-    return [inputs.label(file) for file in files if not file.is_file() or recorded.get(inputs.label(file)) != inputs.sha256(file)]
+    found = {inputs.label(file): inputs.sha256(file) if file.is_file() else None for file in files}
+    return [name for name, digest in found.items() if digest is None or recorded.get(name) != digest]
 
 
 def inputs_of(request: Request, job: Job) -> list[Path]:
@@ -51,11 +53,12 @@ def sort(request: Request, jobs: list[Job], say: Callable[[str], None]) -> list[
 
 def adopt(request: Request, jobs: list[Job]) -> int:
     """Have Snakemake take the good runs for up to date; returns the exit status."""
+    jobs = [job for job in jobs if job.key[0] in graph.NOTEBOOKS]
     good = sort(request, jobs, print)
     if good:
         targets = [str(request.folder(key) / "metrics.json") for key in good]
         touched = graph.command(request, "--touch", *targets)
-        done = subprocess.run(touched, env=graph.environment(request), cwd=figures.ROOT, capture_output=True, text=True)
+        done = subprocess.run(touched, env=graph.environment(request), cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             print(done.stderr, file=sys.stderr)
             return 1
@@ -65,7 +68,7 @@ def adopt(request: Request, jobs: list[Job]) -> int:
 
 def main() -> int:
     """The command line of `depthseg_lib.figures`; returns the exit status."""
-    return figures.entrance(lambda request, jobs, options, lock: adopt(request, [j for j in jobs if j.key[0] in graph.NOTEBOOKS]))
+    return figures.entrance(lambda request, jobs, options, lock: adopt(request, jobs))
 
 
 if __name__ == "__main__":

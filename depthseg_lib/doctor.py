@@ -12,7 +12,17 @@ from depthseg_lib import device, notebook, preflight
 from depthseg_lib.data.cache import cache_root
 from depthseg_lib.errors import InputError
 
-PACKAGES = ("torch", "torchvision", "lightning", "numpy", "pandas", "snakemake", "papermill", "jupyterlab", "ipywidgets")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning",
+    "numpy",
+    "pandas",
+    "snakemake",
+    "papermill",
+    "jupyterlab",
+    "ipywidgets",
+)
 
 
 def main() -> int:

@@ -6,25 +6,22 @@ Snakemake's own words go to `runs/<profile>/snakemake.log`. Ctrl-C ends everythi
 """
 
 import argparse
-import importlib
+import hashlib
+import importlib.util
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from depthseg_lib import graph, preflight
-from depthseg_lib.data.cache import cache_root
+from depthseg_lib.data.cache import cache_root, source_hash
 from depthseg_lib.device import device
 from depthseg_lib.errors import InputError
 from depthseg_lib.graph import FIGURES, Key, Request
 from depthseg_lib.progress import Job, Screen, diverged, duration, jobs_of, rates, seconds_left
-
-ROOT = graph.SNAKEFILE.parents[1]
-PATIENCE = 20.0
-"""Seconds that jobs have to end by themselves after Ctrl-C."""
+from depthseg_lib.running import redraw, run
 
 
 def main() -> int:
@@ -44,6 +41,9 @@ def entrance(work: Callable[[Request, list[Job], argparse.Namespace, int], int])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read the lines, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nstopped; finished runs are kept, and the same command goes on from here", file=sys.stderr)
         return 130
@@ -54,21 +54,33 @@ def _interrupt(number, frame):
 
 
 def _prepared(options, work) -> int:
-    request, study = _request(options), importlib.import_module(options.study)
-    data, imagenet = _absolute(options.data), _absolute(options.imagenet)
+    request, data, imagenet = _request(options), _absolute(options.data), _absolute(options.imagenet)
+    made_from = _made_from(request, options.study, data, imagenet)
+    training = work is _make and not options.redraw
+    if training and not options.dry and graph.up_to_date(request, made_from):
+        print(f"everything is up to date: {Path(request.figures, request.profile)}")
+        return 0
+    study = importlib.import_module(options.study)  # takes seconds: it needs torch
     if not options.redraw:
         study.check(request.profile, data, imagenet)
     plan = study.plan(request.profile, data, request.runs, imagenet)
-    jobs = jobs_of(plan.runs, plan.figures)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         preflight.writable(folder, purpose)
     request.plan.parent.mkdir(parents=True, exist_ok=True)
     with preflight.alone(request.plan.parent) as lock:
         if options.redraw:
-            return _redraw(request, plan.figures)
+            return redraw(request, plan.figures)
         study.write_requests(plan, request.runs)
-        graph.write_plan(request, plan.runs, plan.figures)
-        return work(request, jobs, options, lock)
+        graph.write_plan(request, plan.runs, plan.figures, made_from)
+        return work(request, jobs_of(plan.runs, plan.figures), options, lock)
+
+
+def _made_from(request: Request, study: str, *given: str) -> str:
+    """A hash of all that the plan of a study depends on: its code and what was asked for."""
+    found = importlib.util.find_spec(study)
+    files = [*sorted(graph.LIBRARY.rglob("*.py")), *([found.origin] if found and found.origin else [])]
+    asked = repr([request.profile, request.runs, study, *given, source_hash(*files)])
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _absolute(path: str) -> str:
@@ -86,7 +98,7 @@ def _make(request: Request, jobs: list[Job], options, lock: int) -> int:
         return 0
     began = time.monotonic()
     screen = Screen(jobs, order, request.folder, request.cores)
-    status = _snakemake(request, screen, lock)
+    status = run(request, screen, lock)
     return _end(request, jobs, screen, status, time.monotonic() - began)
 
 
@@ -110,41 +122,6 @@ def _dry(jobs: list[Job], order: list[Key]) -> int:
     hours = sum(job.cost for job in jobs if job.key in order) / 3600
     print(f"estimated: {hours:.2f} hours of jobs in all")
     return 0
-
-
-def _snakemake(request: Request, screen: Screen, lock: int) -> int:
-    with request.plan.with_name("snakemake.log").open("w") as log:
-        process = subprocess.Popen(
-            graph.command(request),
-            env=graph.environment(request),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that Ctrl-C reaches it through `_stop`, once
-            pass_fds=(lock,),
-        )
-        preflight.say_holder(lock, process.pid)
-        try:
-            while process.poll() is None:
-                time.sleep(0.5)
-                screen.update()
-        except BaseException:
-            _stop(process)
-            raise
-    screen.update()
-    return process.returncode
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """End Snakemake and its jobs: first by asking, then without; kernels end with their parents."""
-    print("\nstopping ...", file=sys.stderr)
-    for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, None)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-        except (subprocess.TimeoutExpired, ProcessLookupError):
-            continue
 
 
 def _end(request: Request, jobs: list[Job], screen: Screen, status: int, seconds: float) -> int:
@@ -171,39 +148,6 @@ def _explain(request: Request, screen: Screen, missing: list[Key]) -> None:
         "command does the rest, and `make redraw` draws from what there is.",
         file=sys.stderr,
     )
-
-
-def _redraw(request: Request, figures: dict[str, tuple[str, ...]]) -> int:
-    """Run the notebooks that draw, and nothing else, on whatever results are stored."""
-    began = time.monotonic()
-    environment = graph.environment(request)
-    waiting, failed = [(FIGURES, stem) for stem in figures], []
-    running: dict[Key, subprocess.Popen] = {}
-    print(f"drawing the figures of profile {request.profile} again from stored results")
-    try:
-        while waiting or running:
-            while waiting and len(running) < request.cores:
-                key = waiting.pop(0)
-                running[key] = subprocess.Popen(_drawing(request, key[1]), env=environment, cwd=ROOT)
-            time.sleep(0.1)
-            for key in [key for key, process in running.items() if process.poll() is not None]:
-                failed += [key[1]] if running.pop(key).returncode else []
-    finally:
-        for process in running.values():
-            process.terminate()
-    if failed:
-        print(f"failed: {', '.join(failed)}", file=sys.stderr)
-        return 1
-    names = ", ".join(name for drawn in figures.values() for name in drawn)
-    print(f"done in {duration(time.monotonic() - began)}: {Path(request.figures, request.profile)} ({names})")
-    return 0
-
-
-def _drawing(request: Request, stem: str) -> list[str]:
-    log = request.folder((FIGURES, stem)) / "executed.ipynb"
-    paths = (f"runs={request.runs}", f"figures={Path(request.figures, request.profile)}")
-    start = [sys.executable, "-m", "depthseg_lib.notebook", f"{request.notebooks}/{stem}.ipynb", "--out", str(log)]
-    return [*start, "--set", f"profile={request.profile}", "--path", paths[0], "--path", paths[1]]
 
 
 def _request(options) -> Request:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from depthseg_lib.data.cache import cache_root
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import write_json
+from depthseg_lib.files import read_json, write_json
 
 LIBRARY = Path(__file__).parent
 SNAKEFILE = LIBRARY.parent / "workflow" / "Snakefile"
@@ -22,8 +22,17 @@ DEPENDS_ON = {
     "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
     "finetune": ("finetune.py", *TRAINING),
     FIGURES: (
-        *("plots/*.py", "widgets.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
-        *("results.py", "finished.py", "stored.py", "metrics.py", "study.py", "profiles.py", "data/labels.py"),
+        *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
+        *(
+            "results.py",
+            "tidy.py",
+            "finished.py",
+            "stored.py",
+            "metrics.py",
+            "study.py",
+            "profiles.py",
+            "data/labels.py",
+        ),
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
@@ -83,12 +92,22 @@ class Request:
         return Path(self.runs, self.profile, "plan.json")
 
 
-def write_plan(request: Request, runs, figures: dict[str, tuple[str, ...]]) -> None:
-    """Write what the Snakefile has to know of a `study.Plan`'s runs and figures."""
+def write_plan(request: Request, runs, figures: dict[str, tuple[str, ...]], made_from: str = "") -> None:
+    """Write what the Snakefile has to know of a `study.Plan`'s runs and figures, and what that was made from."""
     listed = [
-        {"kind": r.kind, "name": r.name, "needs": r.needs, "cost": r.cost, "data_set": r.parameters["data_set"]} for r in runs
+        {"kind": r.kind, "name": r.name, "needs": r.needs, "cost": r.cost, "data_set": r.parameters["data_set"]}
+        for r in runs
     ]
-    write_json(request.plan, {"profile": request.profile, "runs": listed, "figures": figures})
+    content = {"profile": request.profile, "runs": listed, "figures": figures, "made_from": made_from}
+    write_json(request.plan, content)
+
+
+def up_to_date(request: Request, made_from: str) -> bool:
+    """Whether the plan that is there was made from the same, and nothing of it is left to do."""
+    try:
+        return read_json(request.plan)["made_from"] == made_from and not pending(request)
+    except (InputError, KeyError):
+        return False
 
 
 def command(request: Request, *options: str) -> list[str]:

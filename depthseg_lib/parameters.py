@@ -9,7 +9,14 @@ from nbformat import NotebookNode
 
 from depthseg_lib.errors import InputError
 
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
+_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+}
 
 
 def declared(notebook: NotebookNode, name: str) -> dict:
@@ -26,8 +33,8 @@ def declared(notebook: NotebookNode, name: str) -> dict:
             defaults[target.id] = ast.literal_eval(statement.value)
         except (AttributeError, ValueError):
             raise InputError(
-                f"{name}: the parameters cell may hold `name = literal` only, found `{ast.unparse(statement)}`: move it "
-                "to the next cell"
+                f"{name}: the parameters cell may hold `name = literal` only, found `{ast.unparse(statement)}`: move "
+                "it to the next cell"
             ) from None
     return defaults
 
@@ -40,9 +47,9 @@ def check(values: dict, defaults: dict, name: str) -> None:
             hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(defaults) or 'none at all'}"
             raise InputError(f"{name} has no parameter '{key}'; {hint}")
         if not _fits(value, defaults[key]):
+            expected = _NAMES.get(type(defaults[key]), "another type")
             raise InputError(
-                f"{name}: parameter {key} = {json.dumps(value)}: expected {_NAMES.get(type(defaults[key]), 'another type')}, "
-                f"as its default {defaults[key]!r}"
+                f"{name}: parameter {key} = {json.dumps(value)}: expected {expected}, as its default {defaults[key]!r}"
             )
 
 

@@ -45,8 +45,9 @@ def alone(folder: str | Path) -> Iterator[int]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
+            holder = file.read().strip()
             raise InputError(
-                f"another `make figures` is at work in {folder}: wait for it, or stop it (process {file.read().strip()})"
+                f"another `make figures` is at work in {folder}: wait for it, or stop it (process {holder})"
             ) from None
         say_holder(file.fileno(), os.getpid())
         yield file.fileno()

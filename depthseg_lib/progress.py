@@ -34,7 +34,9 @@ class Job:
 
 def jobs_of(runs: Iterable, figures: Iterable[str]) -> list[Job]:
     """The jobs of a `study.Plan`'s runs, in their order, then of its notebooks that draw."""
-    training = [Job((r.kind, r.name), r.cost, tuple(("pretrain", n) for n in r.needs), r.parameters["data_set"]) for r in runs]
+    training = [
+        Job((r.kind, r.name), r.cost, tuple(("pretrain", n) for n in r.needs), r.parameters["data_set"]) for r in runs
+    ]
     everything = tuple(job.key for job in training)
     return training + [Job((FIGURES, stem), DRAWING, everything) for stem in figures]
 

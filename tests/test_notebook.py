@@ -29,7 +29,7 @@ def log_of(tmp_path: Path, name: str = "executed") -> nbformat.NotebookNode:
 
 
 def test_values_arrive_with_their_types_and_lines_are_relayed(tmp_path):
-    cell = "import os\nprint(repr((rate, count, flip, name, folder)))\nprint(os.getcwd())\nprint('50 %\\r100 %\\n', end='')"
+    cell = "import os; print((rate, count, flip, name, folder))\nprint(os.getcwd())\nprint('50 %\\r100 %\\n', end='')"
     values = {"rate": 1e-4, "flip": True}
     done = run(tmp_path, cell, values=values, options=("--set", "name=none", "--path", "folder=runs"))
     assert done.returncode == 0, done.stderr

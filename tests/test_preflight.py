@@ -14,7 +14,7 @@ def test_a_good_folder_is_made_and_left_empty(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="file/runs, the folder for runs, cannot be written .Not a directory.*make help"):
+    with pytest.raises(InputError, match="runs, the folder for runs, cannot be written .Not a directory.*make help"):
         preflight.writable(tmp_path / "file/runs", "runs")
 
 

@@ -10,8 +10,8 @@ import nbformat
 
 ROOT = Path(__file__).parents[1]
 
-STUDY = '''
-import json, os
+STUDY = """CHANGED = {}
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from depthseg_lib.errors import InputError
@@ -38,7 +38,6 @@ def check(profile, data="", imagenet=""):
 
 
 def plan(profile, data="", runs="runs", imagenet=""):
-    changed = json.loads(os.environ.get("TINY_CHANGED", "{}"))
     listed = (
         Run("pretrain", "first", {"word": "depth"}, (), 2),
         Run("pretrain", "second", {"word": "more"}, ("first",), 2),
@@ -47,7 +46,7 @@ def plan(profile, data="", runs="runs", imagenet=""):
         Run("finetune", "from-none", {"word": "c"}, (), 2),
     )
     for run in listed:
-        run.parameters.update({"data_set": "streets"}, **changed.get(run.name, {}))
+        run.parameters.update({"data_set": "streets"}, **CHANGED.get(run.name, {}))
     return Plan(listed, {"03_results": ("fig03_curves",)})
 
 
@@ -57,8 +56,10 @@ def write_requests(study, runs):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text() != json.dumps(run.parameters):
             path.write_text(json.dumps(run.parameters))
-'''
-TRAINING = ('word = ""  # what is learned\nseconds = 0.0\ndata_set = ""\nfail = ""\nstart_weights = ""\nfolder = "."', '''
+"""
+TRAINING = (
+    'word = ""  # learned\nseconds = 0.0\ndata_set = ""\nfail = ""\nstart_weights = ""\nfolder = "."',
+    """
 import json, time
 from pathlib import Path
 folder = Path(folder)
@@ -74,15 +75,19 @@ if fail:
 (folder / "weights.safetensors").write_text(learned)
 (folder / "metrics.json").write_text(json.dumps({"diverged_at": 7 if word == "c" else None, "resumed": resumed}))
 checkpoint.unlink()
-''')
-DRAWING = ('profile = ""\nruns = ""\nfigures = ""', '''
+""",
+)
+DRAWING = (
+    'profile = ""\nruns = ""\nfigures = ""',
+    """
 from pathlib import Path
 words = sorted(path.read_text() for path in Path(runs, profile).glob("finetune/*/weights.safetensors"))
 folder = Path(figures)
 folder.mkdir(parents=True, exist_ok=True)
 for suffix in ("png", "svg", "json"):
     (folder / f"fig03_curves.{suffix}").write_text("; ".join(words))
-''')
+""",
+)
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -113,17 +118,22 @@ class TinyProject:
         default = () if "--profile" in options else ("--profile", "tiny")
         return [sys.executable, "-m", module, *default, "--study", "tiny_study", "--cores", "2", *options]
 
-    def environment(self, **variables: str) -> dict[str, str]:
-        """Variables with which the copy is used, and not the installed library."""
-        return os.environ | {"PYTHONPATH": str(self.root), "DEPTHSEG_CACHE": str(self.root / "cache"), **variables}
+    def change(self, parameters: dict | None = None) -> None:
+        """Plan the study with other parameters, by run; without any, as it was."""
+        (self.root / "tiny_study.py").write_text(STUDY.replace("{}", repr(parameters or {}), 1))
 
-    def __call__(self, *options: str, module: str = "depthseg_lib.figures", **variables: str):
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which the copy is used, and not the installed library."""
+        return os.environ | {"PYTHONPATH": str(self.root), "DEPTHSEG_CACHE": str(self.root / "cache")}
+
+    def __call__(self, *options: str, module: str = "depthseg_lib.figures"):
         """Run the front door; returns the finished process with its output as text."""
         called = self.command(*options, module=module)
-        return subprocess.run(called, cwd=self.root, env=self.environment(**variables), capture_output=True, text=True)
+        return subprocess.run(called, cwd=self.root, env=self.environment, capture_output=True, text=True)
 
-    def to_do(self, **variables: str) -> list[str]:
+    def to_do(self) -> list[str]:
         """Kind and name of what would run now."""
-        done = self("--dry", **variables)
+        done = self("--dry")
         assert done.returncode == 0, done.stderr
         return sorted(" ".join(line.split()[1:3]) for line in done.stdout.splitlines() if line[:4].strip().isdigit())
