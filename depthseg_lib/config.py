@@ -10,8 +10,6 @@ from depthseg_lib.models import ENCODERS
 
 STUDY_VERSION = 1
 """Raised when what a run does changes, so that stored results of another version are not mixed in."""
-INITIALISATIONS = ("none", "imagenet", "classification", "depth", "depth-imagenet", "depth-classification")
-"""Where an encoder's weights come from before fine-tuning."""
 TRAINED_HERE = {
     "classification": "none",
     "depth": "none",
@@ -19,6 +17,8 @@ TRAINED_HERE = {
     "depth-classification": "classification",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
+INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
+"""Where an encoder's weights come from before fine-tuning."""
 SETTINGS = ("full", "frozen")
 """What fine-tuning trains: everything, or the decoder alone."""
 DATA_SETS = ("streets", "camvid")

@@ -73,7 +73,7 @@ class DepthTask:
 
     def evaluate(self) -> dict[str, float]:
         errors = self.errors(self.predict(self.held_out[:, 1]))
-        return {**errors, **self._diagnostics()}
+        return {**errors, **self._diagnostics(), "evaluated": len(self.held_out)}
 
     def _diagnostics(self) -> dict[str, float]:
         few = _spread(self.held_out, self.config.batch)
@@ -100,7 +100,7 @@ class DepthTask:
         """The errors of the mean depth map of the training frames, and of an untrained network."""
         if self.video.depth is None:
             return {}
-        mean_map = mean_depth(self.video.depth[self.triplets[:: max(1, self.count // 500), 1]])
+        mean_map = mean_depth(self.video.depth[_spread(_with_truth(self.video, self.triplets), 500)[:, 1]])
         constant = self.errors(mean_map.expand(len(self.held_out), -1, -1))
         trained = self.module.depth
         torch.manual_seed(self.config.seed)
@@ -113,7 +113,7 @@ class DepthTask:
 
 
 def held_out_sequences(video: Video) -> np.ndarray:
-    """The sequences kept for evaluation: every tenth, the last at least; of a single sequence, none can be."""
+    """The sequences kept for evaluation: the last tenth, one at least; of a single sequence, none can be."""
     sequences = np.unique(video.sequence)
     if len(sequences) < 2:
         raise InputError("depth pre-training needs two video sequences at least, one of them for evaluation; found one")

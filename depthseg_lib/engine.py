@@ -1,5 +1,6 @@
 """The training loop of every run: Lightning Fabric, checkpoints, history, divergence, progress."""
 
+import io
 import math
 import os
 import time
@@ -79,7 +80,7 @@ def make_fabric(precision: str) -> Fabric:
     """One device, the GPU when there is one; threads from OMP_NUM_THREADS (torch's default without it)."""
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
-    return Fabric(accelerator="auto", devices=1, precision=precision)
+    return Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1, precision=precision)
 
 
 def train(
@@ -157,10 +158,13 @@ class _Run:
         row = {"iteration": iteration, "train_loss": loss, **self.task.evaluate()}
         row |= {"learning_rate": self._learning_rate(iteration), "seconds": self.seconds}
         self.rows.append(row)
-        with replacing(self.folder / "history.parquet") as scratch:
-            pd.DataFrame(self.rows).to_parquet(scratch, index=False)
+        self._write_history()
         self._save_checkpoint(iteration)
         self._report(row)
+
+    def _write_history(self) -> None:
+        with replacing(self.folder / "history.parquet") as scratch:
+            pd.DataFrame(self.rows).to_parquet(scratch, index=False)
 
     def _report(self, row: dict) -> None:
         done = row["iteration"] - self.start
@@ -178,8 +182,10 @@ class _Run:
             "seconds": self.seconds,
             "identity": self.identity,
         }
+        packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
+        torch.save(state, packed)
         with replacing(self.folder / "checkpoint.pt") as scratch:
-            torch.save(state, scratch)
+            scratch.write_bytes(packed.getbuffer())
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
@@ -193,3 +199,11 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.rows, self.start, self.seconds_before = state["rows"], state["iteration"], state["seconds"]
         self.progress(f"going on from iteration {self.start}")
+        self._restore_results()
+
+    @torch.no_grad()
+    def _restore_results(self) -> None:
+        """What the last evaluation left outside the checkpoint, should there be no other one: history, task's results."""
+        self._write_history()
+        self.module.eval()
+        self.task.evaluate()

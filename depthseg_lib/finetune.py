@@ -1,6 +1,5 @@
 """One fine-tuning run: semantic segmentation from a given initialisation, under a protocol (paper, section 4.2)."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from depthseg_lib.files import replacing
 from depthseg_lib.losses import segmentation_nll
 from depthseg_lib.metrics import confusion_matrix, iou, segmentation_metrics
 from depthseg_lib.models.networks import SegmentationNetwork
-from depthseg_lib.models.weights import Transfer, imagenet_weights, load_weights, save_weights, transfer
+from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 
 Progress = Callable[[str], None]
 SHOWN = 6
@@ -146,7 +145,7 @@ def run(config: FinetuneConfig, folder: str | Path, progress: Progress = print) 
     taken = start(config, task.module.network)
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, json.dumps(config.to_mapping()), progress)
+    outcome = train(task, _schedule(config), fabric, folder, runs.identity("finetune", config), progress)
     shown = np.arange(len(validation.images))[-SHOWN:]
     found = _final_metrics(outcome.history)
     result = Finetuned(
@@ -167,11 +166,8 @@ def start(config: FinetuneConfig, network: SegmentationNetwork) -> Transfer | No
     """Copy the weights that the run starts from into `network`; None for random ones."""
     if config.initialisation == "none":
         return None
-    if config.initialisation == "imagenet":
-        state = imagenet_weights(config.encoder, config.start_weights)
-    else:
-        state = load_weights(config.start_weights, config.encoder)
-    return transfer(state, network, config.start_weights or "torchvision's ImageNet weights")
+    state, source = starting_weights(config.encoder, config.initialisation, config.start_weights)
+    return transfer(state, network, source)
 
 
 def _schedule(config: FinetuneConfig) -> Schedule:
@@ -188,7 +184,8 @@ def _final_metrics(history: pd.DataFrame) -> dict:
 
 
 def _save(config: FinetuneConfig, task: SegmentationTask, result: Finetuned, folder: Path) -> None:
-    save_weights(task.module.network, folder / "weights.safetensors", encoder=config.encoder)
+    about = {"encoder": config.encoder, "initialisation": config.initialisation}
+    save_weights(task.module.network, folder / "weights.safetensors", **about)
     with replacing(folder / "confusion.npz") as scratch, scratch.open("wb") as file:
         names = np.array(result.validation.names)
         np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=names)

@@ -112,8 +112,8 @@ def up_to_date(request: Request, made_from: str) -> bool:
 
 def command(request: Request, *options: str) -> list[str]:
     """The call of Snakemake for `request`, to be run in the clone's root."""
-    gpu = int(bool(request.gpus) or request.executor != "local")
-    places = len(request.gpus.split(",")) * request.jobs_per_gpu if request.gpus else 0
+    gpu = int(bool(request.gpus))  # a cluster shares out its own GPUs, so only this machine's are counted
+    places = len(request.gpus.split(",")) * request.jobs_per_gpu if gpu and request.executor == "local" else 0
     limits = ["--resources", f"gpu={places}"] if places else []
     width = ["--cores", str(request.cores)] if request.executor == "local" else []
     profile = SNAKEFILE.parent / "profiles" / request.executor

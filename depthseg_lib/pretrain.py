@@ -1,6 +1,5 @@
 """One pre-training run: data, start, training, what it leaves in its folder."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
 from depthseg_lib.metrics import median_scaled
 from depthseg_lib.models.networks import Classifier, DepthNetwork
-from depthseg_lib.models.weights import Transfer, imagenet_weights, load_weights, save_weights, transfer
+from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 
 Progress = Callable[[str], None]
 STILL = 1e-5
@@ -53,15 +52,16 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     taken = _start(config, task)
     if taken:
         progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, json.dumps(config.to_mapping()), progress)
+    outcome = train(task, _schedule(config), fabric, folder, runs.identity("pretrain", config), progress)
     with torch.no_grad():
         task.module.eval()
         found = {"task": config.task} | _last(outcome.history) | (task.baselines() if config.task == "depth" else {})
         if config.task == "depth":
             _save_examples(task, folder)
+    warnings = check_training(found)
     _save_networks(config, task, folder)
-    runs.finish(folder, config, outcome, found)
-    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, check_training(found))
+    runs.finish(folder, config, outcome, found | {"warnings": "; ".join(warnings)})
+    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 
 def _task(config: PretrainConfig, device, progress: Progress):
@@ -80,17 +80,13 @@ def _start(config: PretrainConfig, task) -> Transfer | None:
     """Depth and pose encoder both start from the classifier's, as Monodepth2's do from ImageNet's."""
     if config.starts_from == "none":
         return None
-    state = (
-        imagenet_weights(config.encoder, config.start_weights)
-        if config.starts_from == "imagenet"
-        else load_weights(config.start_weights, config.encoder)
-    )
-    pose = task.module.pose.encoder
-    stem = state["encoder.resnet.conv1.weight"]
-    wide = {name.removeprefix("encoder."): t for name, t in state.items() if name.startswith("encoder.")}
-    pose.load_state_dict({**pose.state_dict(), **wide, "resnet.conv1.weight": pose.resnet.conv1.weight})
-    pose.load_single_image_stem(stem)
-    return transfer(state, task.module.depth, config.start_weights or "torchvision's ImageNet weights")
+    state, source = starting_weights(config.encoder, config.starts_from, config.start_weights)
+    taken = transfer(state, task.module.depth, source)
+    pose, depth = task.module.pose.encoder, task.module.depth.encoder
+    narrow = {name: tensor for name, tensor in depth.state_dict().items() if name != "resnet.conv1.weight"}
+    pose.load_state_dict({**pose.state_dict(), **narrow})
+    pose.load_single_image_stem(depth.resnet.conv1.weight.detach())
+    return taken
 
 
 def _last(history: pd.DataFrame) -> dict:

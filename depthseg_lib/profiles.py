@@ -115,6 +115,11 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise InputError(f"unknown profile '{name}': expected one of {', '.join(PROFILES)}{hint}")
     profile = PROFILES[name]
+    if data_folder and profile.data.data_set == "streets":
+        raise InputError(
+            f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: drop it, "
+            "or name a profile for real images, such as PROFILE=camvid"
+        )
     if imagenet:
         added = ("imagenet", "depth-imagenet")
         profile = replace(profile, initialisations=(*profile.initialisations, *added))

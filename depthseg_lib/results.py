@@ -75,10 +75,12 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     folder = project_path(runs) / profile
     store = project_path(figures or f"figures/{profile}") / "data"
     found = finished.find(folder, get_profile(profile))
-    if found.finetune:
+    complete = bool(found.finetune) and len(found.finetune) == found.asked
+    if complete or (found.finetune and not stored.exists(store)):
         return _tidy(profile, found.sentence, tidy.read(found), here=True)
     if stored.exists(store):
-        return _tidy(profile, f"committed results under {_short(store)}", stored.read(store), here=False)
+        aside = f"; {found.sentence}: too few to take their place" if found.finetune else ""
+        return _tidy(profile, f"committed results under {_short(store)}{aside}", stored.read(store), here=False)
     raise InputError(
         f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under {store}: "
         f"run `make figures PROFILE={profile}` first"

@@ -1,5 +1,6 @@
 """What a finished run leaves in its folder besides its own results: metrics, last of all, and its circumstances."""
 
+import json
 import math
 import platform
 import resource
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import torch
 
+from depthseg_lib import graph, inputs
 from depthseg_lib.config import Settings
+from depthseg_lib.data.cache import source_hash
 from depthseg_lib.engine import Outcome
 from depthseg_lib.files import write_json
+from depthseg_lib.project import project_path
 
 
 def finish(folder: Path, config: Settings, outcome: Outcome, metrics: dict) -> None:
@@ -24,6 +28,14 @@ def finish(folder: Path, config: Settings, outcome: Outcome, metrics: dict) -> N
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
     write_json(folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics}))
     (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def identity(kind: str, config: Settings) -> str:
+    """What a checkpoint must share with the run that goes on from it: settings, weights it starts from, library."""
+    start = project_path(config.start_weights)
+    weights = inputs.sha256(start) if config.start_weights and start.is_file() else ""
+    library = source_hash(*(Path(__file__).parents[1] / file for file in graph.library(kind, config.data_set)))
+    return json.dumps([config.to_mapping(), weights, library])
 
 
 def environment(config: Settings, seconds: float) -> dict:

@@ -74,6 +74,8 @@ def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
     for group, part in frame.dropna(subset=[metric]).groupby(list(by), sort=False, observed=True):
         final = {str(name): of.set_index("trial")[metric] for name, of in part.groupby("initialisation", observed=True)}
         for a, b in (pair for pair in pairs if set(pair) <= set(final)):
+            if not set(final[a].index) & set(final[b].index):  # each lost the other's trials to divergence
+                continue
             gap = paired_difference(final[a], final[b])
             rows.append((*group, a, b, gap.mean, gap.low, gap.high, gap.trials, _verdict(gap)))
     return pd.DataFrame(rows, columns=[*by, "a", "b", "mean", "low", "high", "trials", "verdict"])

@@ -59,6 +59,8 @@ def _metrics(run: RunFolder) -> dict:
 def _pretrain_metrics(run: RunFolder) -> dict:
     values = read_json(run.folder / "metrics.json")
     plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    if plain.get("diverged_at") is not None:  # its last evaluation is no final result
+        plain |= {n: np.nan for n, v in plain.items() if isinstance(v, float)}
     identity = {"name": run.folder.name, "encoder": run.parameters["encoder"]}
     return identity | {"initialisation": run.parameters["initialisation"]} | plain | _provenance(run)
 

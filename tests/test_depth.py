@@ -85,6 +85,7 @@ def test_evaluation_is_on_sequences_held_out_of_training(video):
     assert set(video.sequence[task.held_out].ravel()) == {3} and trained == {0, 1, 2}
     found = task.evaluate()
     assert {"abs_rel", "rmse", "a1", "loss", "kept", "translation"} <= set(found)
+    assert found["evaluated"] == len(task.held_out) == 4
 
 
 def test_baselines_look_at_no_image(video):

@@ -97,6 +97,23 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
     assert torch.equal(rest.module.weight.isfinite(), torch.ones(2, dtype=bool))
 
 
+@pytest.mark.parametrize("iterations", [60, 45])
+def test_a_run_stopped_right_after_its_last_checkpoint_has_all_its_results(tmp_path, iterations):
+    whole, _ = run(LineTask(), tmp_path)
+    if iterations < 60:  # as if it had been killed before the last part, and its history removed with its outputs
+        state = torch.load(tmp_path / "checkpoint.pt")
+        torch.save({**state, "rows": state["rows"][:-1], "iteration": iterations}, tmp_path / "checkpoint.pt")
+    (tmp_path / "history.parquet").unlink()
+    task = LineTask(breaks_at=0)
+    evaluated = []
+    original = task.evaluate
+    task.evaluate = lambda: evaluated.append(1) or original()
+    resumed, _ = run(task, tmp_path)
+    assert evaluated and len(pd.read_parquet(tmp_path / "history.parquet")) == iterations // 15 + 1
+    assert resumed.diverged_at == (None if iterations == 60 else 45)
+    assert resumed.history["error"].iloc[-1] == whole.history["error"].iloc[iterations // 15]
+
+
 def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path):
     run(LineTask(), tmp_path, identity="one")
     task = LineTask()

@@ -25,8 +25,8 @@ def quiet(_):
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(7)
-    save_weights(DepthNetwork(SLIM), folder / "depth.safetensors", encoder=SLIM)
-    save_weights(Classifier(SLIM, 8), folder / "classification.safetensors", encoder=SLIM)
+    for name, network in (("depth", DepthNetwork(SLIM)), ("classification", Classifier(SLIM, 8))):
+        save_weights(network, folder / f"{name}.safetensors", encoder=SLIM, initialisation=name)
     return {name: str(folder / f"{name}.safetensors") for name in ("depth", "classification")}
 
 

@@ -6,6 +6,7 @@ import torch
 import torchvision
 
 from depthseg_lib.errors import InputError
+from depthseg_lib.geometry import transform_matrix
 from depthseg_lib.models import ENCODERS
 from depthseg_lib.models.decoder import Decoder, DisparityHeads
 from depthseg_lib.models.encoder import Encoder
@@ -67,6 +68,17 @@ def test_pose_network_sees_frames_in_time_order_and_inverts_for_the_earlier():
     product = backward @ reversed_roles
     torch.testing.assert_close(product, torch.eye(4).expand(2, 4, 4), atol=1e-5, rtol=0)
     assert not torch.allclose(backward, forward)
+
+
+def test_motions_are_float32_while_the_network_runs_in_half_precision():
+    pose, frames = PoseNetwork("resnet18-slim").eval(), torch.rand(2, 3, 3, 64, 96)
+    torch.nn.init.normal_(pose.head.weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        backward, forward = pose.transforms(frames)
+        motions = pose(frames[:, 0], frames[:, 1])
+    exact = transform_matrix(*(m.double() for m in motions), invert=True)
+    assert backward.dtype == forward.dtype == torch.float32
+    torch.testing.assert_close(backward.double(), exact, rtol=1e-5, atol=1e-6)
 
 
 def test_pose_network_starts_at_a_standstill():

@@ -6,6 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 from small import pretraining
+from test_weights import torchvisions_file
 
 from depthseg_lib import pretrain
 from depthseg_lib.errors import InputError
@@ -19,7 +20,8 @@ def quiet(_):
 @pytest.fixture(scope="module")
 def classification(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classification")
-    config = pretraining(initialisation="classification", iterations=30, batch=16, learning_rate=1e-3, evaluate_every=10)
+    schedule = dict(iterations=30, batch=16, learning_rate=1e-3, evaluate_every=10)
+    config = pretraining(initialisation="classification", **schedule)
     return folder, pretrain.run(config, folder, quiet)
 
 
@@ -62,6 +64,17 @@ def test_depth_classification_starts_depth_and_pose_from_the_classifier(classifi
     wide = safetensors.torch.load_file(tmp_path / "pose.safetensors")["encoder.resnet.conv1.weight"]
     narrow = classifier["encoder.resnet.conv1.weight"]
     torch.testing.assert_close(wide[:, :3], narrow / 2, atol=0.01, rtol=0)
+
+
+def test_depth_imagenet_starts_depth_and_pose_from_torchvisions_file(tmp_path):
+    network, file = torchvisions_file(tmp_path)
+    config = pretraining(initialisation="depth-imagenet", encoder="resnet18", start_weights=str(file), iterations=1)
+    result = pretrain.run(config, tmp_path / "run", quiet)
+    assert {name.split(".")[0] for name in result.transfer.fresh} == {"encoder", "decoder", "heads"}
+    theirs = network.state_dict()["layer3.0.conv1.weight"]
+    for kind in ("weights", "pose"):
+        ours = safetensors.torch.load_file(tmp_path / "run" / f"{kind}.safetensors")
+        assert (ours["encoder.resnet.layer3.0.conv1.weight"] - theirs).abs().max() < 0.01  # a small step at most
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path):

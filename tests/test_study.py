@@ -22,7 +22,7 @@ CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_run_is_valid_and_comes_after_what_it_needs(name):
     seen = set()
-    for run in study.plan(name, data="somewhere").runs:
+    for run in study.plan(name, data="somewhere" if name == "camvid" else "").runs:
         assert CONFIGS[run.kind].from_mapping(run.parameters).to_mapping() == run.parameters
         assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0
         assert (run.kind, run.name) not in seen
@@ -72,6 +72,11 @@ def test_requests_are_left_alone_when_nothing_changed(tmp_path):
 def test_unknown_profiles_are_named_with_a_hint():
     with pytest.raises(InputError, match="unknown profile 'laptob'.*did you mean 'laptop'"):
         study.plan("laptob")
+
+
+def test_data_for_a_profile_that_reads_none_is_refused():
+    with pytest.raises(InputError, match="'laptop' runs on the embedded world and reads no DATA"):
+        study.plan("laptop", data="somewhere")
 
 
 def test_the_command_line_ends_in_one_sentence(capsys, monkeypatch):

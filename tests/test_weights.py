@@ -1,5 +1,8 @@
 """Weights: files, transfers that must be whole, torchvision's ImageNet weights from a file."""
 
+import errno
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -13,8 +16,8 @@ SLIM = "resnet18-slim"
 
 def test_file_round_trip_is_exact(tmp_path):
     network = DepthNetwork(SLIM)
-    weights.save_weights(network, tmp_path / "w.safetensors", encoder=SLIM)
-    state = weights.load_weights(tmp_path / "w.safetensors", SLIM)
+    weights.save_weights(network, tmp_path / "w.safetensors", encoder=SLIM, initialisation="depth")
+    state = weights.load_weights(tmp_path / "w.safetensors", SLIM, "depth")
     assert state.keys() == network.state_dict().keys()
     assert all(torch.equal(state[n], t) for n, t in network.state_dict().items())
 
@@ -44,22 +47,45 @@ def test_transfer_of_half_an_encoder_is_refused():
         weights.transfer(state, SegmentationNetwork(SLIM, 19), "some run")
 
 
-def test_weights_of_another_encoder_missing_and_broken_files_are_named(tmp_path):
+def test_weights_of_another_run_missing_and_broken_files_are_named(tmp_path):
     file = tmp_path / "w.safetensors"
     with pytest.raises(InputError, match="w.safetensors: there is no weights file"):
-        weights.load_weights(file, SLIM)
-    weights.save_weights(DepthNetwork(SLIM), file, encoder=SLIM)
+        weights.load_weights(file, SLIM, "depth")
+    weights.save_weights(DepthNetwork(SLIM), file, encoder=SLIM, initialisation="depth")
     with pytest.raises(InputError, match="encoder 'resnet18-slim', but 'resnet18'"):
-        weights.load_weights(file, "resnet18")
+        weights.load_weights(file, "resnet18", "depth")
+    with pytest.raises(InputError, match="initialisation 'depth', but 'classification'"):
+        weights.load_weights(file, SLIM, "classification")
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="w.safetensors is no readable"):
-        weights.load_weights(file, SLIM)
+        weights.load_weights(file, SLIM, "depth")
+
+
+def test_an_initialisation_without_its_weights_says_what_it_needs():
+    with pytest.raises(InputError, match="'depth' needs start_weights"):
+        weights.starting_weights(SLIM, "depth", "")
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="w.safetensors cannot be written .No space left.*finished runs are kept"):
+        weights.save_weights(DepthNetwork(SLIM), tmp_path / "w.safetensors", encoder=SLIM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def torchvisions_file(folder: Path):
+    """ImageNet weights as torchvision's own file has them: its name, and no counts of batches."""
+    network = torchvision.models.resnet18(weights=None)
+    state = {n: t for n, t in network.state_dict().items() if not n.endswith("num_batches_tracked")}
+    torch.save(state, folder / "resnet18-f37072fd.pth")
+    return network, folder / "resnet18-f37072fd.pth"
 
 
 def test_imagenet_weights_from_torchvisions_file(tmp_path):
-    network = torchvision.models.resnet18(weights=None)
-    file = tmp_path / "resnet18-f37072fd.pth"  # torchvision's own file name
-    torch.save(network.state_dict(), file)
+    network, file = torchvisions_file(tmp_path)
     segmentation = SegmentationNetwork("resnet18", 19, "imagenet")
     for place in (file, tmp_path):
         taken = weights.transfer(weights.imagenet_weights("resnet18", str(place)), segmentation, "ImageNet")

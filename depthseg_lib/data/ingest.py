@@ -66,8 +66,8 @@ def labelled(
     label_set: label_sets.LabelSet,
     height: int,
     width: int,
-    crop: bool,
-    progress: Progress,
+    crop: bool = False,
+    progress: Progress = None,
 ) -> Labelled:
     """The pairs `images[i]`, `labels[i]` at `height` x `width`, named by the images' stems.
 

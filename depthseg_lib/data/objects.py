@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import world
-from depthseg_lib.data.cache import cached, source_hash
+from depthseg_lib.data.cache import cached, require_space, source_hash
 from depthseg_lib.data.sets import Photographs, load_arrays
 from depthseg_lib.data.world.picture import pictures
 from depthseg_lib.data.world.studio import Shot, photographs_of, shot
@@ -80,7 +80,7 @@ def photographs(
 ) -> Photographs:
     """Photographs of `CLASSES`, each of one centred thing; rendered once, then cached."""
     files = sorted(Path(world.__file__).parent.glob("*.py"))
-    key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files)}
+    key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files), "device": device}
     folder = cached("objects", key, lambda to: render_photographs(to, config, device, progress))
     (images,) = load_arrays(folder, "images")
     return Photographs(images, shots(config).labels, CLASSES)
@@ -89,6 +89,7 @@ def photographs(
 def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress=None) -> None:
     """Render all photographs into `images.npy` under `folder`, past the cache."""
     shape = (config.count, 3, config.size, config.size)
+    require_space(folder, 3 * config.count * config.size**2)
     images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
     drawn, begin = shots(config), time.monotonic()
     for first in range(0, config.count, _BATCH):

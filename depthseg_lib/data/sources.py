@@ -1,14 +1,15 @@
 """From a run's data settings to its images: the one place that knows which data set offers what."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+import torch
 
 from depthseg_lib.config import DataSettings
 from depthseg_lib.data import camvid, objects, real_video, streets
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
+from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
@@ -18,14 +19,14 @@ Progress = Callable[[str], None]
 def load_video(settings: DataSettings, progress: Progress | None = None) -> Video:
     """The unlabelled video that depth is pre-trained on."""
     if settings.data_set == "streets":
-        return streets.video(_streets(settings), progress=progress)
-    return real_video.load(Path(settings.data_folder), settings.height, settings.width, progress)
+        return streets.video(_streets(settings), _device(), progress)
+    return real_video.load(project_path(settings.data_folder), settings.height, settings.width, progress)
 
 
 def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:
     """The object photographs that classification is pre-trained on: the embedded world's, whatever the data set."""
     config = objects.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
-    return objects.photographs(config, progress=progress)
+    return objects.photographs(config, _device(), progress)
 
 
 def load_annotated(settings: DataSettings, images: int, progress: Progress | None = None) -> tuple[Labelled, Labelled]:
@@ -35,10 +36,10 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress | Non
     world's annotated images, as in the paper, and on CamVid's test split there.
     """
     if settings.data_set == "streets":
-        everything = streets.annotated(_streets(settings), count=settings.annotated, progress=progress)
+        everything = streets.annotated(_streets(settings), settings.annotated, _device(), progress)
         order = split_order(settings.annotated)
         return everything.subset(_first(order, images, "the embedded world")), everything.subset(order[images:])
-    folder, size = Path(settings.data_folder) / "camvid", (settings.height, settings.width)
+    folder, size = project_path(settings.data_folder) / "camvid", (settings.height, settings.width)
     training = camvid.labelled(folder, "train", *size, progress=progress)
     order = split_order(len(training.images))
     validation = camvid.labelled(folder, "test", *size, progress=progress)
@@ -60,7 +61,7 @@ def check(settings: DataSettings, images: int, progress: Progress | None = None)
     if not settings.data_folder:
         parts = ", ".join(real_video.PARTS)
         raise InputError(f"this profile needs DATA=folder, one that holds {parts}; none was given")
-    folder = Path(settings.data_folder)
+    folder = project_path(settings.data_folder)
     real_video.check(folder)
     _first(split_order(len(camvid.files(folder / "camvid", "train"))), images, folder)
     load_annotated(settings, images, progress)
@@ -71,6 +72,11 @@ def _first(order: np.ndarray, images: int, where) -> np.ndarray:
     if images > len(order):
         raise InputError(f"{where} has {len(order)} annotated training images, but the run asks for {images}")
     return order[:images]
+
+
+def _device() -> str:
+    """Where the embedded world is rendered."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _streets(settings: DataSettings) -> streets.StreetsConfig:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data import world
-from depthseg_lib.data.cache import cached, source_hash
+from depthseg_lib.data.cache import cached, require_space, source_hash
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import Labelled, Video, load_arrays
 from depthseg_lib.data.world.layout import build_street
@@ -50,7 +51,7 @@ def video(config: StreetsConfig, device: str = "cpu", progress: Progress | None 
     """Drives through `config.streets` streets, with exact depth, poses and intrinsics; rendered once, then cached."""
     seeds = [(config.seed, _VIDEO, number) for number in range(config.streets)]
     key = {"what": "video", **asdict(config)}
-    folder = cached("streets", key | _source(), lambda to: _render(to, config, seeds, config.frames, device, progress))
+    folder = cached("streets", key | _source(device), lambda to: _render(to, config, seeds, config.frames, device, progress))
     images, depth, poses = load_arrays(folder, "images", "depth", "poses")
     count = config.streets * config.frames
     matrix = np.tile(intrinsics(config.height, config.width).float().numpy(), (count, 1, 1))
@@ -65,19 +66,20 @@ def annotated(
         raise InputError(f"streets.annotated: count must be a whole number, 1 or more, but is {count!r}")
     seeds = [(config.seed, _ANNOTATED, number) for number in range(count)]
     key = {"what": "annotated", "count": count, "size": [config.height, config.width], "seed": config.seed}
-    folder = cached("streets", key | _source(), lambda to: _render(to, config, seeds, 1, device, progress))
+    folder = cached("streets", key | _source(device), lambda to: _render(to, config, seeds, 1, device, progress))
     images, labels, depth = load_arrays(folder, "images", "labels", "depth")
     return Labelled(images, labels, KITTI, tuple(f"street {number:04d}" for number in range(count)), depth)
 
 
-def _source() -> dict[str, str]:
+def _source(device: str) -> dict[str, str]:
     files = sorted(Path(world.__file__).parent.glob("*.py"))
-    return {"source": source_hash(__file__, *files)}
+    return {"source": source_hash(__file__, label_sets.__file__, *files), "device": device}
 
 
 def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, device: str, progress: Progress | None):
     """Render `frames` frames of each street into arrays under `folder`; a single frame is from within a drive."""
     count, size = len(seeds) * frames, (config.height, config.width)
+    require_space(folder, 6 * count * size[0] * size[1])
     arrays = {
         "images": _array(folder, "images", (count, 3, *size), np.uint8),
         "labels": _array(folder, "labels", (count, *size), np.uint8),

@@ -28,7 +28,10 @@ class DepthNetwork(nn.Module):
 
 
 class PoseNetwork(nn.Module):
-    """Camera motion between two frames: earlier and later image (B 3 H W each) -> axis-angle, translation (B 3)."""
+    """Camera motion between two frames: earlier and later image (B 3 H W each) -> axis-angle, translation (B 3).
+
+    As Monodepth2's but for two things: the last layer starts at zero, and the slim encoder's factor on it is larger.
+    """
 
     def __init__(self, encoder: str):
         super().__init__()
@@ -55,8 +58,9 @@ class PoseNetwork(nn.Module):
         The network always sees two frames in time order; the motion to the earlier one is inverted.
         """
         previous, target, following = frames.unbind(1)
-        backward = transform_matrix(*self(previous, target), invert=True)
-        return [backward, transform_matrix(*self(target, following))]
+        before, after = self(previous, target), self(target, following)
+        with torch.autocast(frames.device.type, enabled=False):  # matrices in float32, whatever the network ran in
+            return [transform_matrix(*before, invert=True), transform_matrix(*after)]
 
 
 class SegmentationNetwork(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
+from depthseg_lib.project import project_path
 
 IMAGENET_WEIGHTS = {
     "resnet18": torchvision.models.ResNet18_Weights.IMAGENET1K_V1,
@@ -40,22 +41,39 @@ class Transfer:
 def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
     """Write a network's parameters and buffers as safetensors, in place by rename, with string metadata."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    packed = safetensors.torch.save(state, metadata=metadata)
     with replacing(path) as scratch:
-        safetensors.torch.save_file(state, scratch, metadata=metadata)
+        scratch.write_bytes(packed)
 
 
-def load_weights(path: str | Path, encoder: str) -> dict[str, Tensor]:
-    """Read a weights file that was made with `encoder`; another encoder's, or a broken file, raises `InputError`."""
+def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
+    """The weights that a run from `initialisation` starts from, and their name: from the file `place`, or torchvision's.
+
+    Raises `InputError` where the file is missing, broken, or of another encoder or initialisation.
+    """
+    if initialisation == "imagenet":
+        return imagenet_weights(encoder, place), place or "torchvision's ImageNet weights"
+    if not place:
+        raise InputError(
+            f"the initialisation '{initialisation}' needs start_weights, the weights.safetensors of a pre-training run "
+            "that made it; none was given"
+        )
+    return load_weights(project_path(place), encoder, initialisation), place
+
+
+def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
+    """Read a weights file that a pre-training of `encoder` for `initialisation` made; any other raises `InputError`."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            found = (file.metadata() or {}).get("encoder", "unknown")
+            about = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise InputError(f"{path}: there is no weights file; run the pre-training that makes it first") from None
     except safetensors.SafetensorError as error:
         raise InputError(f"{path} is no readable safetensors file ({error}); delete it and run its training again") from None
-    if found != encoder:
-        raise InputError(f"{path} holds weights of the encoder '{found}', but '{encoder}' was asked for")
+    for what, wanted in (("encoder", encoder), ("initialisation", initialisation)):
+        if (found := about.get(what, "unknown")) != wanted:
+            raise InputError(f"{path} holds weights of the {what} '{found}', but '{wanted}' was asked for")
     return state
 
 
@@ -113,7 +131,8 @@ def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Trans
     target = network.state_dict()
     loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
     fresh = [name for name in target if name not in loaded]
-    missing = [name for name in fresh if name.startswith("encoder.")]
+    # old files, torchvision's ImageNet weights among them, have no counts of batches; nothing computes with them
+    missing = [n for n in fresh if n.startswith("encoder.") and not n.endswith("num_batches_tracked")]
     if missing:
         raise InputError(
             f"{source} does not hold the whole encoder: {len(missing)} of its parameters are missing or of another "
