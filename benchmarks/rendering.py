@@ -1,24 +1,21 @@
-"""Rendering speed of the embedded world: python -m benchmarks.rendering [--device cuda]
+"""Rendering speed of the embedded world: frames and photographs a second, without the cache.
 
-Frames and photographs a second.
+    python benchmarks/rendering.py [--device cuda]
 
-Prints one entry per task, as `benchmarks/results/<device>.json` holds them; `--append FILE` adds them to such a file.
-The reference is the sketch that the design started from: 64 x 192 at about 0.03 s a frame on two cores.
+On as many threads as OMP_NUM_THREADS says, or on the GPU. Prints a table and stores it with `benchmarks/store.py`. The
+goals are frames a second that let the laptop profile render all it needs in five minutes of one core.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 
+import store
 import torch
 
 from depthseg_lib.data.objects import PhotographsConfig, render_photographs
 from depthseg_lib.data.streets import build_street, render
-
-_SKETCH = 33.0  # frames/s, two cores
-
 
 def frames_per_second(height: int, width: int, device: str, frames: int) -> float:
     """Frames a second of three streets, without building them."""
@@ -45,41 +42,19 @@ def _rate(work, count: int) -> float:
     return count / min(seconds)
 
 
-def entry(what: str, ours: float, reference: float | None, goal: float) -> dict:
-    """One line of the results file; `limit_share` is the share of the goal's time budget that was used."""
-    ratio = None if reference is None else round(ours / reference, 2)
-    return {
-        "what": what,
-        "ours": round(ours, 1),
-        "reference": reference,
-        "unit": "1/s",
-        "ratio": ratio,
-        "goal": goal,
-        "limit_share": round(goal / ours, 2),
-    }
-
-
 def main() -> None:
-    """Measure, print, and append where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--append", type=Path)
-    arguments = parser.parse_args()
-    device, threads = arguments.device, f"{torch.get_num_threads()} threads"
-    where = threads if device == "cpu" else device
-    small = frames_per_second(64, 192, device, 6)
-    large = frames_per_second(192, 640, device, 2)
-    entries = [
-        entry(f"street frames 64x192, {where}", small, _SKETCH, goal=16.7),
-        entry(f"street frames 192x640, {where}", large, None, goal=1.7),
-        entry(f"photographs 64x64, {where}", photographs_per_second(device), None, goal=83.0),
+    device = parser.parse_args().device
+    threads = "" if device != "cpu" else f", {torch.get_num_threads()} threads"
+    small, large = frames_per_second(64, 192, device, 6), frames_per_second(192, 640, device, 2)
+    photographs = photographs_per_second(device)
+    rows = [
+        store.row(f"street frames 64x192{threads}", small, None, "frames/s", goal=16.7),
+        store.row(f"street frames 192x640{threads}", large, None, "frames/s", goal=1.7),
+        store.row(f"photographs 64x64{threads}", photographs, None, "images/s", goal=83.0),
     ]
-    print(json.dumps(entries, indent=1))
-    if arguments.append:
-        known = json.loads(arguments.append.read_text()) if arguments.append.exists() else []
-        names = {item["what"] for item in entries}
-        arguments.append.parent.mkdir(parents=True, exist_ok=True)
-        arguments.append.write_text(json.dumps([k for k in known if k["what"] not in names] + entries, indent=1))
+    store.save(rows)
 
 
 if __name__ == "__main__":

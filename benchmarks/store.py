@@ -10,14 +10,16 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 
-def row(what: str, ours: float, reference: float, unit: str, goal: float, limit_share: float | None = None) -> dict:
-    """One comparison of one run on one machine; `ratio` is ours over the reference, `goal` the ratio aimed at.
+def row(what: str, ours: float, reference: float | None, unit: str, goal: float) -> dict:
+    """One measurement of one run on one machine.
 
-    `limit_share` is the share of a hard limit of the machine that was reached, where one is known.
+    With a `reference` measured in the same run, `ratio` is ours over it and `goal` the ratio aimed at; without, `goal`
+    is in `unit`. `limit_share` is the share of the goal's time that was taken: at most 1 when it is met.
     """
-    ratio = round(ours / reference, 3)
-    found = dict(what=what, ours=round(ours, 2), reference=round(reference, 2), unit=unit)
-    return {**found, "ratio": ratio, "goal": goal, "limit_share": limit_share}
+    reached = ours if reference is None else ours / reference
+    found = dict(what=what, ours=round(ours, 2), reference=reference and round(reference, 2), unit=unit)
+    ratio = None if reference is None else round(reached, 3)
+    return {**found, "ratio": ratio, "goal": goal, "limit_share": round(goal / reached, 3)}
 
 
 def save(rows: list[dict]) -> Path:
@@ -28,7 +30,8 @@ def save(rows: list[dict]) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps([r for r in known if r["what"] not in names] + rows, indent=2) + "\n")
     for found in rows:
-        print(f"{found['what']}: {found['ours']} {found['unit']}, reference {found['reference']}, ratio {found['ratio']}")
+        beside = f", beside {found['reference']}: ratio {found['ratio']}" if found["ratio"] else ""
+        print(f"{found['what']}: {found['ours']} {found['unit']}{beside} (goal {found['goal']})")
     return path
 
 

@@ -70,7 +70,7 @@ PROFILES = {
             sizes=(8, 16, 32, 64, 128),
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-            depth=dict(iterations=1500, batch=8, learning_rate=5e-4, evaluate_every=250),
+            depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=240, batch=4, learning_rate=1e-3, evaluate_every=40),
             step_seconds=0.1,
         ),
@@ -100,7 +100,7 @@ PROFILES = {
             sizes=(16,),
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-            depth=dict(iterations=1500, batch=8, learning_rate=5e-4, evaluate_every=250),
+            depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=600, batch=8, learning_rate=1e-3, evaluate_every=100),
         ),
     )

@@ -59,6 +59,7 @@ def test_depth_network_gives_four_scales_of_sigmoids():
 
 def test_pose_network_sees_frames_in_time_order_and_inverts_for_the_earlier():
     pose = PoseNetwork("resnet18-slim").eval()
+    torch.nn.init.normal_(pose.head.weight)
     frames = torch.rand(2, 3, 3, 64, 96)
     backward, forward = pose.transforms(frames)
     # the motion from the middle frame back is the inverse of the motion from the previous frame to the middle
@@ -66,6 +67,11 @@ def test_pose_network_sees_frames_in_time_order_and_inverts_for_the_earlier():
     product = backward @ reversed_roles
     torch.testing.assert_close(product, torch.eye(4).expand(2, 4, 4), atol=1e-5, rtol=0)
     assert not torch.allclose(backward, forward)
+
+
+def test_pose_network_starts_at_a_standstill():
+    for motion in PoseNetwork("resnet18-slim").transforms(torch.rand(2, 3, 3, 64, 96)):
+        assert torch.equal(motion, torch.eye(4).expand(2, 4, 4))
 
 
 def test_wide_stem_of_equal_frames_sees_what_the_narrow_one_sees():

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import papermill
 import pytest
+import tiny
 import torch
 import torchvision
 
@@ -95,6 +97,83 @@ def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
         torchvision.io.write_png(torch.zeros(3, 8, 8, dtype=torch.uint8), str(tmp_path / "camvid" / "train" / f"{i}.png"))
     with pytest.raises(InputError, match="has 3 annotated training images, but the run asks for 16"):
         study.check("camvid", str(tmp_path))
+
+
+def small_real_sets(root: Path) -> Path:
+    """A folder as the camvid profile needs it, in each set's own format, with as few files as it accepts."""
+    camera = dict(width=80, height=60, fx=60, fy=60, cx=40, cy=30)
+    for i in range(5):
+        tiny.picture(root / "highway" / "clip" / f"{i}.jpg", 60, 80, seed=i)
+        tiny.picture(root / "kitti_odometry" / "sequences" / "00" / "image_0" / f"{i:06}.png", 60, 80, 1, seed=i)
+    for i in range(6):
+        drive = root / "kitti_raw" / "2011_09_26" / "2011_09_26_drive_0001_sync"
+        tiny.picture(drive / "image_02" / "data" / f"{i:010}.png", 60, 80, seed=i)
+    scan = root / "kitti_raw" / "2011_09_26" / drive.name / "velodyne_points" / "data" / "0000000004.bin"
+    scan.parent.mkdir(parents=True)
+    np.tile(np.array([10, 0, 0, 1], np.float32), (5, 1)).tofile(scan)  # straight ahead
+    (root / "highway" / "intrinsics.json").write_text(json.dumps(camera))
+    matrix = "60 0 40 0 0 60 30 0 0 0 1 0"
+    (root / "kitti_odometry" / "sequences" / "00" / "calib.txt").write_text(f"P0: {matrix}\n")
+    (root / "kitti_raw" / "2011_09_26" / "calib_cam_to_cam.txt").write_text(
+        f"S_rect_02: 80 60\nP_rect_02: {matrix}\nR_rect_00: 1 0 0 0 1 0 0 0 1\n"
+    )
+    laser = root / "kitti_raw" / "2011_09_26" / "calib_velo_to_cam.txt"
+    laser.write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n")
+    for split, count in (("train", 16), ("val", 5), ("test", 3)):
+        for i in range(count):
+            tiny.picture(root / "camvid" / split / f"{i}.jpg", 60, 80, seed=i)
+            tiny.label(root / "camvid" / f"{split}annot" / f"{i}.png", np.full((60, 80), i % 12, np.uint8))
+    return root
+
+
+@pytest.fixture
+def real_sets(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    return small_real_sets(tmp_path / "data")
+
+
+def break_image(root):
+    tiny.truncate(root / "highway" / "clip" / "3.jpg")
+
+
+def break_size(root):
+    tiny.label(root / "camvid" / "testannot" / "1.png", np.zeros((60, 90), np.uint8))
+
+
+def break_label(root):
+    tiny.label(root / "camvid" / "trainannot" / "7.png", np.full((60, 80), 77, np.uint8))
+
+
+def break_intrinsics(root):
+    (root / "highway" / "intrinsics.json").unlink()
+
+
+def break_length(root):
+    for folder in ("highway/clip", "kitti_odometry/sequences/00/image_0", "camvid/val", "camvid/valannot"):
+        for file in sorted((root / folder).iterdir())[2:]:
+            file.unlink()
+    for file in sorted((root / "kitti_raw").rglob("*.png"))[:4]:
+        file.unlink()
+
+
+def test_whole_sets_are_accepted(real_sets):
+    study.check("camvid", str(real_sets))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_image, "3.jpg"),
+        (break_size, "1.png.*60.*90|1.png.*90.*60"),
+        (break_label, "7.png.*77"),
+        (break_intrinsics, "intrinsics.json"),
+        (break_length, "a triplet needs 3 consecutive frames"),
+    ],
+)
+def test_broken_sets_are_found_before_anything_runs(real_sets, damage, message):
+    damage(real_sets)
+    with pytest.raises(InputError, match=message):
+        study.check("camvid", str(real_sets))
 
 
 def test_imagenet_adds_its_initialisations_when_weights_are_given(tmp_path):

@@ -50,14 +50,21 @@ def split_order(count: int) -> np.ndarray:
     return np.random.default_rng(SPLIT_SEED).permutation(count)
 
 
-def check(settings: DataSettings, images: int) -> None:
-    """Raise `InputError` now if the data set is not there or too small for `images` training images."""
-    if settings.data_set == "camvid":
-        if not settings.data_folder:
-            raise InputError(f"this profile needs DATA=folder, one that holds {', '.join(real_video.PARTS)}; none was given")
-        real_video.check(Path(settings.data_folder))
-        files = camvid.files(Path(settings.data_folder) / "camvid", "train")
-        _first(split_order(len(files)), images, settings.data_folder)
+def check(settings: DataSettings, images: int, progress: Progress | None = None) -> None:
+    """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
+
+    A small real set is read whole: what is cut short, of the wrong size or wrongly labelled is found before training.
+    """
+    if settings.data_set == "streets":
+        return
+    if not settings.data_folder:
+        parts = ", ".join(real_video.PARTS)
+        raise InputError(f"this profile needs DATA=folder, one that holds {parts}; none was given")
+    folder = Path(settings.data_folder)
+    real_video.check(folder)
+    _first(split_order(len(camvid.files(folder / "camvid", "train"))), images, folder)
+    load_annotated(settings, images, progress)
+    load_video(settings, progress).triplets()
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:
