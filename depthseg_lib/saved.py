@@ -87,6 +87,8 @@ def about(results: Results, title: str, note: str = "") -> About:
             f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
         )
         note = f"{note} Diverged and left out of the means: {ends}.".strip()
+    shown = [results.label_set.classes[index] for index in results.label_set.representative]
+    note = f"{note} mIoU over the data set; representative: {', '.join(shown)}.".strip()
     unique = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
     return About(
         title,

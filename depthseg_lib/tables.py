@@ -9,7 +9,7 @@ from depthseg_lib import paper
 from depthseg_lib.config import INITIALISATIONS
 from depthseg_lib.statistics import summarise
 
-METRICS = {"miou_seven": "mIoU (7 classes)", "accuracy": "accuracy"}
+METRICS = {"miou_seven": "mIoU (repr.)", "accuracy": "accuracy"}
 """The paper's two metrics, in percent in the text."""
 _BY = ["encoder", "setting", "initialisation"]
 

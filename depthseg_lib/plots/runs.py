@@ -16,7 +16,7 @@ def finetuning_curves(history: pd.DataFrame, footer: str = "one run, no interval
     """Loss, mIoU and pixel accuracy of one fine-tuning run against iteration; fractions become percent."""
     panels = {
         "loss (nats per pixel)": {"training": "train_loss", "validation": "nll"},
-        "mIoU (%)": {"seven classes": "miou_seven", "all classes": "miou"},
+        "mIoU (%)": {"representative classes": "miou_seven", "all classes": "miou"},
         "pixel accuracy (%)": {"over all pixels": "accuracy", "mean over images": "accuracy_image"},
     }
     return _panels(history, panels, {}, footer)

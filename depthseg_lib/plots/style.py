@@ -26,7 +26,7 @@ ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
-    "miou_seven": "mIoU, seven classes (%)",
+    "miou_seven": "mIoU, representative (%)",
     "miou": "mIoU, all classes (%)",
     "accuracy": "pixel accuracy (%)",
 }

@@ -16,7 +16,7 @@ PANELS = ("miou_seven", "accuracy")
 
 @style.styled
 def training_size(scores: pd.DataFrame, footer: str = "") -> Figure:
-    """mIoU over the seven classes and pixel accuracy against training images (log2), per initialisation.
+    """mIoU over the representative classes and pixel accuracy against training images (log2), per initialisation.
 
     `scores` is a row per run: encoder, initialisation, images, trial and the metrics as fractions, all on the same
     validation images (`scores.common_scores`). Bars are 95 % t-intervals; each trial is a faint dot.
