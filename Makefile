@@ -54,7 +54,7 @@ lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.lab
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.doctor
