@@ -17,6 +17,7 @@ import torch
 from depthseg_lib.data.objects import PhotographsConfig, render_photographs
 from depthseg_lib.data.streets import build_street, render
 
+
 def frames_per_second(height: int, width: int, device: str, frames: int) -> float:
     """Frames a second of three streets, without building them."""
     streets = [build_street((0, 0, number), frames + 1).to(device) for number in range(3)]

@@ -65,7 +65,9 @@ def random_data(height: int, width: int) -> tuple[Video, Labelled, Photographs]:
     camera = np.array([[0.58 * width, 0, width / 2], [0, 1.92 * height, height / 2], [0, 0, 1]], np.float32)
     video = Video(images, np.arange(64, dtype=np.int32) // 32, np.tile(camera, (64, 1, 1)))
     labels = draw.integers(0, 19, (64, height, width), np.uint8)
-    photographs = Photographs(draw.integers(0, 255, (256, 3, 64, 64), np.uint8), draw.integers(0, 12, 256), tuple("abcdefghijkl"))
+    photographs = Photographs(
+        draw.integers(0, 255, (256, 3, 64, 64), np.uint8), draw.integers(0, 12, 256), tuple("abcdefghijkl")
+    )
     return video, Labelled(images, labels, KITTI, tuple(map(str, range(64)))), photographs
 
 

@@ -48,7 +48,9 @@ class DepthTraining(nn.Module):
         for scale, disparity in enumerate(disparities):
             full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
             depth = disparity_to_depth(full)
-            views = [warp(s, depth, triplet.intrinsics, t) for s, t in zip((previous, following), transforms, strict=True)]
+            views = [
+                warp(s, depth, triplet.intrinsics, t) for s, t in zip((previous, following), transforms, strict=True)
+            ]
             warped = torch.cat([error(view) for view in views], dim=1)
             reprojection, share = minimum_reprojection(warped, identity)
             image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
@@ -121,7 +123,7 @@ def held_out_sequences(video: Video) -> np.ndarray:
 
 
 def mean_depth(depth: np.ndarray) -> Tensor:
-    """The mean over frames of known depth, per pixel: N H W metres (0 unknown) -> H W, the overall mean where none is."""
+    """The mean over frames of known depth: N H W metres (0 unknown) -> H W, the overall mean where none is known."""
     depth = torch.from_numpy(depth.astype(np.float32))
     known = (depth > 0).sum(0)
     return torch.where(known > 0, depth.sum(0) / known.clamp(min=1), depth.sum() / known.sum().clamp(min=1))

@@ -203,7 +203,7 @@ class _Run:
 
     @torch.no_grad()
     def _restore_results(self) -> None:
-        """What the last evaluation left outside the checkpoint, should there be no other one: history, task's results."""
+        """What the last evaluation left outside the checkpoint, should no other follow: history, the task's results."""
         self._write_history()
         self.module.eval()
         self.task.evaluate()

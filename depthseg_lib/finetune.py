@@ -24,7 +24,7 @@ from depthseg_lib.models.weights import Transfer, save_weights, starting_weights
 
 Progress = Callable[[str], None]
 SHOWN = 6
-"""Validation images whose predictions are stored: the last of the fixed order, so that all training sizes share them."""
+"""Validation images whose predictions are stored: the last of the fixed order, which all training sizes share."""
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take."""
 
@@ -106,7 +106,9 @@ class SegmentationTask:
         return {"nll": nll / max(1, pixels), **found, **per_class}
 
     def _logits(self, start: int, stop: int) -> Tensor:
-        return self.module.network(images_to_float(torch.from_numpy(self.validation.images[start:stop]).to(self.device)))
+        return self.module.network(
+            images_to_float(torch.from_numpy(self.validation.images[start:stop]).to(self.device))
+        )
 
     @torch.no_grad()
     def predict(self, indices: np.ndarray) -> np.ndarray:
@@ -171,9 +173,7 @@ def start(config: FinetuneConfig, network: SegmentationNetwork) -> Transfer | No
 
 
 def _schedule(config: FinetuneConfig) -> Schedule:
-    return Schedule(
-        config.iterations, config.batch, config.learning_rate, cosine, config.evaluate_every, config.trial
-    )
+    return Schedule(config.iterations, config.batch, config.learning_rate, cosine, config.evaluate_every, config.trial)
 
 
 def _final_metrics(history: pd.DataFrame) -> dict:

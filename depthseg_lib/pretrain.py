@@ -14,10 +14,8 @@ from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data.sources import load_photographs, load_video
 from depthseg_lib.depth import DepthTask
 from depthseg_lib.engine import Schedule, make_fabric, step_at_three_quarters, train
-from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
 from depthseg_lib.metrics import median_scaled
-from depthseg_lib.models.networks import Classifier, DepthNetwork
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 
 Progress = Callable[[str], None]
@@ -72,7 +70,12 @@ def _task(config: PretrainConfig, device, progress: Progress):
 
 def _schedule(config: PretrainConfig) -> Schedule:
     return Schedule(
-        config.iterations, config.batch, config.learning_rate, step_at_three_quarters, config.evaluate_every, config.seed
+        config.iterations,
+        config.batch,
+        config.learning_rate,
+        step_at_three_quarters,
+        config.evaluate_every,
+        config.seed,
     )
 
 
@@ -107,7 +110,9 @@ def _save_examples(task: DepthTask, folder: Path, count: int = 4) -> None:
     truth = np.zeros(prediction.shape, np.float32)
     if task.video.depth is not None:
         truth = task.video.depth[frames].astype(np.float32)
-        prediction = torch.stack([median_scaled(p, torch.from_numpy(t)) for p, t in zip(prediction, truth, strict=True)])
+        prediction = torch.stack(
+            [median_scaled(p, torch.from_numpy(t)) for p, t in zip(prediction, truth, strict=True)]
+        )
     with replacing(folder / "examples.npz") as scratch, scratch.open("wb") as file:
         np.savez_compressed(file, images=images, truth=truth, prediction=prediction.numpy())
 

@@ -1,4 +1,4 @@
-"""The profiles: how large the study is on which data. Change a number here and `make figures` reruns what it touches."""
+"""The profiles: how large the study is on which data. `make figures` reruns what a change here touches."""
 
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -84,7 +84,9 @@ PROFILES = {
             trials=4,
             sizes=(8, 16, 32, 64, 128),
             images=16,
-            classification=dict(iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"),
+            classification=dict(
+                iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
+            ),
             depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
             finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
             step_seconds=0.03,
@@ -109,7 +111,7 @@ PROFILES = {
 
 
 def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:
-    """The profile of this name on `data_folder`; `imagenet` (a folder, or `download`) adds ImageNet's initialisations."""
+    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations."""
     if name not in PROFILES:
         close = get_close_matches(name, PROFILES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
@@ -117,8 +119,8 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
     profile = PROFILES[name]
     if data_folder and profile.data.data_set == "streets":
         raise InputError(
-            f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: drop it, "
-            "or name a profile for real images, such as PROFILE=camvid"
+            f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
+            "drop it, or name a profile for real images, such as PROFILE=camvid"
         )
     if imagenet:
         added = ("imagenet", "depth-imagenet")

@@ -26,7 +26,9 @@ def finish(folder: Path, config: Settings, outcome: Outcome, metrics: dict) -> N
     """
     write_json(folder / "environment.json", environment(config, outcome.seconds))
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
-    write_json(folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics}))
+    write_json(
+        folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics})
+    )
     (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
@@ -45,7 +47,9 @@ def environment(config: Settings, seconds: float) -> dict:
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "lightning", "numpy")},
-        "device": torch.cuda.get_device_name() if cuda else f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)",
+        "device": torch.cuda.get_device_name()
+        if cuda
+        else f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)",
         "settings": config.to_mapping(),
         "seconds": round(seconds, 2),
         "peak_memory_mib": peak_memory_mib(),

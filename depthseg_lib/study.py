@@ -89,7 +89,13 @@ def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
             needs = (f"{encoder}-{start}",) if start in TRAINED_HERE else ()
             weights = _weights(root, encoder, start, imagenet)
             config = pretrain_config(profile, encoder, initialisation, weights)
-            yield Run("pretrain", f"{encoder}-{initialisation}", config.to_mapping(), needs, _pretraining_cost(profile, config))
+            yield Run(
+                "pretrain",
+                f"{encoder}-{initialisation}",
+                config.to_mapping(),
+                needs,
+                _pretraining_cost(profile, config),
+            )
 
 
 def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:

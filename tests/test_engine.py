@@ -66,9 +66,10 @@ def test_learning_rate_follows_the_schedule_per_iteration(tmp_path):
 
 
 def test_same_seed_same_numbers_and_another_seed_others(tmp_path):
-    errors = [run(LineTask(), tmp_path / str(i), s)[0].history["error"] for i, s in enumerate(
-        (SCHEDULE, SCHEDULE, replace(SCHEDULE, seed=2))
-    )]
+    errors = [
+        run(LineTask(), tmp_path / str(i), s)[0].history["error"]
+        for i, s in enumerate((SCHEDULE, SCHEDULE, replace(SCHEDULE, seed=2)))
+    ]
     assert errors[0].equals(errors[1]) and not errors[0].equals(errors[2])
 
 

@@ -27,7 +27,7 @@ def test_all_real_clips_as_one_video(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
     video = real_video.load(real_set("highway").parent, 64, 96)
     assert video.images.shape == (545, 3, 64, 96)
-    assert len(np.unique(video.sequence)) == 11  # two phases of three highway clips, two of odometry, CamVid, two halves
+    assert len(np.unique(video.sequence)) == 11  # highway 3 x 2 phases, odometry 2, CamVid, two halves
     last = np.isin(video.sequence, held_out_sequences(video))
     assert (video.depth[last] > 0).any() and (video.depth[last].max((1, 2)) > 0).sum() == 2
     assert video.intrinsics[:, 0, 2] == pytest.approx(47.5, abs=6)

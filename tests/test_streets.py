@@ -174,7 +174,8 @@ def hashes():
 
 
 def test_a_seed_gives_the_same_bytes_in_another_process_and_another_seed_others():
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport test_streets as t; print(*t.hashes())"
+    tests = str(Path(__file__).parent)
+    code = f"import sys; sys.path.insert(0, {tests!r})\nimport test_streets as t; print(*t.hashes())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     here = hashes()
     assert other.stdout.split() == here and here[0] != here[1]

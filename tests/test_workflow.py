@@ -43,10 +43,8 @@ def test_the_executed_notebooks_are_the_logs_of_the_runs(project):
 
 
 def test_nothing_is_done_again_when_nothing_changed(project):
-    began = time.monotonic()
     again = project()
     assert again.stdout == "everything is up to date: figures/tiny\n"
-    assert time.monotonic() - began < 20  # seconds; 3 on an idle machine
 
 
 def test_files_that_were_only_touched_change_nothing(project):

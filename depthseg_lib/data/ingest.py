@@ -19,6 +19,7 @@ from depthseg_lib.data.pack import Progress, mapped, pack
 from depthseg_lib.data.sets import Labelled, Video, load_arrays
 from depthseg_lib.errors import InputError
 
+
 @dataclass(frozen=True)
 class Clip:
     """Consecutive frames of one camera, as files."""

@@ -51,7 +51,9 @@ def video(config: StreetsConfig, device: str = "cpu", progress: Progress | None 
     """Drives through `config.streets` streets, with exact depth, poses and intrinsics; rendered once, then cached."""
     seeds = [(config.seed, _VIDEO, number) for number in range(config.streets)]
     key = {"what": "video", **asdict(config)}
-    folder = cached("streets", key | _source(device), lambda to: _render(to, config, seeds, config.frames, device, progress))
+    folder = cached(
+        "streets", key | _source(device), lambda to: _render(to, config, seeds, config.frames, device, progress)
+    )
     images, depth, poses = load_arrays(folder, "images", "depth", "poses")
     count = config.streets * config.frames
     matrix = np.tile(intrinsics(config.height, config.width).float().numpy(), (count, 1, 1))

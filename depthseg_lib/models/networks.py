@@ -7,7 +7,6 @@ from depthseg_lib.geometry import transform_matrix
 from depthseg_lib.models.decoder import Decoder, DisparityHeads, conv3x3, decoder_widths
 from depthseg_lib.models.encoder import Encoder
 
-
 MOTION_SCALE = 0.01
 """Monodepth2's factor on the pose network's output."""
 SLIM_MOTION_SCALE = 0.1
@@ -42,7 +41,7 @@ class PoseNetwork(nn.Module):
             nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU()
         )
         self.head = nn.Conv2d(width, 6, 1)
-        # every camera starts at a standstill: from a random first motion the photometric loss may not lead to the true one
+        # a camera starts at a standstill: from a random first motion the loss may not lead to the true one
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.motion_scale = SLIM_MOTION_SCALE if encoder.endswith("-slim") else MOTION_SCALE

@@ -47,7 +47,7 @@ def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
 
 
 def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
-    """The weights that a run from `initialisation` starts from, and their name: from the file `place`, or torchvision's.
+    """The weights that a run from `initialisation` starts from and their name: of the file `place`, or torchvision's.
 
     Raises `InputError` where the file is missing, broken, or of another encoder or initialisation.
     """
@@ -70,7 +70,9 @@ def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[st
     except FileNotFoundError:
         raise InputError(f"{path}: there is no weights file; run the pre-training that makes it first") from None
     except safetensors.SafetensorError as error:
-        raise InputError(f"{path} is no readable safetensors file ({error}); delete it and run its training again") from None
+        raise InputError(
+            f"{path} is no readable safetensors file ({error}); delete it and train it again"
+        ) from None
     for what, wanted in (("encoder", encoder), ("initialisation", initialisation)):
         if (found := about.get(what, "unknown")) != wanted:
             raise InputError(f"{path} holds weights of the {what} '{found}', but '{wanted}' was asked for")
@@ -85,7 +87,7 @@ def imagenet_file(encoder: str, place: str) -> str:
     """
     if encoder not in IMAGENET_WEIGHTS:
         raise InputError(
-            f"there are no ImageNet weights for the encoder '{encoder}': expected one of {', '.join(IMAGENET_WEIGHTS)}; "
+            f"there are no ImageNet weights for the encoder '{encoder}', only for {' and '.join(IMAGENET_WEIGHTS)}; "
             "use the initialisation 'classification', which is trained here"
         )
     url = IMAGENET_WEIGHTS[encoder].url
@@ -93,7 +95,9 @@ def imagenet_file(encoder: str, place: str) -> str:
         return str(_download(url, Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)))
     file = Path(place) / os.path.basename(url) if Path(place).is_dir() else Path(place)
     if not file.is_file():
-        raise InputError(f"{file}: there is no such file; expected torchvision's ImageNet weights for {encoder} ({url})")
+        raise InputError(
+            f"{file}: there is no such file; expected ImageNet weights for {encoder}, torchvision's {url}"
+        )
     return str(file)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+
 @dataclass(frozen=True)
 class Light:
     """Sun, sky, haze and the camera's exposure; colours are linear."""

@@ -14,6 +14,7 @@ from depthseg_lib.data.world.scene import Scene, together
 from depthseg_lib.data.world.street import Street, street_of
 from depthseg_lib.data.world.subjects import Subject
 
+
 @dataclass(frozen=True)
 class Shot:
     """One photograph, ready to be taken."""
