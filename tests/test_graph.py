@@ -90,8 +90,9 @@ def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
     local = graph.command(Request("gpu", gpus="0,1", jobs_per_gpu=3, cores=8))
     assert local[local.index("--resources") + 1] == "gpu=6" and "gpu=1" in local
     assert local[local.index("--cores") + 1] == "8"
-    cluster = graph.command(Request("gpu", executor="slurm"))
+    cluster = graph.command(Request("gpu", executor="slurm", gpus="all"))
     assert "--cores" not in cluster and "--resources" not in cluster and "gpu=1" in cluster
+    assert "gpu=0" in graph.command(Request("gpu", executor="slurm", gpus=""))
     plain = graph.command(Request("laptop", cores=2))
     assert "--resources" not in plain and "gpu=0" in plain
 

@@ -53,6 +53,15 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
     ]
 
 
+def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(runs):
+    results.save(load(runs), runs.parent / "figures" / "data")
+    (runs / "smoke" / "finetune" / NAME / "metrics.json").unlink()
+    partial = load(runs)
+    assert len(partial.metrics) == 12 and not partial.of_this_machine
+    assert "committed" in partial.source and "11 of 12 fine-tuning runs of this machine: too few" in partial.source
+    assert len(load(runs, "nothing there").metrics) == 11
+
+
 def test_stored_results_come_back_whole(runs):
     found = load(runs)
     results.save(found, runs.parent / "figures" / "data")

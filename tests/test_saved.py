@@ -44,7 +44,8 @@ def test_footer_names_everything(results):
     footer = saved.about(results, "", "A note.").footer
     assert footer == (
         "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, "
-        "95 % t-interval of the mean. A note."
+        "95 % t-interval of the mean. A note. mIoU over the data set; representative: road, sidewalk, building, "
+        "vegetation, terrain, sky, car."
     )
     assert "interval" not in saved.about(results.select(trial=0), "").footer
     assert "trial" not in saved.about(results, "").plain
