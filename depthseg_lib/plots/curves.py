@@ -68,6 +68,7 @@ def _panel(axes: Axes, history: pd.DataFrame, metric: str) -> None:
             )
     axes.set_ylabel(style.METRICS[metric])
     axes.margins(x=0.02, y=0.06)
+    axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))  # an interval of few trials may reach below what is possible
     style.few_ticks(axes)
 
 
