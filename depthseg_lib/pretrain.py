@@ -105,7 +105,7 @@ def _save_networks(config: PretrainConfig, task, folder: Path) -> None:
 
 
 def _save_examples(task: DepthTask, folder: Path, count: int = 4) -> None:
-    frames = task.held_out[np.linspace(0, len(task.held_out) - 1, count).round().astype(int), 1]
+    frames = np.unique(task.held_out[np.linspace(0, len(task.held_out) - 1, count).round().astype(int), 1])
     prediction, images = task.predict(frames), task.video.images[frames]
     truth = np.zeros(prediction.shape, np.float32)
     if task.video.depth is not None:

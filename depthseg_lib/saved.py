@@ -78,8 +78,8 @@ class Saved:
         return self.png.read_bytes(), {"width": width // 2}
 
 
-def about(results: Results, title: str, note: str = "") -> About:
-    """Describe a figure of exactly these results (select first)."""
+def about(results: Results, title: str, note: str = "", scores: bool = True) -> About:
+    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU."""
     runs = results.metrics
     diverged = runs[runs["diverged_at"].notna()]
     if len(diverged):
@@ -87,8 +87,9 @@ def about(results: Results, title: str, note: str = "") -> About:
             f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
         )
         note = f"{note} Diverged and left out of the means: {ends}.".strip()
-    shown = [results.label_set.classes[index] for index in results.label_set.representative]
-    note = f"{note} mIoU over the data set; representative: {', '.join(shown)}.".strip()
+    if scores:
+        shown = [results.label_set.classes[index] for index in results.label_set.representative]
+        note = f"{note} mIoU over the data set; representative: {', '.join(shown)}.".strip()
     unique = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
     return About(
         title,

@@ -14,13 +14,20 @@ from depthseg_lib.plots import style
 
 @style.styled
 def predictions(
-    images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], label_set: LabelSet, footer: str = ""
+    images: np.ndarray | None,
+    truth: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    label_set: LabelSet,
+    footer: str = "",
 ) -> Figure:
     """A row per validation image: the image, the truth, and the prediction of each initialisation.
 
     `images` K 3 H W uint8, `truth` and each of `predicted` K H W class indices; void pixels of the truth are black.
+    Without `images` only predictions are shown: for sets whose images and labels may not be passed on.
     """
-    columns = {"image": images.transpose(0, 2, 3, 1), "truth": label_set.colour(truth)}
+    columns = {}
+    if images is not None:
+        columns = {"image": images.transpose(0, 2, 3, 1), "truth": label_set.colour(truth)}
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = _grid(columns)
     _class_legend(figure, truth, label_set)
