@@ -5,6 +5,8 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -106,11 +108,27 @@ def test_a_file_in_place_of_the_cache_folder_is_one_sentence(root):
     assert root.read_text() == "not a folder"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_one_sentence(root):
-    root.mkdir(mode=0o500)
-    with pytest.raises(InputError, match="Permission denied"):
-        cached("kind", {}, lambda folder: None)
+@contextmanager
+def ordinary_user():
+    """Root may write everywhere, so for the test it becomes a user that may not."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_folder_without_permission_is_one_sentence(monkeypatch):
+    with tempfile.TemporaryDirectory() as parent:  # not pytest's folder, which nobody else may even enter
+        os.chmod(parent, 0o755)
+        root = Path(parent) / "cache"
+        root.mkdir(mode=0o555)
+        monkeypatch.setenv("DEPTHSEG_CACHE", str(root))
+        with ordinary_user(), pytest.raises(InputError, match=f"{root} cannot be written .Permission denied"):
+            cached("kind", {}, lambda folder: None)
+        assert list(root.iterdir()) == []
 
 
 def test_too_little_space_is_said_before_any_work(tmp_path, monkeypatch):

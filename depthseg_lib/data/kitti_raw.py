@@ -1,4 +1,4 @@
-"""KITTI raw: `date/date_drive_XXXX_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
+"""KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
