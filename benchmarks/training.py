@@ -14,13 +14,13 @@ import numpy as np
 import store
 import torch
 
-from depthseg_lib import finetune
 from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.depth import DepthTask
 from depthseg_lib.engine import make_fabric
+from depthseg_lib.segmentation import SegmentationTask
 
 
 def steps_per_second(task, batch: int, seconds: float = 4.0) -> float:
@@ -80,7 +80,7 @@ def pairs(given):
 
     def segmentation(setting):
         config = FinetuneConfig(initialisation="none", setting=setting, **size)
-        return finetune.SegmentationTask(config, training, validation, device)
+        return SegmentationTask(config, training, validation, device)
 
     def plain(task):
         task.module.to(memory_format=torch.contiguous_format)
@@ -93,7 +93,7 @@ def pairs(given):
         return ClassificationTask(PretrainConfig(initialisation="classification", **size), photographs, device)
 
     computed = segmentation("frozen")
-    computed._fits = lambda: False
+    computed._stores = lambda images: False
     yield "depth pre-training, channels last", depth(), plain(depth()), 8
     yield "classification pre-training, channels last", classification(), plain(classification()), 32
     yield "full fine-tuning, channels last", segmentation("full"), plain(segmentation("full")), 8

@@ -22,6 +22,8 @@ INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
 SETTINGS = ("full", "frozen")
 """What fine-tuning trains: everything, or the decoder alone."""
 DATA_SETS = ("streets", "camvid")
+PLACES = ("start_weights", "data_folder")
+"""Settings that say where files are: they differ between machines and change no result."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class DataSettings(Settings):
     """streets (the embedded world) or camvid (with highway and KITTI video)."""
     data_folder: str = ""
     """Folder of the real set; empty for the embedded world."""
+    data_digest: str = ""
+    """Digest of the names and sizes of that folder's files, so that other data makes the runs anew."""
     height: int = 64
     """Image height in pixels, a multiple of 32, at least 64."""
     width: int = 192
@@ -176,6 +180,8 @@ class FinetuneConfig(DataSettings):
     """Images per step."""
     learning_rate: float = 1e-3
     """Adam's first step size; a cosine takes it to zero, per iteration (Appendix A)."""
+    fresh_layers: str = "pytorch"
+    """How layers that come from no pre-training are drawn: pytorch (its default, as in Monodepth2) or kaiming."""
     evaluate_every: int = 50
     """Iterations between evaluations."""
     precision: str = "32-true"
@@ -187,6 +193,7 @@ class FinetuneConfig(DataSettings):
         _one_of("initialisation", self.initialisation, INITIALISATIONS)
         _one_of("setting", self.setting, SETTINGS)
         _one_of("protocol", self.protocol, tuple(PROTOCOLS))
+        _one_of("fresh_layers", self.fresh_layers, ("pytorch", "kaiming"))
         _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
         _positive(self, "images", "iterations", "batch", "evaluate_every", "learning_rate")
         if self.data_set == "streets" and self.images >= self.annotated:

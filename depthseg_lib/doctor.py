@@ -15,7 +15,7 @@ from depthseg_lib.errors import InputError
 PACKAGES = (
     "torch",
     "torchvision",
-    "lightning",
+    "lightning-fabric",
     "numpy",
     "pandas",
     "snakemake",

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from depthseg_lib.data.batches import epoch_indices

@@ -3,24 +3,29 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthseg_lib.config import TRAINED_HERE, Settings
+from depthseg_lib import identity
+from depthseg_lib.config import PLACES, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings
 from depthseg_lib.files import read_json
 from depthseg_lib.profiles import Profile, finetune_config, pretrain_config
 
 RUN = ("encoder", "initialisation", "setting", "images", "trial")
-"""Settings that tell one fine-tuning run from another; `name` joins them as the run's folder does."""
-_PLACES = ("start_weights", "data_folder")
-"""Settings that say where files are: they differ between machines and change no result."""
+"""Settings that tell one fine-tuning trial from another."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One finished run."""
+    """One finished pre-training run, or one finished trial of fine-tuning."""
 
     folder: Path
     """Where its files are."""
     parameters: dict
-    """Its params.json."""
+    """Its settings."""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables: that of the run's folder, and of the trial's."""
+        trial = "trial" in self.parameters
+        return f"{self.folder.parent.name}-{self.folder.name}" if trial else self.folder.name
 
 
 @dataclass(frozen=True)
@@ -28,33 +33,34 @@ class Found:
     """The finished runs of a profile as it is now."""
 
     finetune: tuple[RunFolder, ...]
-    """Fine-tuning runs."""
+    """Trials of fine-tuning."""
     pretrain: tuple[RunFolder, ...]
     """Pre-training runs."""
     asked: int
-    """Fine-tuning runs that were asked for, finished or not."""
+    """Trials of fine-tuning that were asked for, finished or not."""
     left_out: int
-    """Finished runs of other settings, or older than their request."""
+    """Finished ones of other settings, other code or other starting weights."""
 
     @property
     def sentence(self) -> str:
         """What is used, for the reader."""
-        text = f"{len(self.finetune)} of {self.asked} fine-tuning runs of this machine"
-        return text + (f"; {self.left_out} with other settings than the profile's left out" if self.left_out else "")
+        text = f"{len(self.finetune)} of {self.asked} fine-tuning trials of this machine"
+        others = "with other settings than the profile's, or made by other code,"
+        return text + (f"; {self.left_out} {others} left out" if self.left_out else "")
 
 
 def find(folder: Path, profile: Profile) -> Found:
-    """The finished runs under `folder` whose settings are those of `profile` today; no others stand in its figures.
+    """The finished runs under `folder` that the profile would make today; no others stand in its figures.
 
-    A run whose params.json is newer than its metrics is out of date: its request is for other numbers.
+    Settings, starting weights and the code that made them must be the same: what `identity.digest` says.
     """
-    asked = {kind: _requests(folder / kind) for kind in ("finetune", "pretrain")}
+    everything = {"pretrain": _requests(folder / "pretrain"), "finetune": _trials(_requests(folder / "finetune"))}
     fits = {
-        "finetune": [run for run in asked["finetune"] if _is_finetuning_of(profile, run)],
-        "pretrain": [run for run in asked["pretrain"] if _is_pretraining_of(profile, run)],
+        "pretrain": [run for run in everything["pretrain"] if _is_pretraining_of(profile, run)],
+        "finetune": [run for run in everything["finetune"] if _is_finetuning_of(profile, run)],
     }
-    used = {kind: tuple(run for run in runs if _is_finished(run.folder)) for kind, runs in fits.items()}
-    finished = sum((run.folder / "metrics.json").is_file() for runs in asked.values() for run in runs)
+    used = {kind: tuple(run for run in of if _is_current(kind, run)) for kind, of in fits.items()}
+    finished = sum((run.folder / "metrics.json").is_file() for of in everything.values() for run in of)
     left_out = finished - len(used["finetune"]) - len(used["pretrain"])
     return Found(used["finetune"], used["pretrain"], len(fits["finetune"]), left_out)
 
@@ -63,9 +69,18 @@ def _requests(folder: Path) -> list[RunFolder]:
     return [RunFolder(path.parent, read_json(path)) for path in sorted(folder.glob("*/params.json"))]
 
 
-def _is_finished(folder: Path) -> bool:
-    request, result = folder / "params.json", folder / "metrics.json"
-    return result.is_file() and result.stat().st_mtime >= request.stat().st_mtime
+def _trials(requests: list[RunFolder]) -> list[RunFolder]:
+    trials = []
+    for run in requests:
+        shared = {name: value for name, value in run.parameters.items() if name != "trials"}
+        numbers = range(run.parameters.get("trials", 0))
+        trials += [RunFolder(run.folder / f"t{number}", shared | {"trial": number}) for number in numbers]
+    return trials
+
+
+def _is_current(kind: str, run: RunFolder) -> bool:
+    config = (PretrainConfig if kind == "pretrain" else FinetuneConfig).from_mapping(run.parameters)
+    return identity.is_finished(run.folder, identity.digest(kind, config))
 
 
 def _is_finetuning_of(profile: Profile, run: RunFolder) -> bool:
@@ -86,7 +101,8 @@ def _is_pretraining_of(profile: Profile, run: RunFolder) -> bool:
 
 
 def _same(config: Settings, run: RunFolder) -> bool:
+    aside = (*PLACES, "data_digest")  # the profile alone does not know the data
     wanted, found = (
-        {k: v for k, v in values.items() if k not in _PLACES} for values in (config.to_mapping(), run.parameters)
+        {k: v for k, v in values.items() if k not in aside} for values in (config.to_mapping(), run.parameters)
     )
     return wanted == found

@@ -20,13 +20,14 @@ TRAINING = ("config.py", "engine.py", "losses.py", "geometry.py", "metrics.py", 
 TRAINING += tuple(f"data/{name}.py" for name in ("batches", "jitter", "labels", "sets", "sources"))
 DEPENDS_ON = {
     "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
-    "finetune": ("finetune.py", *TRAINING),
+    "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
         *(
             "results.py",
             "tidy.py",
             "finished.py",
+            "identity.py",
             "stored.py",
             "metrics.py",
             "study.py",

@@ -59,7 +59,8 @@ def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
 
 def segmentation_nll(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean negative log-likelihood over labelled pixels, B C H W and B H W (equation 17); 0 when all are void."""
-    total = F.cross_entropy(logits.float(), labels, ignore_index=VOID, reduction="sum")
+    pixels = logits.float().permute(0, 2, 3, 1).flatten(0, 2)  # a view, of channels-last logits
+    total = F.cross_entropy(pixels, labels.flatten(), ignore_index=VOID, reduction="sum")
     return total / (labels != VOID).sum().clamp(min=1)
 
 

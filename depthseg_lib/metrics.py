@@ -13,11 +13,11 @@ def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int) -> Tensor:
     Pixels whose truth is void are not counted at all, so they leave no false positive (the official KITTI and
     Cityscapes rule). Predictions must lie in 0..classes - 1.
     """
-    batch = truth.shape[0]
-    labelled = truth != VOID
-    image = torch.arange(batch, device=truth.device).view(-1, 1, 1).expand_as(truth)
-    cell = (image[labelled] * classes + truth[labelled].long()) * classes + prediction[labelled].long()
-    return torch.bincount(cell, minlength=batch * classes * classes).view(batch, classes, classes)
+    batch, rows = truth.shape[0], classes + 1  # void is counted in a row of its own, which is dropped
+    row = torch.where(truth == VOID, classes, truth.long())
+    image = torch.arange(batch, device=truth.device).view(-1, 1, 1)
+    cell = ((image * rows + row) * classes + prediction).flatten()
+    return torch.bincount(cell, minlength=batch * rows * classes).view(batch, rows, classes)[:, :classes]
 
 
 def iou(confusion: np.ndarray) -> np.ndarray:

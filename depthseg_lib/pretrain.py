@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from depthseg_lib import runs
+from depthseg_lib import identity, runs
 from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data.sources import load_photographs, load_video
@@ -50,7 +50,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     taken = _start(config, task)
     if taken:
         progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, runs.identity("pretrain", config), progress)
+    outcome = train(task, _schedule(config), fabric, folder, identity.digest("pretrain", config), progress)
     with torch.no_grad():
         task.module.eval()
         found = {"task": config.task} | _last(outcome.history) | (task.baselines() if config.task == "depth" else {})
@@ -58,7 +58,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
             _save_examples(task, folder)
     warnings = check_training(found)
     _save_networks(config, task, folder)
-    runs.finish(folder, config, outcome, found | {"warnings": "; ".join(warnings)})
+    runs.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 

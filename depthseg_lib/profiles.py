@@ -56,7 +56,7 @@ PROFILES = {
             images=4,
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
-            finetune=dict(iterations=4, batch=2, evaluate_every=2),
+            finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_layers="kaiming"),
             step_seconds=0.05,
         ),
         Profile(
@@ -71,7 +71,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-            finetune=dict(iterations=240, batch=4, learning_rate=1e-3, evaluate_every=40),
+            finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_layers="kaiming"),
             step_seconds=0.1,
         ),
         Profile(
@@ -103,7 +103,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
+            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_layers="kaiming"),
         ),
     )
 }

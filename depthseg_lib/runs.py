@@ -1,6 +1,5 @@
 """What a finished run leaves in its folder besides its own results: metrics, last of all, and its circumstances."""
 
-import json
 import math
 import platform
 import resource
@@ -11,33 +10,24 @@ from pathlib import Path
 
 import torch
 
-from depthseg_lib import graph, inputs
+from depthseg_lib import identity
 from depthseg_lib.config import Settings
-from depthseg_lib.data.cache import source_hash
 from depthseg_lib.engine import Outcome
 from depthseg_lib.files import write_json
-from depthseg_lib.project import project_path
 
 
-def finish(folder: Path, config: Settings, outcome: Outcome, metrics: dict) -> None:
+def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics: dict) -> None:
     """Write `environment.json` and, last, `metrics.json`, whose presence says that the run is finished.
 
     Drops the checkpoint. Values that are not finite are written as null.
     """
-    write_json(folder / "environment.json", environment(config, outcome.seconds))
+    about = {"identity": identity.digest(kind, config), **environment(config, outcome.seconds)}
+    write_json(folder / "environment.json", about)
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
     write_json(
         folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics})
     )
     (folder / "checkpoint.pt").unlink(missing_ok=True)
-
-
-def identity(kind: str, config: Settings) -> str:
-    """What a checkpoint must share with the run that goes on from it: settings, weights it starts from, library."""
-    start = project_path(config.start_weights)
-    weights = inputs.sha256(start) if config.start_weights and start.is_file() else ""
-    library = source_hash(*(Path(__file__).parents[1] / file for file in graph.library(kind, config.data_set)))
-    return json.dumps([config.to_mapping(), weights, library])
 
 
 def environment(config: Settings, seconds: float) -> dict:
@@ -46,7 +36,7 @@ def environment(config: Settings, seconds: float) -> dict:
     return {
         "commit": commit(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("torch", "torchvision", "lightning", "numpy")},
+        "versions": {name: version(name) for name in ("torch", "torchvision", "lightning-fabric", "numpy")},
         "device": torch.cuda.get_device_name()
         if cuda
         else f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)",

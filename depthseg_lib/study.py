@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from depthseg_lib.config import TRAINED_HERE, PretrainConfig
+from depthseg_lib.config import TRAINED_HERE, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, pretrain_config
+from depthseg_lib.project import project_path
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
@@ -27,7 +28,7 @@ class Run:
     kind: str
     """pretrain or finetune."""
     name: str
-    """Name of its folder below `runs/<profile>/<kind>/`."""
+    """Name of its folder below `runs/<profile>/<kind>/`; a fine-tuning run has a folder per trial in there."""
     parameters: dict
     """The notebook's parameters, plain JSON values."""
     needs: tuple[str, ...]
@@ -50,7 +51,7 @@ class Plan:
 
 def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "") -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`."""
-    chosen = get_profile(profile, data, imagenet)
+    chosen = _with_digest(get_profile(profile, data, imagenet))
     root = Path(runs) / profile
     return Plan(chosen, (*_pretraining(chosen, root, imagenet), *_finetuning(chosen, root, imagenet)), _figures(chosen))
 
@@ -98,12 +99,24 @@ def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
             )
 
 
+def _with_digest(profile: Profile) -> Profile:
+    """Runs on real images also depend on what their folder holds."""
+    if not profile.data.data_folder:
+        return profile
+    from depthseg_lib.data import folders, real_video  # not needed by the embedded world
+
+    root = project_path(profile.data.data_folder)
+    digest = folders.digest([root / part for part in real_video.PARTS])
+    return replace(profile, data=replace(profile.data, data_digest=digest))
+
+
 def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
     for encoder in profile.encoders:
         for setting, images in _grid(profile):
             for initialisation in profile.initialisations:
-                for trial in range(profile.trials):
-                    yield _finetuning_run(profile, root, imagenet, encoder, setting, images, initialisation, trial)
+                weights = _weights(root, encoder, initialisation, imagenet)
+                chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting, images=images)
+                yield _finetuning_run(profile, finetune_config(profile, **chosen, start_weights=weights))
 
 
 def _grid(profile: Profile) -> list[tuple[str, int]]:
@@ -112,20 +125,12 @@ def _grid(profile: Profile) -> list[tuple[str, int]]:
     return usual + [("full", size) for size in profile.sizes if size != profile.images]
 
 
-def _finetuning_run(profile, root, imagenet, encoder, setting, images, initialisation, trial) -> Run:
-    config = finetune_config(
-        profile,
-        encoder=encoder,
-        initialisation=initialisation,
-        start_weights=_weights(root, encoder, initialisation, imagenet),
-        setting=setting,
-        images=images,
-        trial=trial,
-    )
-    name = f"{encoder}-{initialisation}-{setting}-n{images}-t{trial}"
-    needs = (f"{encoder}-{initialisation}",) if initialisation in TRAINED_HERE else ()
-    share = 1.0 if setting == "full" else 0.7
-    return Run("finetune", name, config.to_mapping(), needs, 8 + share * config.iterations * profile.step_seconds)
+def _finetuning_run(profile: Profile, config: FinetuneConfig) -> Run:
+    name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
+    needs = (f"{config.encoder}-{config.initialisation}",) if config.initialisation in TRAINED_HERE else ()
+    share = 1.0 if config.setting == "full" else 0.7
+    seconds = 8 + profile.trials * (4 + share * config.iterations * profile.step_seconds)
+    return Run("finetune", name, config.to_mapping() | {"trials": profile.trials}, needs, seconds)
 
 
 def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> str:

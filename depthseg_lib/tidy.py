@@ -22,10 +22,10 @@ def read(found: Found) -> Contents:
     metrics = [_metrics(run) for run in found.finetune]
     history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
-    predictions = {run.folder.name: _arrays(run.folder / "predictions.npz") for run in found.finetune}
+    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in found.finetune}
     data_set = found.finetune[0].parameters.get("data_set", "streets")
     about = {
-        "profile": found.finetune[0].folder.parent.parent.name,
+        "profile": found.finetune[0].folder.parents[2].name,
         "data_set": data_set,
         "label_set": LABEL_SETS[data_set].name,
     }
@@ -39,7 +39,7 @@ def read(found: Found) -> Contents:
 
 
 def _identity(run: RunFolder) -> dict:
-    return {"name": run.folder.name} | {name: run.parameters[name] for name in RUN}
+    return {"name": run.name} | {name: run.parameters[name] for name in RUN}
 
 
 def _provenance(run: RunFolder) -> dict:
@@ -61,7 +61,7 @@ def _pretrain_metrics(run: RunFolder) -> dict:
     plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
     if plain.get("diverged_at") is not None:  # its last evaluation is no final result
         plain |= {n: np.nan for n, v in plain.items() if isinstance(v, float)}
-    identity = {"name": run.folder.name, "encoder": run.parameters["encoder"]}
+    identity = {"name": run.name, "encoder": run.parameters["encoder"]}
     return identity | {"initialisation": run.parameters["initialisation"]} | plain | _provenance(run)
 
 
@@ -125,7 +125,7 @@ def _rows(indices: np.ndarray, wanted: list[int]) -> list[int]:
 
 
 def _depth_examples(found: Found) -> dict[str, DepthExamples]:
-    paths = {run.folder.name: run.folder / "examples.npz" for run in found.pretrain}
+    paths = {run.name: run.folder / "examples.npz" for run in found.pretrain}
     loaded = {name: _arrays(path) for name, path in paths.items() if path.is_file()}
     return {name: DepthExamples(a["images"], a["truth"], a["prediction"]) for name, a in loaded.items()}
 

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from depthseg_lib import metrics, study
+from depthseg_lib import identity, metrics, study
+from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.results import Results, load
 
@@ -51,21 +52,31 @@ def laptop() -> Results:
 def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9) -> Path:
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
-    for run in study.plan(profile).runs:
-        if run.parameters.get("trial", 0) < trials:
-            folder = study.run_folder(root, profile, run)
-            folder.mkdir(parents=True)
+    for run in study.plan(profile, runs=str(root)).runs:
+        folder = study.run_folder(root, profile, run)
+        folder.mkdir(parents=True)
+        if run.kind == "pretrain":
             write(folder / "params.json", run.parameters)
-            if run.kind == "pretrain":
-                plant_pretrain(folder, run.parameters, images)
-            else:
-                plant_finetune(folder, run.parameters, images, truth, validation)
+            plant_pretrain(folder, run.parameters, images)
+            continue
+        count = min(trials, run.parameters["trials"])
+        write(folder / "params.json", run.parameters | {"trials": count})
+        write(folder / "metrics.json", {"diverged_at": None, "trials": count})
+        shared = {name: value for name, value in run.parameters.items() if name != "trials"}
+        for trial in range(count):
+            plant_finetune(folder / f"t{trial}", shared | {"trial": trial}, images, truth, validation)
     return root
 
 
+def environment(kind, settings) -> dict:
+    """What a planted run says of its making: the identity that the library would give it now."""
+    return {"identity": identity.digest(kind, settings), "commit": "0123abc", "device": "2 CPU threads"}
+
+
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
-    """Write the results of one fine-tuning run; the numbers follow from its name alone."""
-    seed = np.random.default_rng(hash_of(folder.name))
+    """Write the results of one trial; the numbers follow from its name alone."""
+    folder.mkdir()
+    seed = np.random.default_rng(hash_of(f"{folder.parent.name}-{folder.name}"))
     quality = _quality(run) + seed.normal(0, 0.012)
     names = [f"street{i:03d}" for i in range(run["images"], run["annotated"])][-(validation or run["annotated"]) :]
     confusion = _confusions(len(names), quality, seed)
@@ -79,7 +90,7 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     np.savez_compressed(
         folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
     )
-    write(folder / "environment.json", {"commit": "0123abc", "device": "2 CPU threads"})
+    write(folder / "environment.json", environment("finetune", FinetuneConfig.from_mapping(run)))
     measured = metrics.segmentation_metrics(confusion, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
@@ -106,7 +117,7 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
         rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
         depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
-    write(folder / "environment.json", {"commit": "0123abc", "device": "2 CPU threads"})
+    write(folder / "environment.json", environment("pretrain", PretrainConfig.from_mapping(run)))
     write(folder / "metrics.json", {"diverged_at": None, "iteration": run["iterations"], **values})
 
 

@@ -1,5 +1,7 @@
 """Fine-tuning: what is trained and what is not, what a run leaves, that trials are paired and repeat."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import safetensors.torch
 import torch
 from small import finetuning
 
-from depthseg_lib import finetune, metrics
+from depthseg_lib import finetune, metrics, segmentation
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
@@ -34,11 +36,12 @@ def weights(tmp_path_factory):
 def finished(tmp_path_factory, weights):
     folder = tmp_path_factory.mktemp("run")
     config = finetuning(initialisation="depth", start_weights=weights["depth"], iterations=6, evaluate_every=3)
-    return folder, config, finetune.run(config, folder, quiet)
+    said = []
+    return folder, config, finetune.run(config, folder, said.append), said
 
 
 def test_a_run_leaves_consistent_results(finished):
-    folder, config, result = finished
+    folder, config, result, _ = finished
     stored, history = read_json(folder / "metrics.json"), pd.read_parquet(folder / "history.parquet")
     with np.load(folder / "confusion.npz") as file:
         confusion, names = file["images"], file["names"]
@@ -54,12 +57,12 @@ def test_a_run_leaves_consistent_results(finished):
 
 
 def test_transfer_from_depth_takes_the_decoder_too(finished):
-    assert set(finished[2].transfer.fresh) == {"head.weight", "head.bias"}
+    assert any("2 fresh (head.weight, head.bias)" in line for line in finished[3])
 
 
 def task(config):
     torch.manual_seed(config.trial)
-    made = finetune.SegmentationTask(config, *load_annotated(config, config.images), "cpu")
+    made = segmentation.SegmentationTask(config, *load_annotated(config, config.images), "cpu")
     finetune.start(config, made.module.network)
     return made
 
@@ -87,7 +90,7 @@ def test_a_frozen_encoder_keeps_weights_and_statistics_a_full_one_does_not(setti
 def test_stored_features_give_the_loss_and_gradients_of_computed_ones(weights, monkeypatch):
     config = finetuning(initialisation="depth", start_weights=weights["depth"], setting="frozen")
     stored, computed = task(config), task(config)
-    monkeypatch.setattr(finetune.SegmentationTask, "_fits", lambda self: self is stored)
+    monkeypatch.setattr(segmentation.SegmentationTask, "_stores", lambda self, images: self is stored)
     losses = [step(made).item() for made in (stored, computed)]
     assert isinstance(stored.batch(torch.tensor([0]))[0], list)
     assert isinstance(computed.batch(torch.tensor([0]))[0], torch.Tensor)
@@ -124,11 +127,54 @@ def test_a_training_set_is_part_of_the_larger_ones_and_apart_from_validation():
 
 
 def test_the_same_trial_repeats_to_the_bit(finished, tmp_path):
-    folder, config, _ = finished
+    folder, config, *_ = finished
     finetune.run(config, tmp_path, quiet)
     columns = [c for c in pd.read_parquet(folder / "history.parquet").columns if c != "seconds"]
     tables = [pd.read_parquet(f / "history.parquet")[columns] for f in (folder, tmp_path)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
+    config, said = finetuning(), []
+    done = finetune.run_trials(config, 2, tmp_path, said.append)
+    alone = finetune.run(replace(config, trial=1), tmp_path / "alone", quiet)
+    assert done[1].metrics == alone.metrics != done[0].metrics
+    assert read_json(tmp_path / "metrics.json") == {"diverged_at": None, "trials": 2}
+    said.clear()
+    before = (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns
+    again = finetune.run_trials(config, 3, tmp_path, said.append)
+    assert [one.metrics for one in again[:2]] == [one.metrics for one in done]
+    assert said[:3] == ["trial 0: finished before", "trial 1: finished before", said[2]] and "iteration 0/4" in said[2]
+    assert (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns == before
+    finetune.run_trials(replace(config, learning_rate=1e-4), 1, tmp_path, said.append)
+    assert (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns > before  # of other settings: done anew
+    with pytest.raises(InputError, match="trials = 0: expected one at least"):
+        finetune.run_trials(config, 0, tmp_path, quiet)
+
+
+def test_fresh_layers_are_drawn_as_asked_and_loaded_ones_are_not(weights):
+    drawn = {}
+    for how in ("pytorch", "kaiming"):
+        config = finetuning(initialisation="depth", start_weights=weights["depth"], fresh_layers=how)
+        drawn[how] = task(config).module.network
+    first = {how: network.decoder.reduce[0].weight for how, network in drawn.items()}
+    assert torch.equal(*first.values())  # both the decoder of the pre-training
+    head = drawn["kaiming"].head  # He et al. (2015), equation 10: deviation sqrt(2 / fan-in)
+    assert head.weight.std().item() == pytest.approx((2 / (9 * head.in_channels)) ** 0.5, rel=0.1)
+    assert not head.bias.any() and drawn["pytorch"].head.bias.all()
+
+
+def test_a_frozen_encoder_is_evaluated_from_stored_features_alike(weights, monkeypatch):
+    config = finetuning(initialisation="depth", start_weights=weights["depth"], setting="frozen")
+    stored, computed = task(config), task(config)
+    monkeypatch.setattr(segmentation.SegmentationTask, "_stores", lambda self, images: self is stored)
+    found = []
+    for one in (stored, computed):
+        one.module.eval()
+        with torch.no_grad():
+            found.append(one.evaluate())
+    assert found[0] == pytest.approx(found[1], rel=1e-4, nan_ok=True)
+    assert stored._validated_on is not None and computed._validated_on is None
 
 
 def test_divergence_is_recorded_and_the_run_ends_well(tmp_path):

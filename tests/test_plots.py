@@ -57,7 +57,7 @@ def figures(results, base, scored):
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "contact_sheet": plots.contact_sheet(list(e.images), ["one", "two"], columns=3),
-        "finetuning_curves": plots.finetuning_curves(full.history[full.history["trial"] == 0].iloc[:9]),
+        "finetuning_curves": plots.finetuning_curves([full.select(trial=t).history.iloc[:9] for t in (0, 1)]),
         "pretraining_curves": plots.pretraining_curves(
             pretraining, {"abs_rel_mean_map": 0.6, "abs_rel_untrained": None}
         ),

@@ -1,8 +1,6 @@
 """Results from run folders, from the committed tables, and what is refused."""
 
 import json
-import os
-import time
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,8 @@ import pytest
 from depthseg_lib import results
 from depthseg_lib.errors import InputError
 
-NAME = "resnet18-slim-depth-full-n4-t0"
+RUN = "resnet18-slim-depth-full-n4"
+NAME = f"{RUN}-t0"
 IDS = list(results.IDS)
 
 
@@ -34,10 +33,10 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
     assert (
         len(found.metrics) == 12
         and found.of_this_machine
-        and found.source == "12 of 12 fine-tuning runs of this machine"
+        and found.source == "12 of 12 fine-tuning trials of this machine"
     )
     row = found.metrics.set_index("name").loc[NAME]
-    folder = runs / "smoke" / "finetune" / NAME
+    folder = runs / "smoke" / "finetune" / RUN / "t0"
     assert row["miou_seven"] == json.loads((folder / "metrics.json").read_text())["miou_seven"]
     assert (row["initialisation"], row["images"], row["commit"]) == ("depth", 4, "0123abc")
     cells = found.select(initialisation="depth", setting="full", images=4).confusion
@@ -55,10 +54,10 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
 
 def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(runs):
     results.save(load(runs), runs.parent / "figures" / "data")
-    (runs / "smoke" / "finetune" / NAME / "metrics.json").unlink()
+    (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
     assert len(partial.metrics) == 12 and not partial.of_this_machine
-    assert "committed" in partial.source and "11 of 12 fine-tuning runs of this machine: too few" in partial.source
+    assert "committed" in partial.source and "11 of 12 fine-tuning trials of this machine: too few" in partial.source
     assert len(load(runs, "nothing there").metrics) == 11
 
 
@@ -98,25 +97,29 @@ def test_saving_again_leaves_nothing_of_the_old_results(runs):
 
 
 def test_a_run_with_other_settings_is_left_out(runs):
-    edit(runs / "smoke" / "finetune" / NAME / "params.json", iterations=7)
+    edit(runs / "smoke" / "finetune" / RUN / "params.json", iterations=7)
     found = load(runs)
     assert NAME not in set(found.metrics["name"]) and "1 with other settings" in found.source
 
 
-def test_a_run_older_than_its_request_is_left_out(runs):
-    os.utime(runs / "smoke" / "finetune" / NAME / "params.json", (time.time() + 9,) * 2)
+@pytest.mark.parametrize("changed", ["code", "weights"])
+def test_a_run_made_by_other_code_or_from_other_weights_is_left_out(runs, changed):
+    if changed == "code":
+        edit(runs / "smoke" / "finetune" / RUN / "t0" / "environment.json", identity="0123456789abcdef")
+    else:
+        (runs / "smoke/pretrain/resnet18-slim-depth/weights.safetensors").write_bytes(b"trained anew")
     found = load(runs)
-    assert NAME not in set(found.metrics["name"]) and found.source.startswith("11 of 12")
+    assert NAME not in set(found.metrics["name"]) and "made by other code, left out" in found.source
+    assert {"code": 11, "weights": 9}[changed] == len(found.metrics)
 
 
 def test_where_the_files_of_a_run_lie_does_not_matter(runs):
-    edit(runs / "smoke" / "finetune" / NAME / "params.json", start_weights="/elsewhere/weights.safetensors")
-    os.utime(runs / "smoke" / "finetune" / NAME / "params.json", (1, 1))
+    edit(runs / "smoke" / "finetune" / RUN / "params.json", start_weights="/elsewhere/weights.safetensors")
     assert len(load(runs).metrics) == 12
 
 
 def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):
-    planted.diverge(runs / "smoke" / "finetune" / NAME, at=2)
+    planted.diverge(runs / "smoke" / "finetune" / RUN / "t0", at=2)
     found = load(runs)
     row = found.metrics.set_index("name").loc[NAME]
     assert row["diverged_at"] == 2 and np.isnan(row["miou_seven"])
@@ -126,14 +129,14 @@ def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):
 
 @pytest.mark.parametrize("file", ["confusion.npz", "history.parquet", "predictions.npz", "metrics.json"])
 def test_a_broken_file_is_named(runs, file):
-    path = runs / "smoke" / "finetune" / NAME / file
+    path = runs / "smoke" / "finetune" / RUN / "t0" / file
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(InputError, match=f"{NAME}/{file}"):
+    with pytest.raises(InputError, match=f"{RUN}/t0/{file}"):
         load(runs)
 
 
 def test_matrices_of_other_classes_are_refused(runs):
-    path = runs / "smoke" / "finetune" / NAME / "confusion.npz"
+    path = runs / "smoke" / "finetune" / RUN / "t0" / "confusion.npz"
     np.savez(path, images=np.zeros((20, 11, 11), np.uint32), names=np.arange(20).astype(str))
     with pytest.raises(InputError, match="expected 19 classes of KITTI"):
         load(runs)

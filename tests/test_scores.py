@@ -15,7 +15,7 @@ def test_all_sizes_are_scored_on_the_images_that_all_of_them_have(tmp_path):
     scored = common_scores(full.confusion, full.label_set)
     assert len(scored) == 8 and set(scored["validation"]) == {16}
     row = scored[(scored["initialisation"] == "depth") & (scored["images"] == 4)].iloc[0]
-    with np.load(runs / "smoke" / "finetune" / "resnet18-slim-depth-full-n4-t0" / "confusion.npz") as stored:
+    with np.load(runs / "smoke" / "finetune" / "resnet18-slim-depth-full-n4" / "t0" / "confusion.npz") as stored:
         common = stored["images"][np.isin(stored["names"], [f"street{i:03d}" for i in range(8, 24)])]
     assert len(common) == 16
     assert row["miou_seven"] == pytest.approx(metrics.miou(common, full.label_set.representative))

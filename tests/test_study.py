@@ -22,7 +22,8 @@ CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
 def test_every_run_is_valid_and_comes_after_what_it_needs(name):
     seen = set()
     for run in study.plan(name, data="somewhere" if name == "camvid" else "").runs:
-        assert CONFIGS[run.kind].from_mapping(run.parameters).to_mapping() == run.parameters
+        settings = {name: value for name, value in run.parameters.items() if name != "trials"}
+        assert CONFIGS[run.kind].from_mapping(settings).to_mapping() == settings
         assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0
         assert (run.kind, run.name) not in seen
         seen.add((run.kind, run.name))
@@ -35,15 +36,15 @@ def test_the_laptop_grid_has_table_1_and_figure_4():
     for initialisation in PROFILES["laptop"].initialisations:
         assert (initialisation, "frozen", 16) in cells
         assert {(initialisation, "full", n) for n in (8, 16, 32, 64, 128)} <= cells
-    assert len(runs) == 3 * len(cells)  # three trials of each
+    assert len(runs) == len(cells) and {r.parameters["trials"] for r in runs} == {3}
 
 
 def test_runs_start_from_the_weights_that_they_need():
     runs = {(r.kind, r.name): r for r in study.plan("laptop", runs="elsewhere").runs}
-    depth = runs["finetune", "resnet18-slim-depth-full-n16-t0"]
+    depth = runs["finetune", "resnet18-slim-depth-full-n16"]
     assert depth.parameters["start_weights"] == "elsewhere/laptop/pretrain/resnet18-slim-depth/weights.safetensors"
     assert runs["pretrain", "resnet18-slim-depth-classification"].needs == ("resnet18-slim-classification",)
-    assert runs["finetune", "resnet18-slim-none-full-n16-t0"].parameters["start_weights"] == ""
+    assert runs["finetune", "resnet18-slim-none-full-n16"].parameters["start_weights"] == ""
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
@@ -187,4 +188,20 @@ def test_imagenet_adds_its_initialisations_when_weights_are_given(tmp_path):
         torch.save({}, tmp_path / url)
     study.check("gpu", imagenet=str(tmp_path))
     names = {run.name for run in study.plan("gpu", imagenet=str(tmp_path)).runs}
-    assert {"resnet50-depth-imagenet", "resnet18-imagenet-frozen-n16-t3"} <= names
+    assert {"resnet50-depth-imagenet", "resnet18-imagenet-frozen-n16"} <= names
+
+
+def test_other_data_is_another_run(tmp_path):
+    for part in ("camvid/train", "highway"):
+        (tmp_path / part).mkdir(parents=True)
+    file = tmp_path / "camvid/train/a.png"
+    digests = []
+    for content in (b"1", b"2", b"three"):
+        file.write_bytes(content)
+        plan = study.plan("camvid", data=str(tmp_path))
+        (digest,) = {run.parameters["data_digest"] for run in plan.runs}
+        digests.append(digest)
+    assert digests[0] == digests[1] != digests[2]  # names and sizes count
+    (tmp_path / "elsewhere.txt").write_text("not a part of the set")
+    assert study.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[2]
+    assert study.plan("laptop").runs[0].parameters["data_digest"] == ""

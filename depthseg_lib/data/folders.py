@@ -1,5 +1,7 @@
 """Looking into folders of images: what is there, in which order, and what to say when it is not what was expected."""
 
+import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,16 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
         if first_of.setdefault(file.stem, file) is not file:
             raise InputError(f"{folder} holds both {first_of[file.stem].name} and {file.name}: remove one of the two")
     return tuple(files)
+
+
+def digest(folders: Sequence[Path]) -> str:
+    """A short digest of the names and sizes of all files below `folders`; folders that are missing count as empty."""
+    lines = []
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            files = [Path(place, name) for name in names]
+            lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:

@@ -46,6 +46,20 @@ class Decoder(nn.Module):
         return maps
 
 
+@torch.no_grad()
+def draw_kaiming(module: nn.Module) -> None:
+    """Draw all convolutions of `module` anew by He et al. (2015), equation 10: deviation sqrt(2 / fan-in), zero bias.
+
+    PyTorch's own draw is smaller by sqrt(6). Through ten convolutions without normalisation that nearly extinguishes
+    the image, and a short training spends most of its time on finding it again.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 class DisparityHeads(nn.Module):
     """Sigmoid disparity at the four finest scales from the decoder's maps: four maps B 1 h w in 0..1, finest first."""
 
