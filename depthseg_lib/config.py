@@ -17,10 +17,18 @@ TRAINED_HERE = {
     "depth-classification": "classification",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
+NEEDS_VIDEO = ("depth", "depth-imagenet", "depth-classification")
+"""Those of them that are learned from video, at its resolution."""
+APART = ("flow", "depth-supervised")
+"""Those that the paper compares in figures of their own."""
 INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
 """Where an encoder's weights come from before fine-tuning."""
-SETTINGS = ("full", "frozen")
-"""What fine-tuning trains: everything, or the decoder alone."""
+SETTINGS = ("full", "frozen", "encoder-only", "deeplab")
+"""What fine-tuning keeps and trains: encoder and decoder, everything trained; the same, the decoder alone trained; the
+encoder with a fresh decoder; the encoder with DeepLabV3's decoder."""
+EXPERIMENTS = ("main", "high", "whole", "large-to-small", "small-to-large")
+"""The main comparison; fine-tuning at a high resolution, and there on the whole annotated set; and fine-tuning at
+another resolution than that of the pre-training."""
 DATA_SETS = ("streets", "camvid")
 PLACES = ("start_weights", "data_folder")
 """Settings that say where files are: they differ between machines and change no result."""
@@ -166,12 +174,14 @@ class FinetuneConfig(DataSettings):
     """Where the weights come from: none, imagenet, classification, depth, depth-imagenet or depth-classification."""
     start_weights: str = ""
     """Weights file of the pre-training; empty for none, and for imagenet to take torchvision's own."""
+    experiment: str = "main"
+    """Which comparison the run belongs to: main, high, whole, large-to-small or small-to-large."""
     setting: str = "full"
-    """full (everything is trained) or frozen (the decoder alone)."""
+    """full, frozen (the decoder alone is trained), encoder-only (with a fresh decoder) or deeplab (DeepLabV3's)."""
     protocol: str = "paper"
     """Name of the protocol."""
     images: int = 16
-    """Training images."""
+    """Training images; when these are all that are annotated, the run is validated on them too, as in figure 7."""
     trial: int = 0
     """Number of the trial: the seed of the fresh layers and of the order of batches; the images stay the same."""
     iterations: int = 400
@@ -192,12 +202,13 @@ class FinetuneConfig(DataSettings):
         _one_of("encoder", self.encoder, ENCODERS)
         _one_of("initialisation", self.initialisation, INITIALISATIONS)
         _one_of("setting", self.setting, SETTINGS)
+        _one_of("experiment", self.experiment, EXPERIMENTS)
         _one_of("protocol", self.protocol, tuple(PROTOCOLS))
         _one_of("fresh_layers", self.fresh_layers, ("pytorch", "kaiming"))
         _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
         _positive(self, "images", "iterations", "batch", "evaluate_every", "learning_rate")
-        if self.data_set == "streets" and self.images >= self.annotated:
-            raise InputError(f"images = {self.images} of {self.annotated} annotated leaves none for validation")
+        if self.data_set == "streets" and self.images > self.annotated:
+            raise InputError(f"images = {self.images}, but only {self.annotated} are annotated: ask for fewer")
 
 
 def _check_type(owner: str, name: str, value, wanted: type) -> None:

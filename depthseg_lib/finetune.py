@@ -102,6 +102,8 @@ def start(config: FinetuneConfig, network: nn.Module) -> Transfer | None:
     if config.initialisation == "none":
         return None
     state, source = starting_weights(config.encoder, config.initialisation, config.start_weights)
+    if config.setting in ("encoder-only", "deeplab"):
+        state = {name: tensor for name, tensor in state.items() if name.startswith("encoder.")}
     return transfer(state, network, source)
 
 

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthseg_lib import identity
-from depthseg_lib.config import PLACES, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings
+from depthseg_lib import identity, study
+from depthseg_lib.config import PLACES, FinetuneConfig, PretrainConfig
 from depthseg_lib.files import read_json
-from depthseg_lib.profiles import Profile, finetune_config, pretrain_config
 
-RUN = ("encoder", "initialisation", "setting", "images", "trial")
+RUN = ("encoder", "initialisation", "setting", "images", "experiment", "trial")
 """Settings that tell one fine-tuning trial from another."""
 
 
@@ -49,20 +48,26 @@ class Found:
         return text + (f"; {self.left_out} {others} left out" if self.left_out else "")
 
 
-def find(folder: Path, profile: Profile) -> Found:
+def find(folder: Path, profile: str) -> Found:
     """The finished runs under `folder` that the profile would make today; no others stand in its figures.
 
     Settings, starting weights and the code that made them must be the same: what `identity.digest` says.
     """
-    everything = {"pretrain": _requests(folder / "pretrain"), "finetune": _trials(_requests(folder / "finetune"))}
-    fits = {
-        "pretrain": [run for run in everything["pretrain"] if _is_pretraining_of(profile, run)],
-        "finetune": [run for run in everything["finetune"] if _is_finetuning_of(profile, run)],
+    everything = {kind: _requests(folder / kind) for kind in ("pretrain", "finetune")}
+    imagenet = any(run.parameters.get("initialisation") == "imagenet" for run in everything["finetune"])
+    planned = {
+        (run.kind, run.name): _compared(run.parameters)
+        for run in study.plan(profile, imagenet="download" if imagenet else "").runs
     }
-    used = {kind: tuple(run for run in of if _is_current(kind, run)) for kind, of in fits.items()}
-    finished = sum((run.folder / "metrics.json").is_file() for of in everything.values() for run in of)
+    fits = {
+        kind: [run for run in of if planned.get((kind, run.folder.name)) == _compared(run.parameters)]
+        for kind, of in everything.items()
+    }
+    asked, fit = ({**of, "finetune": _trials(of["finetune"])} for of in (everything, fits))
+    used = {kind: tuple(run for run in of if _is_current(kind, run)) for kind, of in fit.items()}
+    finished = sum((run.folder / "metrics.json").is_file() for of in asked.values() for run in of)
     left_out = finished - len(used["finetune"]) - len(used["pretrain"])
-    return Found(used["finetune"], used["pretrain"], len(fits["finetune"]), left_out)
+    return Found(used["finetune"], used["pretrain"], len(fit["finetune"]), left_out)
 
 
 def _requests(folder: Path) -> list[RunFolder]:
@@ -83,26 +88,6 @@ def _is_current(kind: str, run: RunFolder) -> bool:
     return identity.is_finished(run.folder, identity.digest(kind, config))
 
 
-def _is_finetuning_of(profile: Profile, run: RunFolder) -> bool:
-    """ImageNet's initialisations fit too: they come in with the weights that the user gives."""
-    if any(name not in run.parameters for name in RUN):
-        return False
-    chosen = {name: run.parameters[name] for name in RUN}
-    in_grid = chosen["images"] == profile.images or (chosen["setting"] == "full" and chosen["images"] in profile.sizes)
-    in_grid &= chosen["encoder"] in profile.encoders and chosen["setting"] in profile.settings
-    return in_grid and chosen["trial"] < profile.trials and _same(finetune_config(profile, **chosen), run)
-
-
-def _is_pretraining_of(profile: Profile, run: RunFolder) -> bool:
-    encoder, initialisation = run.parameters.get("encoder"), run.parameters.get("initialisation")
-    if encoder not in profile.encoders or initialisation not in TRAINED_HERE:
-        return False
-    return _same(pretrain_config(profile, encoder, initialisation, ""), run)
-
-
-def _same(config: Settings, run: RunFolder) -> bool:
-    aside = (*PLACES, "data_digest")  # the profile alone does not know the data
-    wanted, found = (
-        {k: v for k, v in values.items() if k not in aside} for values in (config.to_mapping(), run.parameters)
-    )
-    return wanted == found
+def _compared(parameters: dict) -> dict:
+    """What must be the same; the profile alone does not know where files lie, nor what is in the data's folder."""
+    return {name: value for name, value in parameters.items() if name not in (*PLACES, "data_digest", "trials")}

@@ -8,6 +8,26 @@ from depthseg_lib.errors import InputError
 
 
 @dataclass(frozen=True)
+class Part:
+    """Fine-tuning runs of one kind: every initialisation in every setting, in all trials."""
+
+    settings: tuple[str, ...]
+    """Fine-tuning settings."""
+    initialisations: tuple[str, ...]
+    """Initialisations to compare."""
+    images: int
+    """Training images."""
+    experiment: str = "main"
+    """Which comparison they belong to."""
+    size: tuple[int, int] | None = None
+    """Height and width to fine-tune at; the profile's when None."""
+    pretrained_at: tuple[int, int] | None = None
+    """Height and width of the video that depth was learned from; the profile's when None."""
+    finetune: dict = field(default_factory=dict)
+    """Settings of `FinetuneConfig` besides the profile's."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """One size of the study."""
 
@@ -35,6 +55,8 @@ class Profile:
     """Settings of `PretrainConfig` for depth."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
+    parts: tuple[Part, ...] = ()
+    """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
     """Rough seconds per fine-tuning step, from which the first estimate of the study's length is made."""
 
@@ -128,13 +150,26 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
     return replace(profile, data=replace(profile.data, data_folder=data_folder))
 
 
-def pretrain_config(profile: Profile, encoder: str, initialisation: str, start_weights: str) -> PretrainConfig:
-    """The settings of one pre-training run of a profile."""
+def parts(profile: Profile) -> tuple[Part, ...]:
+    """All fine-tuning runs of a profile: every setting at the usual number of images, `full` at the others, the rest."""
+    usual = Part(profile.settings, profile.initialisations, profile.images)
+    others = (Part(("full",), profile.initialisations, size) for size in profile.sizes if size != profile.images)
+    return (usual, *others, *profile.parts)
+
+
+def pretrain_config(profile: Profile, encoder: str, initialisation: str, size=None, start_weights="") -> PretrainConfig:
+    """The settings of one pre-training run of a profile, at the `size` (height, width) or the profile's."""
     chosen = profile.classification if initialisation == "classification" else profile.depth
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
-    return PretrainConfig(**profile.data.to_mapping(), **chosen, **names)
+    return PretrainConfig(**_data(profile, size), **chosen, **names)
 
 
-def finetune_config(profile: Profile, **run) -> FinetuneConfig:
-    """The settings of one fine-tuning run of a profile."""
-    return FinetuneConfig(**profile.data.to_mapping(), **profile.finetune, **run)
+def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:
+    """The settings of one fine-tuning run of a part of a profile."""
+    chosen = {**profile.finetune, **part.finetune, "experiment": part.experiment, "images": part.images}
+    return FinetuneConfig(**_data(profile, part.size), **chosen, **run)
+
+
+def _data(profile: Profile, size: tuple[int, int] | None) -> dict:
+    data = profile.data.to_mapping()
+    return data if size is None else data | {"height": size[0], "width": size[1]}

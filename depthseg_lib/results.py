@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import finished, stored, tidy
-from depthseg_lib.config import INITIALISATIONS
+from depthseg_lib.config import APART, INITIALISATIONS
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.errors import InputError
-from depthseg_lib.profiles import get_profile
 from depthseg_lib.project import project_path
 
 IDS = finished.RUN
@@ -38,11 +37,12 @@ class Results:
     history: pd.DataFrame
     """A row per evaluation: name, `IDS`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction, count of pixels."""
+    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction, count of pixels; of the
+    experiment `main` alone."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: stored.Examples
-    """A few validation images with their truth, and every run's prediction of them."""
+    """A few validation images with their truth, and the prediction of them of every run of the experiment `main`."""
     depth_examples: dict[str, stored.DepthExamples]
     """By name of the depth run: frames with true and predicted depth."""
 
@@ -56,11 +56,21 @@ class Results:
         """The training-set size of the study's main comparison: the one that most runs have."""
         return int(self.metrics["images"].mode().iloc[0])
 
+    @property
+    def main(self) -> "Results":
+        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras."""
+        compared = [name for name in self.metrics["initialisation"].unique() if name not in APART]
+        return self.select(experiment="main", initialisation=compared)
+
     def select(self, **wanted) -> "Results":
-        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`."""
+        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.
+
+        A list holds several values to choose from. Raises `InputError` when there is no such run.
+        """
         frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
         for column, value in wanted.items():
-            frames = {name: frame[frame[column] == value] for name, frame in frames.items()}
+            values = list(value) if isinstance(value, list | tuple) else [value]
+            frames = {name: frame[frame[column].isin(values)] for name, frame in frames.items()}
         if frames["metrics"].empty:
             raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
         return replace(self, **frames)
@@ -74,7 +84,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     """
     folder = project_path(runs) / profile
     store = project_path(figures or f"figures/{profile}") / "data"
-    found = finished.find(folder, get_profile(profile))
+    found = finished.find(folder, profile)
     complete = bool(found.finetune) and len(found.finetune) == found.asked
     if complete or (found.finetune and not stored.exists(store)):
         return _tidy(profile, found.sentence, tidy.read(found), here=True)

@@ -11,6 +11,7 @@ from depthseg_lib.data.sets import Labelled
 from depthseg_lib.losses import segmentation_nll
 from depthseg_lib.metrics import confusion_matrix, iou, segmentation_metrics
 from depthseg_lib.models.decoder import draw_kaiming
+from depthseg_lib.models.deeplab import DeepLab
 from depthseg_lib.models.networks import SegmentationNetwork
 
 FEATURE_BYTES = 2**30
@@ -118,6 +119,8 @@ class SegmentationTask:
 
 
 def _network(config: FinetuneConfig, classes: int) -> nn.Module:
+    if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
+        return DeepLab(config.encoder, classes, _normalisation(config))
     network = SegmentationNetwork(config.encoder, classes, _normalisation(config))
     if config.fresh_layers == "kaiming":
         draw_kaiming(network.decoder)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from depthseg_lib.config import STUDY_VERSION
 from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json, replacing, write_json
@@ -77,12 +78,18 @@ def write(folder: Path, contents: Contents) -> None:
             old.unlink()
     depth = {name: len(run.images) for name, run in contents.depth_examples.items()}
     indices = list(contents.examples.indices)
-    write_json(folder / "about.json", contents.about | {"examples": indices, "depth": depth})
+    kept = {"study": STUDY_VERSION, "examples": indices, "depth": depth}
+    write_json(folder / "about.json", contents.about | kept)
 
 
 def read(folder: Path) -> Contents:
     """Read what `write` wrote; a missing or broken file raises `InputError`."""
     about = read_json(folder / "about.json")
+    if about.get("study") != STUDY_VERSION:
+        raise InputError(
+            f"{folder} holds results of version {about.get('study', 'unknown')} of the study, but this is version "
+            f"{STUDY_VERSION}: run `make figures` for new ones, or take the code that made them"
+        )
     try:
         parts = [pd.read_parquet(path) for path in sorted(folder.glob("confusion-*.parquet"))]
         frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES if name != "confusion"}
@@ -135,7 +142,8 @@ def _read_examples(folder: Path, about: dict, metrics: pd.DataFrame) -> Examples
     count = len(about["examples"])
     images = _unstack(folder / "examples.png", count).transpose(0, 3, 1, 2)
     truth = _unstack(folder / "examples_truth.png", count)
-    predictions = {name: _unstack(folder / "predictions" / f"{name}.png", count) for name in metrics["name"]}
+    names = metrics.loc[metrics["experiment"] == "main", "name"]
+    predictions = {name: _unstack(folder / "predictions" / f"{name}.png", count) for name in names}
     return Examples(tuple(about["examples"]), images, truth, predictions)
 
 

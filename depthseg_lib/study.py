@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from depthseg_lib.config import TRAINED_HERE, FinetuneConfig, PretrainConfig
+from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
-from depthseg_lib.profiles import Profile, finetune_config, get_profile, pretrain_config
+from depthseg_lib.profiles import Part, Profile, finetune_config, get_profile, parts, pretrain_config
 from depthseg_lib.project import project_path
 
 FIGURES = {
@@ -84,19 +84,28 @@ def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
 
 
 def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
+    """The runs that any part starts from, with those that they start from themselves; each once, in order."""
     for encoder in profile.encoders:
-        for initialisation in (i for i in TRAINED_HERE if i in profile.initialisations):
-            start = TRAINED_HERE[initialisation]
-            needs = (f"{encoder}-{start}",) if start in TRAINED_HERE else ()
-            weights = _weights(root, encoder, start, imagenet)
-            config = pretrain_config(profile, encoder, initialisation, weights)
-            yield Run(
-                "pretrain",
-                f"{encoder}-{initialisation}",
-                config.to_mapping(),
-                needs,
-                _pretraining_cost(profile, config),
-            )
+        wanted = {(name, part.pretrained_at) for part in parts(profile) for name in part.initialisations}
+        for size in sorted({size for _, size in wanted}, key=lambda size: size or (0, 0)):
+            needed = {name for name, at in wanted if at == size} & set(TRAINED_HERE)
+            for initialisation in (name for name in TRAINED_HERE if name in _with_starts(needed)):
+                if initialisation in NEEDS_VIDEO or size is None:
+                    yield _pretraining_run(profile, root, imagenet, encoder, initialisation, size)
+
+
+def _with_starts(initialisations: set[str]) -> set[str]:
+    """These, and the initialisations that their pre-training starts from."""
+    return initialisations | {TRAINED_HERE[name] for name in initialisations}
+
+
+def _pretraining_run(profile, root, imagenet, encoder, initialisation, size) -> Run:
+    start = TRAINED_HERE[initialisation]
+    weights = _weights(root, encoder, start, None, imagenet)
+    config = pretrain_config(profile, encoder, initialisation, size, weights)
+    needs = (_pretrained(encoder, start, None),) if start in TRAINED_HERE else ()
+    name = _pretrained(encoder, initialisation, size)
+    return Run("pretrain", name, config.to_mapping(), needs, _pretraining_cost(profile, config))
 
 
 def _with_digest(profile: Profile) -> Profile:
@@ -112,35 +121,44 @@ def _with_digest(profile: Profile) -> Profile:
 
 def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
     for encoder in profile.encoders:
-        for setting, images in _grid(profile):
-            for initialisation in profile.initialisations:
-                weights = _weights(root, encoder, initialisation, imagenet)
-                chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting, images=images)
-                yield _finetuning_run(profile, finetune_config(profile, **chosen, start_weights=weights))
+        for part in parts(profile):
+            for setting in part.settings:
+                for initialisation in part.initialisations:
+                    weights = _weights(root, encoder, initialisation, part.pretrained_at, imagenet)
+                    chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
+                    config = finetune_config(profile, part, **chosen, start_weights=weights)
+                    yield _finetuning_run(profile, part, config)
 
 
-def _grid(profile: Profile) -> list[tuple[str, int]]:
-    """Settings and training-set sizes: every setting at the usual size, `full` at all of them."""
-    usual = [(setting, profile.images) for setting in profile.settings]
-    return usual + [("full", size) for size in profile.sizes if size != profile.images]
-
-
-def _finetuning_run(profile: Profile, config: FinetuneConfig) -> Run:
+def _finetuning_run(profile: Profile, part: Part, config: FinetuneConfig) -> Run:
     name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
-    needs = (f"{config.encoder}-{config.initialisation}",) if config.initialisation in TRAINED_HERE else ()
-    share = 1.0 if config.setting == "full" else 0.7
-    seconds = 8 + profile.trials * (4 + share * config.iterations * profile.step_seconds)
+    name += f"-{config.experiment}" if config.experiment != "main" else ""
+    trained = config.initialisation in TRAINED_HERE
+    needs = (_pretrained(config.encoder, config.initialisation, part.pretrained_at),) if trained else ()
+    share = 0.7 if config.setting == "frozen" else 1.0
+    step = share * profile.step_seconds * _pixels(config) / _pixels(profile.data)
+    seconds = 8 + profile.trials * (4 + config.iterations * step)
     return Run("finetune", name, config.to_mapping() | {"trials": profile.trials}, needs, seconds)
 
 
-def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> str:
+def _pixels(data: DataSettings) -> int:
+    return data.height * data.width
+
+
+def _pretrained(encoder: str, initialisation: str, size: tuple[int, int] | None) -> str:
+    """The name of a pre-training run; photographs have one size, whatever that of the video."""
+    sized = size is not None and initialisation in NEEDS_VIDEO
+    return f"{encoder}-{initialisation}" + (f"-{size[0]}x{size[1]}" if sized else "")
+
+
+def _weights(root: Path, encoder: str, initialisation: str, size: tuple[int, int] | None, imagenet: str) -> str:
     if initialisation in TRAINED_HERE:
-        return str(root / "pretrain" / f"{encoder}-{initialisation}" / "weights.safetensors")
+        return str(root / "pretrain" / _pretrained(encoder, initialisation, size) / "weights.safetensors")
     return imagenet if initialisation == "imagenet" else ""
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
-    steps = 0.25 if config.task == "classification" else 4.0
+    steps = 0.25 if config.task == "classification" else 4.0 * _pixels(config) / _pixels(profile.data)
     return 20 + steps * config.iterations * profile.step_seconds
 
 

@@ -13,6 +13,8 @@ from depthseg_lib.files import read_json
 from depthseg_lib.finished import RUN, Found, RunFolder
 from depthseg_lib.stored import Contents, DepthExamples, Examples
 
+_NAMES = ("encoder", "initialisation", "setting", "experiment")
+"""Columns of few texts."""
 LABEL_SETS = {"streets": KITTI, "camvid": CAMVID}
 """The classes of each data set."""
 
@@ -22,7 +24,8 @@ def read(found: Found) -> Contents:
     metrics = [_metrics(run) for run in found.finetune]
     history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
-    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in found.finetune}
+    main = [run for run in found.finetune if run.parameters["experiment"] == "main"]  # all at one image size
+    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in main}
     data_set = found.finetune[0].parameters.get("data_set", "streets")
     about = {
         "profile": found.finetune[0].folder.parents[2].name,
@@ -32,7 +35,7 @@ def read(found: Found) -> Contents:
     frames = {
         "metrics": pd.DataFrame(metrics),
         "history": pd.concat(history, ignore_index=True),
-        "confusion": _joined([_confusion(run) for run in ended]),
+        "confusion": _joined([_confusion(run) for run in ended if run in main]),
         "pretrain": pd.DataFrame([_pretrain_metrics(run) for run in found.pretrain]),
     }
     return Contents(about, frames, _common_examples(predictions), _depth_examples(found))
@@ -97,7 +100,7 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
     images = sorted(set().union(*(frame["image"].cat.categories for frame in frames)))
-    kinds = {name: list(dict.fromkeys(frame[name].iloc[0] for frame in frames)) for name in RUN[:3]}
+    kinds = {name: list(dict.fromkeys(frame[name].iloc[0] for frame in frames)) for name in _NAMES}
     same = [
         frame.assign(
             image=frame["image"].cat.set_categories(images),

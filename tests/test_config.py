@@ -33,7 +33,7 @@ def test_from_namespace_takes_its_own_names_and_misses_none():
         ({"batch": 0}, "batch = 0: expected more than zero"),
         ({"height": 60}, "60x192.*multiples of 32"),
         ({"height": 32}, "32x192.*64 at least"),
-        ({"images": 200}, "images = 200 of 200 annotated leaves none"),
+        ({"images": 201}, "images = 201, but only 200 are annotated"),
         ({"study": 0}, "version 0 of the study, but this is version"),
         ({"precision": "16-mixed"}, "unknown precision"),
     ],

@@ -177,6 +177,21 @@ def test_a_frozen_encoder_is_evaluated_from_stored_features_alike(weights, monke
     assert stored._validated_on is not None and computed._validated_on is None
 
 
+@pytest.mark.parametrize("setting", ["encoder-only", "deeplab"])
+def test_only_the_encoder_comes_over_to_a_fresh_decoder(setting, weights):
+    config = finetuning(initialisation="depth", start_weights=weights["depth"], setting=setting)
+    state = task(config).module.network.state_dict()
+    before = safetensors.torch.load_file(weights["depth"])
+    same = {name for name, tensor in state.items() if name in before and torch.equal(tensor, before[name])}
+    assert {name for name in state if name.startswith("encoder.")} == same
+    step(task(config))
+
+
+def test_all_annotated_images_are_validated_on_themselves():
+    training, validation = load_annotated(finetuning(images=16), 16)
+    assert set(training.names) == set(validation.names) and len(training.names) == 16
+
+
 def test_divergence_is_recorded_and_the_run_ends_well(tmp_path):
     result = finetune.run(finetuning(learning_rate=1e30, iterations=8), tmp_path, quiet)
     stored = read_json(tmp_path / "metrics.json")

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from torchvision.models.segmentation import deeplabv3_resnet50
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.geometry import transform_matrix
 from depthseg_lib.models import ENCODERS
 from depthseg_lib.models.decoder import Decoder, DisparityHeads
+from depthseg_lib.models.deeplab import DeepLab
 from depthseg_lib.models.encoder import Encoder
 from depthseg_lib.models.networks import Classifier, DepthNetwork, PoseNetwork, SegmentationNetwork
 
@@ -111,3 +113,31 @@ def test_same_seed_gives_the_same_fresh_decoder_whatever_the_normalisation():
     torch.manual_seed(3)
     second = SegmentationNetwork("resnet18-slim", 5, "imagenet").state_dict()
     assert all(np.array_equal(first[n], second[n]) for n in first)
+
+
+def test_deeplab_is_torchvisions_on_resnet50():
+    torch.manual_seed(0)
+    ours = DeepLab("resnet50", 19).eval()
+    theirs = deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=19).eval()
+    names = {"encoder.resnet.": "backbone.", "head.": "classifier."}
+    state = ours.state_dict()
+    for old, new in names.items():
+        state = {name.replace(old, new, 1) if name.startswith(old) else name: t for name, t in state.items()}
+    theirs.load_state_dict(state)  # every name and shape
+    images = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        normalised = (images - ours.encoder.mean) / ours.encoder.deviation
+        torch.testing.assert_close(ours(images), theirs(normalised)["out"])
+
+
+@pytest.mark.parametrize("encoder", ["resnet18-slim", "resnet18"])
+def test_deeplab_keeps_an_eighth_of_the_resolution(encoder):
+    network = DeepLab(encoder, 5).eval()
+    with torch.no_grad():
+        maps = network.encoder(torch.rand(1, 3, 64, 96))
+        assert [tuple(m.shape[-2:]) for m in maps[2:]] == [(8, 12)] * 3
+        assert network(torch.rand(2, 3, 64, 96)).shape == (2, 5, 64, 96)
+    plain = Encoder(encoder).state_dict()
+    assert {n.removeprefix("encoder."): t.shape for n, t in network.state_dict().items() if n.startswith("encoder.")} == {
+        name: tensor.shape for name, tensor in plain.items()
+    }

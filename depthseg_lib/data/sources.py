@@ -33,12 +33,14 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress | Non
     """A training set of `images` annotated images, and the validation set.
 
     Both are fixed: the training set is the first of one random order. Validation is on the rest of the embedded
-    world's annotated images, as in the paper, and on CamVid's test split there.
+    world's annotated images, as in the paper, and on CamVid's test split there. Where no rest is left, it is on the
+    training set itself (the paper's "accuracy on the whole dataset", section 4.2).
     """
     if settings.data_set == "streets":
         everything = streets.annotated(_streets(settings), settings.annotated, _device(), progress)
         order = split_order(settings.annotated)
-        return everything.subset(_first(order, images, "the embedded world")), everything.subset(order[images:])
+        rest = order[images:] if images < len(order) else order
+        return everything.subset(_first(order, images, "the embedded world")), everything.subset(rest)
     folder, size = project_path(settings.data_folder) / "camvid", (settings.height, settings.width)
     training = camvid.labelled(folder, "train", *size, progress=progress)
     order = split_order(len(training.images))
