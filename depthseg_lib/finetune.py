@@ -57,7 +57,7 @@ class SegmentationTask:
     def __init__(self, config: FinetuneConfig, training: Labelled, validation: Labelled, device):
         self.config, self.training, self.validation, self.device = config, training, validation, device
         self.count = len(training.images)
-        network = SegmentationNetwork(config.encoder, len(training.label_set.classes), _normalisation(config))
+        network = SegmentationNetwork(config.encoder, len(training.label_set.classes), normalisation(config))
         self.module = SegmentationTraining(network, config.setting == "frozen")
         self.module.to(device, memory_format=torch.channels_last)
         self.confusion = np.zeros((0, 0, 0), np.int64)
@@ -158,7 +158,7 @@ def run(config: FinetuneConfig, folder: str | Path, progress: Progress = print) 
     return result
 
 
-def _normalisation(config: FinetuneConfig) -> str:
+def normalisation(config: FinetuneConfig) -> str:
     """Classification saw images normalised by ImageNet's constants; everything else by Monodepth2's (Appendix A)."""
     classified = config.initialisation in ("imagenet", "classification")
     return "imagenet" if classified and PROTOCOLS[config.protocol].follow_normalisation else "depth"
