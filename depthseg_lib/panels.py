@@ -134,10 +134,10 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     return figure
 
 
-def fitted(picture: np.ndarray) -> np.ndarray:
-    """An image (H W 3) enlarged or reduced to its place in the panel, by nearest pixels."""
+def fitted(picture: np.ndarray, place: tuple[int, int] = PICTURE) -> np.ndarray:
+    """A picture (H W or H W 3) enlarged or reduced to its place (width, height) in a panel, by nearest pixels."""
     height, width = picture.shape[:2]
-    factor = min(PICTURE[0] / width, PICTURE[1] / height)
+    factor = min(place[0] / width, place[1] / height)
     rows, columns = ((np.arange(int(n * factor)) / factor).astype(int) for n in (height, width))
     return picture[rows[:, None], columns]
 

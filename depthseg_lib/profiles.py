@@ -151,7 +151,7 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
 
 
 def parts(profile: Profile) -> tuple[Part, ...]:
-    """All fine-tuning runs of a profile: every setting at the usual number of images, `full` at the others, the rest."""
+    """All fine-tuning runs: every setting at the usual number of images, `full` at the others, and the rest."""
     usual = Part(profile.settings, profile.initialisations, profile.images)
     others = (Part(("full",), profile.initialisations, size) for size in profile.sizes if size != profile.images)
     return (usual, *others, *profile.parts)

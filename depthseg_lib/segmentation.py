@@ -48,7 +48,7 @@ class SegmentationTask:
     def __init__(self, config: FinetuneConfig, training: Labelled, validation: Labelled, device):
         self.config, self.training, self.validation, self.device = config, training, validation, device
         self.count = len(training.images)
-        network = _network(config, len(training.label_set.classes))
+        network = make_network(config, len(training.label_set.classes))
         self.module = SegmentationTraining(network, config.setting == "frozen")
         self.module.to(device, memory_format=torch.channels_last)
         self.confusion = np.zeros((0, 0, 0), np.int64)
@@ -118,7 +118,8 @@ class SegmentationTask:
         return [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, batches), strict=True)]
 
 
-def _network(config: FinetuneConfig, classes: int) -> nn.Module:
+def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
+    """The network of a fine-tuning run, its fresh layers drawn as the settings say."""
     if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
         return DeepLab(config.encoder, classes, _normalisation(config))
     network = SegmentationNetwork(config.encoder, classes, _normalisation(config))

@@ -17,6 +17,7 @@ FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
     "03_results": ("fig03_curves", "fig05_frozen", "table1", "depth", "predictions"),
     "04_training_size": ("fig04_training_size",),
+    "05_activations": ("fig06_activations", "fig06_boundary_score"),
 }
 """Figures and tables by the notebook that draws them."""
 

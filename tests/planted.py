@@ -8,10 +8,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import torch
 
 from depthseg_lib import identity, metrics, study
+from depthseg_lib.activations import LAYERS
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.data.labels import KITTI, VOID
+from depthseg_lib.finished import RUN
+from depthseg_lib.measured import Activations
+from depthseg_lib.models.networks import SegmentationNetwork
+from depthseg_lib.models.weights import save_weights
 from depthseg_lib.results import Results, load
 
 HEIGHT, WIDTH = 64, 192
@@ -119,6 +125,37 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
     write(folder / "environment.json", environment("pretrain", PretrainConfig.from_mapping(run)))
     write(folder / "metrics.json", {"diverged_at": None, "iteration": run["iterations"], **values})
+
+
+def plant_weights(root: Path, profile: str, images: int) -> list[Path]:
+    """Write the weights of a random network for every planted run of the setting `full` with so many images."""
+    files = []
+    for run in study.plan(profile).runs:
+        about = run.parameters
+        if run.kind != "finetune" or (about["setting"], about["images"], about["experiment"]) != ("full", images, "main"):
+            continue
+        for folder in sorted(study.run_folder(root, profile, run).glob("t*")):
+            torch.manual_seed(hash_of(f"{run.name}-{folder.name}"))
+            files.append(folder / "weights.safetensors")
+            network = SegmentationNetwork(about["encoder"], CLASSES)
+            save_weights(network, files[-1], encoder=about["encoder"], initialisation=about["initialisation"])
+    return files
+
+
+def activations(results: Results, images: int = 5) -> Activations:
+    """Made-up activations of exactly these results' runs: the first trials have maps, depth has the highest scores."""
+    scores, maps = [], {}
+    for run in results.metrics.to_dict("records"):
+        seed = np.random.default_rng(hash_of(run["name"]))
+        identity = {name: run[name] for name in ("name", *RUN)}
+        for level, layer in enumerate(LAYERS):
+            energy = 0.4 * (1 + GAIN[run["initialisation"]] * (5 - level) + seed.normal(0, 0.02, images))
+            shares = {"layer": layer, "energy": energy, "area": 0.4, "edges": 0.6}
+            scores.append(pd.DataFrame({"image": [f"street{i:03d}" for i in range(images)], **shares, **identity}))
+        if run["trial"] == 0:
+            sizes = {layer: (3, HEIGHT >> s, WIDTH >> s) for s, layer in enumerate(LAYERS, 1)}
+            maps[run["name"]] = {layer: seed.integers(0, 256, size, np.uint8) for layer, size in sizes.items()}
+    return Activations("planted", pd.concat(scores, ignore_index=True), maps, (), {})
 
 
 def diverge(folder: Path, at: int = 200) -> None:

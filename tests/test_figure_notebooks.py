@@ -1,4 +1,4 @@
-"""Notebooks 00, 03 and 04 run headlessly on planted results, show their figures and leave the files."""
+"""Notebooks 00 and 03 to 05 run headlessly on planted results, show their figures and leave the files."""
 
 import ast
 import json
@@ -12,12 +12,15 @@ from depthseg_lib.notebook import execute
 from depthseg_lib.study import FIGURES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-STEMS = ("00_overview", "03_results", "04_training_size")
+STEMS = ("00_overview", "03_results", "04_training_size", "05_activations")
+PANELS = ("04_training_size", "05_activations")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    return planted.plant(tmp_path_factory.mktemp("runs"), "smoke", examples=2)
+    root = planted.plant(tmp_path_factory.mktemp("runs"), "smoke", examples=2)
+    planted.plant_weights(root, "smoke", 4)
+    return root
 
 
 def run(stem: str, runs: Path, figures: Path, log: Path):
@@ -29,18 +32,20 @@ def pictures(notebook) -> int:
     return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
-    """04 finds no runs: it draws from what 03 stored."""
-    figures = tmp_path / "figures"
-    for stem, where in zip(STEMS, (runs, runs, tmp_path / "no_runs"), strict=True):
+    """04 finds no runs and draws from what 03 stored; 05 does so the second time, from what it stored itself."""
+    figures, nowhere = tmp_path / "figures", tmp_path / "no_runs"
+    places = [*zip(STEMS, (runs, runs, nowhere, runs), strict=True), ("05_activations", nowhere)]
+    for stem, where in places:
         executed = run(stem, where, figures, tmp_path / f"{stem}.ipynb")
-        assert pictures(executed) >= len(FIGURES[stem]) + (stem == "04_training_size")  # and its panel
+        assert pictures(executed) >= len(FIGURES[stem]) + (stem in PANELS)
+        assert ("committed results" in str(executed.cells)) == (where == nowhere)
         for name in FIGURES[stem]:
             written = {path.suffix for path in figures.glob(f"{name}.*")}
             assert written == {".png", ".svg", ".json"} | ({".csv", ".md"} if name.startswith("table") else set())
             assert json.loads((figures / f"{name}.json").read_text())["profile"] == "smoke"
-    assert "committed results" in str(executed.cells)
+    assert "committed activations" in str(executed.cells)
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from depthseg_lib import paper, plots, saved, tables
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
+from depthseg_lib.plots.activations import coloured
 from depthseg_lib.scores import common_scores
 from depthseg_lib.statistics import mean_interval
 
@@ -45,6 +46,9 @@ def figures(results, base, scored):
     depth = next(iter(results.depth_examples.values()))
     pretraining = full.history[full.history["name"] == full.history["name"].iloc[0]].assign(abs_rel=0.5)
     both = full.history.assign(encoder="resnet18")
+    active = planted.activations(full)
+    maps = {name: active.maps[run]["stem"][:2] for (_, name), run in active.shown.items()}
+    bordering = active.boundary_scores()
     return {
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
@@ -54,6 +58,11 @@ def figures(results, base, scored):
         "question": plots.question(),
         "setups": plots.setups(),
         "predictions": plots.predictions(e.images, e.truth, predicted, KITTI, FOOTER),
+        "activations": plots.activations(e.images[:2], e.truth[:2], predicted, maps, KITTI, FOOTER),
+        "boundary_scores": plots.boundary_scores(bordering, FOOTER),
+        "boundary_scores of two encoders": plots.boundary_scores(
+            pd.concat([bordering, bordering.assign(encoder="resnet18", edges=0.99)]), FOOTER
+        ),
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "contact_sheet": plots.contact_sheet(list(e.images), ["one", "two"], columns=3),
@@ -73,6 +82,9 @@ NAMES = (
     "question",
     "setups",
     "predictions",
+    "activations",
+    "boundary_scores",
+    "boundary_scores of two encoders",
     "depth_examples",
     "depth without truth",
     "contact_sheet",
@@ -108,7 +120,7 @@ def test_every_figure_shows_itself_in_a_notebook(figures):
         assert image.startswith(b"\x89PNG") and size["width"] > 300
 
 
-@pytest.mark.parametrize("name", ["curves", "training_size", "frozen", "table1"])
+@pytest.mark.parametrize("name", ["curves", "training_size", "frozen", "table1", "boundary_scores"])
 def test_footer_stands_under_the_figure(figures, name):
     assert "95 % t-interval" in figures[name].get_supxlabel().replace("\n", " ")
 
@@ -167,6 +179,38 @@ def test_the_papers_numbers_are_hollow_and_in_panels_named_kitti(figures):
     marks = [line for line in theirs.lines if len(line.get_xdata())]
     assert {line.get_markerfacecolor() for line in marks} == {"white"}
     assert 46.00 in [round(float(line.get_xdata()[0]), 2) for line in marks]
+
+
+def test_activation_maps_stand_under_the_truth_and_predictions_under_the_image(figures, results, base):
+    axes = np.array(figures["activations"].axes[:20]).reshape(5, 4)
+    shown = [[at.images[0].get_array() for at in row] for row in axes]
+    first = base.select(setting="full", initialisation="none", trial=0).metrics["name"].iloc[0]
+    examples, active = results.examples, planted.activations(base.select(setting="full"))
+    assert np.array_equal(shown[0][2], examples.images[1].transpose(1, 2, 0))
+    assert np.array_equal(shown[0][3], KITTI.colour(examples.truth[1]))
+    assert np.array_equal(shown[1][2], KITTI.colour(examples.predictions[first][1]))
+    assert np.array_equal(shown[1][3], coloured(active.maps[first]["stem"][1], 64, 192))
+
+
+def test_the_brightest_and_darkest_of_a_map_are_the_ends_of_its_scale():
+    halves = np.zeros((32, 96), np.uint8)
+    halves[:, 48:] = 255
+    shown = coloured(halves, 64, 192)
+    ends = [tuple(round(255 * c) for c in matplotlib.colormaps["inferno"](end)[:3]) for end in (0.0, 1.0)]
+    assert [tuple(map(int, shown[5, 20])), tuple(map(int, shown[5, 170]))] == ends
+
+
+def test_boundary_scores_are_means_with_intervals_beside_the_two_references(figures, base):
+    axes = figures["boundary_scores"].axes[0]
+    scores = planted.activations(base.select(setting="full")).boundary_scores()
+    chosen = scores.query("initialisation == 'depth' and layer == 'layer2'")["ratio"]
+    expected = mean_interval(chosen)
+    ends = [path.vertices[:, 1] for c in axes.containers for path in c[2][0].get_paths()]
+    assert any(tuple(end) == pytest.approx((expected.low, expected.high)) for end in ends)
+    lines = [float(line.get_ydata()[0]) for line in axes.lines if line.get_linestyle() == "--"]
+    assert lines == pytest.approx([1, 0.6 / 0.4])
+    assert axes.get_ylim()[1] <= 1 / 0.4
+    assert [t.get_text() for t in axes.get_xticklabels()][:2] == ["stem\n1/2", "layer1\n1/4"]
 
 
 def test_each_initialisation_has_its_own_colour_and_marker():

@@ -1,5 +1,6 @@
 """The study's figures, one function each: data frame in, matplotlib Figure out; nothing is computed but the drawing."""
 
+from depthseg_lib.plots.activations import activations, boundary_scores
 from depthseg_lib.plots.curves import curves
 from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
 from depthseg_lib.plots.frozen import frozen
@@ -10,6 +11,8 @@ from depthseg_lib.plots.table import table1
 from depthseg_lib.plots.training_size import training_size
 
 __all__ = [
+    "activations",
+    "boundary_scores",
     "contact_sheet",
     "curves",
     "depth_examples",

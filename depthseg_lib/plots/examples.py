@@ -30,7 +30,7 @@ def predictions(
         columns = {"image": images.transpose(0, 2, 3, 1), "truth": label_set.colour(truth)}
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = _grid(columns)
-    _class_legend(figure, truth, label_set)
+    class_legend(figure, truth, label_set)
     style.footer(figure, footer)
     return figure
 
@@ -107,7 +107,8 @@ def _show(axes: Axes, picture: np.ndarray, **mapping) -> None:
     axes.set_axis_off()
 
 
-def _class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
+def class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
+    """The colours of the classes that occur in `truth` (K H W), in a row above all panels."""
     present = [i for i in range(len(label_set.classes)) if (truth == i).any()]
     handles = [Patch(facecolor=np.array(label_set.colours[i]) / 255, label=label_set.classes[i]) for i in present]
     figure.legend(
