@@ -19,10 +19,10 @@ class Part:
     """Training images."""
     experiment: str = "main"
     """Which comparison they belong to."""
-    size: tuple[int, int] | None = None
-    """Height and width to fine-tune at; the profile's when None."""
-    pretrained_at: tuple[int, int] | None = None
-    """Height and width of the video that depth was learned from; the profile's when None."""
+    large: bool = False
+    """Whether to fine-tune at the profile's large image size."""
+    pretrained_large: bool = False
+    """Whether depth was learned at that size."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig` besides the profile's."""
 
@@ -55,6 +55,10 @@ class Profile:
     """Settings of `PretrainConfig` for depth."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
+    large: dict = field(default_factory=dict)
+    """Settings of `DataSettings` at the large image size."""
+    depth_large: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for depth at that size, besides those of `depth`."""
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
@@ -62,6 +66,22 @@ class Profile:
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
+
+
+def _other_parts(images: int, annotated: int, high: dict, whole: dict) -> tuple[Part, ...]:
+    """What the paper has besides Figures 3 to 5; `high` and `whole` are settings of fine-tuning at the large size."""
+    few = ("none", "classification", "depth")
+    return (
+        Part(("encoder-only",), ("depth", "depth-classification"), images),
+        Part(("deeplab",), _PRETRAINED, images),
+        Part(("full",), ("flow", "depth-supervised"), images),
+        Part(("full",), few, images, "high", large=True, pretrained_large=True, finetune=high),
+        Part(("deeplab",), few[1:], images, "high", large=True, pretrained_large=True, finetune=high),
+        Part(("full",), few, annotated, "whole", large=True, pretrained_large=True, finetune=whole),
+        Part(("full",), ("depth",), images, "large-to-small", pretrained_large=True),
+        Part(("full",), ("depth",), images, "small-to-large", large=True, finetune=high),
+    )
+
 
 PROFILES = {
     profile.name: profile
@@ -71,7 +91,7 @@ PROFILES = {
             about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
             data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
             encoders=("resnet18-slim",),
-            initialisations=_PRETRAINED,
+            initialisations=("none", "classification", "depth"),
             settings=("full", "frozen"),
             trials=1,
             sizes=(4, 8),
@@ -79,6 +99,16 @@ PROFILES = {
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
             finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_layers="kaiming"),
+            large=dict(height=96, width=128),
+            parts=(
+                Part(("encoder-only",), ("depth-classification",), 4),
+                Part(("deeplab",), ("none", "depth"), 4),
+                Part(("full",), ("flow", "depth-supervised"), 4),
+                Part(("full", "deeplab"), ("depth",), 4, "high", large=True, pretrained_large=True),
+                Part(("full",), ("none",), 24, "whole", large=True),
+                Part(("full",), ("depth",), 4, "large-to-small", pretrained_large=True),
+                Part(("full",), ("depth",), 4, "small-to-large", large=True),
+            ),
             step_seconds=0.05,
         ),
         Profile(
@@ -94,6 +124,11 @@ PROFILES = {
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_layers="kaiming"),
+            large=dict(height=96, width=288, streets=30),
+            depth_large=dict(iterations=600),
+            parts=_other_parts(
+                16, 200, dict(iterations=240, evaluate_every=48), dict(iterations=360, evaluate_every=72)
+            ),
             step_seconds=0.1,
         ),
         Profile(
@@ -111,6 +146,9 @@ PROFILES = {
             ),
             depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
             finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+            large=dict(height=320, width=1024, streets=100),
+            depth_large=dict(iterations=10000),
+            parts=_other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
             step_seconds=0.03,
         ),
         Profile(
@@ -157,19 +195,21 @@ def parts(profile: Profile) -> tuple[Part, ...]:
     return (usual, *others, *profile.parts)
 
 
-def pretrain_config(profile: Profile, encoder: str, initialisation: str, size=None, start_weights="") -> PretrainConfig:
-    """The settings of one pre-training run of a profile, at the `size` (height, width) or the profile's."""
+def pretrain_config(
+    profile: Profile, encoder: str, initialisation: str, large: bool = False, start_weights: str = ""
+) -> PretrainConfig:
+    """The settings of one pre-training run of a profile, at its image size or at the large one."""
     chosen = profile.classification if initialisation == "classification" else profile.depth
+    chosen = {**chosen, **(profile.depth_large if large else {})}
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
-    return PretrainConfig(**_data(profile, size), **chosen, **names)
+    return PretrainConfig(**_data(profile, large), **chosen, **names)
 
 
 def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:
     """The settings of one fine-tuning run of a part of a profile."""
     chosen = {**profile.finetune, **part.finetune, "experiment": part.experiment, "images": part.images}
-    return FinetuneConfig(**_data(profile, part.size), **chosen, **run)
+    return FinetuneConfig(**_data(profile, part.large), **chosen, **run)
 
 
-def _data(profile: Profile, size: tuple[int, int] | None) -> dict:
-    data = profile.data.to_mapping()
-    return data if size is None else data | {"height": size[0], "width": size[1]}
+def _data(profile: Profile, large: bool) -> dict:
+    return profile.data.to_mapping() | (profile.large if large else {})

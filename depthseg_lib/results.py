@@ -62,6 +62,14 @@ class Results:
         compared = [name for name in self.metrics["initialisation"].unique() if name not in APART]
         return self.select(experiment="main", initialisation=compared)
 
+    def has(self, **wanted) -> bool:
+        """Whether any fine-tuning run has these values; as in `select`."""
+        try:
+            self.select(**wanted)
+        except InputError:
+            return False
+        return True
+
     def select(self, **wanted) -> "Results":
         """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.
 

@@ -1,6 +1,7 @@
 """Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,9 +79,17 @@ class Saved:
         return self.png.read_bytes(), {"width": width // 2}
 
 
-def about(results: Results, title: str, note: str = "", scores: bool = True) -> About:
-    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU."""
+def about(
+    results: Results, title: str, note: str = "", scores: bool = True, expected: Sequence[str] = ()
+) -> About:
+    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU.
+
+    Initialisations that are `expected` but have no run are named.
+    """
     runs = results.metrics
+    missing = [name for name in expected if name not in set(runs["initialisation"])]
+    if missing:
+        note = f"{note} Not run: {', '.join(missing)}.".strip()
     diverged = runs[runs["diverged_at"].notna()]
     if len(diverged):
         ends = ", ".join(

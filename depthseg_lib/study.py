@@ -15,11 +15,22 @@ from depthseg_lib.project import project_path
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
-    "03_results": ("fig03_curves", "fig05_frozen", "table1", "depth", "predictions"),
+    "03_results": (
+        *("fig03_curves", "fig05_frozen", "table1", "table2", "depth", "predictions"),
+        *("fig07_high_resolution", "fig08_deeplab_high_resolution", "fig11_flow", "fig12_supervised_depth"),
+    ),
     "04_training_size": ("fig04_training_size",),
     "05_activations": ("fig06_activations", "fig06_boundary_score"),
 }
 """Figures and tables by the notebook that draws them."""
+NEEDS = {
+    "table2": dict(setting="encoder-only"),
+    "fig07_high_resolution": dict(experiment="high", setting="full"),
+    "fig08_deeplab_high_resolution": dict(experiment="high", setting="deeplab"),
+    "fig11_flow": dict(initialisation="flow"),
+    "fig12_supervised_depth": dict(initialisation="depth-supervised"),
+}
+"""Runs without which a figure is not drawn, where not every profile has them."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +98,28 @@ def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
 def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
     """The runs that any part starts from, with those that they start from themselves; each once, in order."""
     for encoder in profile.encoders:
-        wanted = {(name, part.pretrained_at) for part in parts(profile) for name in part.initialisations}
-        for size in sorted({size for _, size in wanted}, key=lambda size: size or (0, 0)):
-            needed = {name for name, at in wanted if at == size} & set(TRAINED_HERE)
-            for initialisation in (name for name in TRAINED_HERE if name in _with_starts(needed)):
-                if initialisation in NEEDS_VIDEO or size is None:
-                    yield _pretraining_run(profile, root, imagenet, encoder, initialisation, size)
+        for initialisation, large in _starts(profile):
+            yield _pretraining_run(profile, root, imagenet, encoder, initialisation, large)
 
 
-def _with_starts(initialisations: set[str]) -> set[str]:
-    """These, and the initialisations that their pre-training starts from."""
-    return initialisations | {TRAINED_HERE[name] for name in initialisations}
+def _starts(profile: Profile) -> list[tuple[str, bool]]:
+    """The pre-training runs of an encoder: initialisation, and whether at the large size; what others need first."""
+    wanted = {(name, _is_large(name, p.pretrained_large)) for p in parts(profile) for name in p.initialisations}
+    wanted |= {(TRAINED_HERE[name], False) for name, _ in wanted if name in TRAINED_HERE}
+    return [(name, large) for large in (False, True) for name in TRAINED_HERE if (name, large) in wanted]
 
 
-def _pretraining_run(profile, root, imagenet, encoder, initialisation, size) -> Run:
+def _is_large(initialisation: str, large: bool) -> bool:
+    """Photographs have one size, whatever that of the video."""
+    return large and initialisation in NEEDS_VIDEO
+
+
+def _pretraining_run(profile, root, imagenet, encoder, initialisation, large) -> Run:
     start = TRAINED_HERE[initialisation]
-    weights = _weights(root, encoder, start, None, imagenet)
-    config = pretrain_config(profile, encoder, initialisation, size, weights)
-    needs = (_pretrained(encoder, start, None),) if start in TRAINED_HERE else ()
-    name = _pretrained(encoder, initialisation, size)
+    weights = _weights(root, encoder, start, False, imagenet)
+    config = pretrain_config(profile, encoder, initialisation, large, weights)
+    needs = (_pretrained(encoder, start, False),) if start in TRAINED_HERE else ()
+    name = _pretrained(encoder, initialisation, large)
     return Run("pretrain", name, config.to_mapping(), needs, _pretraining_cost(profile, config))
 
 
@@ -125,7 +139,7 @@ def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
         for part in parts(profile):
             for setting in part.settings:
                 for initialisation in part.initialisations:
-                    weights = _weights(root, encoder, initialisation, part.pretrained_at, imagenet)
+                    weights = _weights(root, encoder, initialisation, part.pretrained_large, imagenet)
                     chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
                     config = finetune_config(profile, part, **chosen, start_weights=weights)
                     yield _finetuning_run(profile, part, config)
@@ -135,7 +149,7 @@ def _finetuning_run(profile: Profile, part: Part, config: FinetuneConfig) -> Run
     name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
     name += f"-{config.experiment}" if config.experiment != "main" else ""
     trained = config.initialisation in TRAINED_HERE
-    needs = (_pretrained(config.encoder, config.initialisation, part.pretrained_at),) if trained else ()
+    needs = (_pretrained(config.encoder, config.initialisation, part.pretrained_large),) if trained else ()
     share = 0.7 if config.setting == "frozen" else 1.0
     step = share * profile.step_seconds * _pixels(config) / _pixels(profile.data)
     seconds = 8 + profile.trials * (4 + config.iterations * step)
@@ -146,15 +160,14 @@ def _pixels(data: DataSettings) -> int:
     return data.height * data.width
 
 
-def _pretrained(encoder: str, initialisation: str, size: tuple[int, int] | None) -> str:
-    """The name of a pre-training run; photographs have one size, whatever that of the video."""
-    sized = size is not None and initialisation in NEEDS_VIDEO
-    return f"{encoder}-{initialisation}" + (f"-{size[0]}x{size[1]}" if sized else "")
+def _pretrained(encoder: str, initialisation: str, large: bool) -> str:
+    """The name of a pre-training run."""
+    return f"{encoder}-{initialisation}" + ("-large" if _is_large(initialisation, large) else "")
 
 
-def _weights(root: Path, encoder: str, initialisation: str, size: tuple[int, int] | None, imagenet: str) -> str:
+def _weights(root: Path, encoder: str, initialisation: str, large: bool, imagenet: str) -> str:
     if initialisation in TRAINED_HERE:
-        return str(root / "pretrain" / _pretrained(encoder, initialisation, size) / "weights.safetensors")
+        return str(root / "pretrain" / _pretrained(encoder, initialisation, large) / "weights.safetensors")
     return imagenet if initialisation == "imagenet" else ""
 
 
@@ -164,8 +177,24 @@ def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
 
 
 def _figures(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Figure 4 needs more than one training-set size."""
-    return {n: names for n, names in FIGURES.items() if n != "04_training_size" or len(profile.sizes) > 1}
+    """What the profile's runs suffice for; a notebook of which nothing can be drawn is not run."""
+    chosen = {notebook: tuple(n for n in names if _has_runs(profile, n)) for notebook, names in FIGURES.items()}
+    return {notebook: names for notebook, names in chosen.items() if names}
+
+
+def _has_runs(profile: Profile, figure: str) -> bool:
+    """Whether some part of the profile has what only this figure needs."""
+    if figure == "fig04_training_size":
+        return len(profile.sizes) > 1
+    if figure not in NEEDS:
+        return True
+    wanted = NEEDS[figure]
+    return any(
+        part.experiment == wanted.get("experiment", part.experiment)
+        and wanted.get("setting", part.settings[0]) in part.settings
+        and wanted.get("initialisation", part.initialisations[0]) in part.initialisations
+        for part in parts(profile)
+    )
 
 
 def main() -> int:

@@ -162,3 +162,22 @@ def test_stored_results_of_another_profile_or_incomplete_are_refused(runs):
 def test_selecting_what_was_not_run_says_so(runs):
     with pytest.raises(InputError, match="no finished run of profile 'smoke' has"):
         load(runs).select(images=999)
+
+
+def test_the_main_comparison_is_without_what_stands_apart(runs):
+    found = load(runs)
+    assert {"high", "whole", "large-to-small"} <= set(found.metrics["experiment"])
+    assert set(found.main.metrics["experiment"]) == {"main"}
+    assert "flow" in set(found.metrics["initialisation"]) and "flow" not in set(found.main.metrics["initialisation"])
+    assert set(found.confusion["experiment"]) == {"main"}
+    both = found.main.select(setting=["full", "frozen"], images=4)
+    assert set(both.metrics["setting"]) == {"full", "frozen"}
+    assert found.has(setting="deeplab", experiment="high") and not found.has(setting="deeplab", images=8)
+
+
+def test_results_of_another_version_of_the_study_are_refused(runs):
+    folder = runs.parent / "figures" / "data"
+    results.save(load(runs), folder)
+    edit(folder / "about.json", study=0)
+    with pytest.raises(InputError, match="results of version 0 of the study, but this is version"):
+        results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")

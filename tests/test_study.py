@@ -205,3 +205,32 @@ def test_other_data_is_another_run(tmp_path):
     (tmp_path / "elsewhere.txt").write_text("not a part of the set")
     assert study.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[2]
     assert study.plan("laptop").runs[0].parameters["data_digest"] == ""
+
+
+def test_the_laptop_has_a_run_for_every_figure_of_the_paper():
+    runs = [r.parameters for r in study.plan("laptop").runs if r.kind == "finetune"]
+    found = {(r["experiment"], r["setting"], r["initialisation"]) for r in runs}
+    assert {("main", "encoder-only", "depth"), ("main", "deeplab", "none"), ("main", "full", "flow")} <= found
+    assert {("high", "full", "depth"), ("high", "deeplab", "classification"), ("whole", "full", "none")} <= found
+    (whole, *_) = [r for r in runs if r["experiment"] == "whole"]
+    assert whole["images"] == whole["annotated"] and (whole["height"], whole["width"]) == (96, 288)
+    assert set(study.plan("laptop").figures["03_results"]) == set(study.FIGURES["03_results"])
+
+
+def test_runs_at_another_resolution_start_from_the_pretraining_at_theirs():
+    runs = {r.name: r for r in study.plan("laptop").runs}
+    needs = {"high": "depth-large", "large-to-small": "depth-large", "small-to-large": "depth"}
+    for experiment, pretrained in needs.items():
+        run = runs[f"resnet18-slim-depth-full-n16-{experiment}"]
+        assert run.needs == (f"resnet18-slim-{pretrained}",)
+        assert f"/resnet18-slim-{pretrained}/weights" in run.parameters["start_weights"]
+    size = {name: (run.parameters["height"], run.parameters["width"]) for name, run in runs.items()}
+    assert size["resnet18-slim-depth-large"] == size["resnet18-slim-depth-full-n16-small-to-large"] == (96, 288)
+    assert size["resnet18-slim-depth"] == size["resnet18-slim-depth-full-n16-large-to-small"] == (64, 192)
+    assert "resnet18-slim-classification-large" not in runs  # photographs have one size
+
+
+def test_a_figure_without_runs_is_not_asked_for():
+    camvid = study.plan("camvid").figures
+    assert "04_training_size" not in camvid and "table1" in camvid["03_results"]
+    assert not {"table2", "fig07_high_resolution", "fig11_flow"} & set(camvid["03_results"])

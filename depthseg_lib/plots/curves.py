@@ -16,23 +16,29 @@ PANELS = ("train_loss", "nll", "miou_seven", "accuracy")
 def curves(history: pd.DataFrame, footer: str = "") -> Figure:
     """Learning curves, one line per initialisation: mean over trials with a band of the 95 % t-interval.
 
-    `history` holds a row per evaluation: encoder, initialisation, trial, iteration and the metrics as fractions. A
-    trial that stopped early (it diverged) is drawn alone, as a thin line that ends in a cross.
+    `history` holds a row per evaluation: encoder, experiment, initialisation, trial, iteration and the metrics as
+    fractions. Several encoders or experiments get a row of panels each. A trial that stopped early (it diverged) is
+    drawn alone, as a thin line that ends in a cross.
     """
-    encoders = list(dict.fromkeys(history["encoder"].astype(str)))
-    single = len(encoders) == 1
-    rows, columns = (2, 2) if single else (len(encoders), 4)
+    groups = list(dict.fromkeys(zip(history["encoder"].astype(str), history["experiment"].astype(str), strict=True)))
+    single = len(groups) == 1
+    rows, columns = (2, 2) if single else (len(groups), 4)
     figure = style.Drawing(figsize=(style.WIDTH if single else 11, 2.45 * rows + 0.7), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for at, (encoder, metric) in zip(axes.flat, product(encoders, PANELS), strict=True):
-        _panel(at, history[history["encoder"] == encoder], metric)
+    axes = figure.subplots(rows, columns, sharex="all" if single else "row", squeeze=False)
+    for at, ((encoder, experiment), metric) in zip(axes.flat, product(groups, PANELS), strict=True):
+        _panel(at, history[(history["encoder"] == encoder) & (history["experiment"] == experiment)], metric)
         if not single and metric == PANELS[0]:
-            style.panel(at, "", style.encoder_name(encoder))
+            style.panel(at, "", _row(encoder, experiment))
     for at in axes[-1]:
         at.set_xlabel("fine-tuning iteration")
     style.legend(figure, history["initialisation"])
     style.footer(figure, footer)
     return figure
+
+
+def _row(encoder: str, experiment: str) -> str:
+    where = style.EXPERIMENTS.get(experiment, "")
+    return style.encoder_name(encoder) + (f": {where}" if where else "")
 
 
 def _panel(axes: Axes, history: pd.DataFrame, metric: str) -> None:

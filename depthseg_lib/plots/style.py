@@ -23,6 +23,13 @@ LOOK = {  # initialisation: (Okabe-Ito colour, line, marker)
 }
 """Eight colours that colour-blind readers can tell apart (Okabe & Ito); the depth family has triangles besides."""
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
+EXPERIMENTS = {
+    "high": "large images",
+    "whole": "large images, the whole annotated set",
+    "large-to-small": "pre-trained at the large size",
+    "small-to-large": "large images, pre-trained at the small size",
+}
+"""How figures name what is not the main comparison."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
