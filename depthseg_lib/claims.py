@@ -1,13 +1,14 @@
 """The ledger: for each of the paper's claims what it measured, what we measured, and the verdict, from tidy results."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
 from depthseg_lib import experiments, paper
 from depthseg_lib.claims_effects import final_gap, unit
-from depthseg_lib.claims_list import BASE, CLAIMS, MARGIN
+from depthseg_lib.claims_list import BASE, CLAIMS, MARGIN, Part
 from depthseg_lib.claims_runs import Comparison, comparisons, grouped
 from depthseg_lib.results import Results
 from depthseg_lib.statistics import Interval
@@ -17,7 +18,7 @@ WORST_FIRST = (DISAGREES, UNDECIDED, NOT_RUN, AGREES)
 """A claim has the worst verdict of its parts, in this order."""
 COLUMNS = (
     *("id", "claim", "encoder", "metric", "images", "compared", "stand_in", "paper", "paper_encoder"),
-    *("effect", "unit", "low", "high", "trials", "verdict", "decides", "overall", "note"),
+    *("expected", "effect", "unit", "low", "high", "trials", "verdict", "decides", "overall", "note"),
 )
 
 
@@ -25,8 +26,9 @@ def ledger(results: Results) -> pd.DataFrame:
     """A row for each part of each claim, encoder, training-set size and metric: the columns of `COLUMNS`.
 
     `effect`, `low` and `high` are the mean and 95 % interval over trials, paired by trial, in `unit`; `paper` is the
-    paper's effect in the same unit, for `paper_encoder`. `verdict` judges the row, `overall` the claim for the encoder:
-    the worst verdict of the rows that decide. Raises `InputError` when two runs claim to be the same trial.
+    paper's effect in the same unit, for `paper_encoder`; `expected` is where the claim has it. `verdict` judges the
+    row, `overall` the claim for the encoder: the worst verdict of the rows that decide. Raises `InputError` when two
+    runs claim to be the same trial.
     """
     results, published = experiments.named(results), paper.published()
     runs, rows = grouped(results), []
@@ -45,6 +47,15 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     verdicts = table.assign(id=ids).drop_duplicates(["id", "encoder"]).pivot(index="id", columns="encoder")["overall"]
     sentences = pd.Series({claim.id: claim.sentence for claim in CLAIMS}, name="claim").rename_axis("id")
     return sentences.to_frame().join(verdicts[list(dict.fromkeys(table["encoder"]))])
+
+
+def markdown(table: pd.DataFrame, footer: str = "") -> str:
+    """The ledger for readers: the claims with their verdicts, then every row with the paper's effect and ours."""
+    claims = summary(table).reset_index()
+    rows = [(r.id, r.claim, r.encoder, r.compared, r.expected, r.unit, *_numbers(r)) for r in table.itertuples()]
+    head = ("id", "part", "encoder", "compared", "claimed", "unit", "paper", "ours", "trials", "verdict", "note")
+    parts = [_lines(tuple(claims.columns), claims.itertuples(index=False)), _lines(head, rows)]
+    return "\n\n".join(part for part in (*parts, footer) if part) + "\n"
 
 
 def judge(interval: Interval, expected: str, reference: float = 0.0) -> str:
@@ -66,13 +77,34 @@ def _row(of: Comparison, metric: str, published: pd.DataFrame) -> dict:
     part, (value, whose) = of.part, _paper(of, metric, published)
     row = {"id": part.id, "claim": part.sentence, "encoder": of.encoder, "metric": metric, "images": of.images}
     row |= {"compared": of.compared, "stand_in": of.stand_in, "paper": value, "paper_encoder": whose}
-    row |= {"unit": unit(part.effect, metric), "decides": metric in part.metrics}
+    row |= {"expected": _expected(part), "unit": unit(part.effect, metric), "decides": metric in part.metrics}
     if of.missing:
         return row | {"trials": 0, "verdict": NOT_RUN, "note": f"not run: {of.missing}"}
     measured = part.effect(*of.trials, metric)
     i, note = measured.interval, "; ".join(text for text in (measured.note, part.remark) if text)
     verdict = judge(i, part.expected, part.reference)
     return row | {"effect": i.mean, "low": i.low, "high": i.high, "trials": i.trials, "verdict": verdict, "note": note}
+
+
+def _expected(part: Part) -> str:
+    """Where the claim has the effect, for readers."""
+    reference = str(Fraction(part.reference).limit_denominator(100))
+    words = {"above": f"> {reference}", "below": f"< {reference}", "equal": f"within ±{MARGIN:g}", "all": "100"}
+    return words[part.expected]
+
+
+def _numbers(row) -> tuple[str, ...]:
+    """The last columns of a printed row."""
+    ours = "–" if np.isnan(row.effect) else f"{row.effect:z.2f}"
+    if not np.isnan(row.low):
+        ours += f" [{row.low:z.2f}, {row.high:z.2f}]"
+    theirs = "–" if np.isnan(row.paper) else f"{row.paper:z.2f} ({row.paper_encoder})"
+    return theirs, ours, str(row.trials), row.verdict if row.decides else f"({row.verdict})", row.note
+
+
+def _lines(head: tuple[str, ...], rows) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _where(frame: pd.DataFrame, wanted: dict) -> pd.DataFrame:
