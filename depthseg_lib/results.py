@@ -57,10 +57,14 @@ class Results:
         return int(self.metrics["images"].mode().iloc[0])
 
     def select(self, **wanted) -> "Results":
-        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`."""
+        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.
+
+        A tuple stands for any of its values, as in `select(setting=("full", "deeplab"))`.
+        """
         frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
         for column, value in wanted.items():
-            frames = {name: frame[frame[column] == value] for name, frame in frames.items()}
+            values = value if isinstance(value, tuple) else (value,)
+            frames = {name: frame[frame[column].isin(values)] for name, frame in frames.items()}
         if frames["metrics"].empty:
             raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
         return replace(self, **frames)

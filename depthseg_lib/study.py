@@ -16,6 +16,8 @@ FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
     "03_results": ("fig03_curves", "fig05_frozen", "table1", "depth", "predictions"),
     "04_training_size": ("fig04_training_size",),
+    "07_miou_vs_accuracy": ("fig09_miou_vs_accuracy", "class_curves"),
+    "10_claims": ("claims",),
 }
 """Figures and tables by the notebook that draws them."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.data.labels import LabelSet
-from depthseg_lib.statistics import Interval, mean_interval, paired_difference
+from depthseg_lib.statistics import Interval, differences, mean_interval
 
 PREFIX = "iou_"
 """Before a class's name in the columns of the history."""
@@ -93,19 +93,18 @@ def class_history(history: pd.DataFrame, classes: Iterable[str]) -> pd.DataFrame
     return wide.melt(kept, classes, "class", "iou")
 
 
-def class_gains(history: pd.DataFrame, shares: pd.Series, a: str, b: str) -> pd.DataFrame:
-    """IoU of `a` minus `b` averaged over the training, for each class from the largest: class, share, mean, low, high.
+def class_gains(history: pd.DataFrame, shares: pd.Series, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """IoU of a - b averaged over the training, for each encoder, pair of initialisations and class from the largest.
 
-    The mean over the evaluations after iteration 0 is high for a class that is learned early; differences are paired
-    by trial.
+    Columns: encoder, a, b, class, share, mean, low, high, trials. The mean over the evaluations after iteration 0 is
+    high for a class that is learned early; differences are paired by trial. Pairs that were not run are left out.
     """
     course = class_history(history[history["iteration"] > 0], shares.index)
-    means = course.groupby(["initialisation", "class", "trial"], observed=True)["iou"].mean().dropna()
-    rows = []
-    for name, share in shares.items():
-        gap = paired_difference(means[a, name], means[b, name])
-        rows.append((name, share, gap.mean, gap.low, gap.high, gap.trials))
-    return pd.DataFrame(rows, columns=["class", "share", "mean", "low", "high", "trials"])
+    means = course.groupby(["encoder", "class", "initialisation", "trial"], observed=True)["iou"].mean().reset_index()
+    gaps = differences(means, pairs, "iou", ["encoder", "class"])
+    gaps = gaps.assign(share=gaps["class"].map(shares)).sort_values(["share", "class"], ascending=[False, True])
+    columns = ["encoder", "a", "b", "class", "share", "mean", "low", "high", "trials"]
+    return gaps.sort_values(["encoder", "b", "a"], kind="stable")[columns].reset_index(drop=True)
 
 
 def _mean(values: np.ndarray) -> float:

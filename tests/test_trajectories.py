@@ -101,7 +101,9 @@ def test_gains_are_the_differences_of_the_course_of_each_class():
         )
 
     frame = pd.concat([runs("depth", [0.6, 0.8], [0.1, 0.2]), runs("none", [0.2, 0.8], [0.1, 0.4])])
-    gains = trajectories.class_gains(frame, pd.Series({"road": 0.7, "car": 0.3}), "depth", "none")
+    pairs = [("depth", "none"), ("depth", "flow")]
+    gains = trajectories.class_gains(frame, pd.Series({"road": 0.7, "car": 0.3}), pairs)
+    assert list(gains["share"]) == [0.7, 0.3] and set(gains["encoder"]) == {"slim"} and set(gains["trials"]) == {2}
     assert list(gains["class"]) == ["road", "car"] and list(gains["mean"]) == pytest.approx([0.2, -0.1])
     long = trajectories.class_history(frame, ["road"])
     assert len(long) == 12 and set(long["class"]) == {"road"} and long["iou"].max() == 0.9
