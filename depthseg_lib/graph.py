@@ -23,6 +23,7 @@ DEPENDS_ON = {
     "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
+        *("claims*.py", "convergence.py", "trajector*.py"),
         *(
             "results.py",
             "tidy.py",
@@ -45,6 +46,8 @@ REAL = ("camvid", "real_video", "frames", "folders", "images", "ingest", "kitti_
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
+TABLES = ("claims",)
+"""Figures that are tables, besides those that are called so."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""
 Key = tuple[str, str]
@@ -58,9 +61,14 @@ def library(kind: str, data_set: str = "") -> list[str]:
     return sorted(str(file.relative_to(LIBRARY.parent)) for file in found)
 
 
+def is_table(name: str) -> bool:
+    """Whether a figure is a table, which is written as CSV and Markdown besides."""
+    return name.startswith("table") or name in TABLES
+
+
 def drawn(figures: str, names: tuple[str, ...]) -> list[str]:
     """The files that a notebook leaves for its figures and tables, as paths under the folder `figures`."""
-    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if name.startswith("table") else ())) for name in names}
+    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if is_table(name) else ())) for name in names}
     return [f"{figures}/{name}.{suffix}" for name in names for suffix in suffixes[name]]
 
 

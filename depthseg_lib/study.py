@@ -21,6 +21,8 @@ FIGURES = {
     ),
     "04_training_size": ("fig04_training_size",),
     "05_activations": ("fig06_activations", "fig06_boundary_score"),
+    "07_miou_vs_accuracy": ("fig09_miou_vs_accuracy", "class_curves"),
+    "10_claims": ("claims",),
 }
 """Figures and tables by the notebook that draws them."""
 NEEDS = {

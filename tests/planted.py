@@ -45,6 +45,8 @@ GAIN = {
     "depth-classification": 0.12,
     "imagenet": 0.06,
     "depth-imagenet": 0.13,
+    "depth-supervised": 0.08,
+    "flow": -0.03,
 }
 
 
@@ -132,7 +134,8 @@ def plant_weights(root: Path, profile: str, images: int) -> list[Path]:
     files = []
     for run in study.plan(profile).runs:
         about = run.parameters
-        if run.kind != "finetune" or (about["setting"], about["images"], about["experiment"]) != ("full", images, "main"):
+        wanted = {"setting": "full", "images": images, "experiment": "main"}
+        if run.kind != "finetune" or any(about[name] != value for name, value in wanted.items()):
             continue
         for folder in sorted(study.run_folder(root, profile, run).glob("t*")):
             torch.manual_seed(hash_of(f"{run.name}-{folder.name}"))
@@ -208,6 +211,10 @@ def _history(confusion, quality: float, seed, last: int) -> pd.DataFrame:
         name: value * (0.08 + 0.92 * rise) + seed.normal(0, 0.005, len(rise)) for name, value in measured.items()
     }
     loss = 2.6 * np.exp(-iterations / last / (0.2 + 0.3 * (1 - quality))) + 0.12 + seed.normal(0, 0.02, len(rise))
+    share = confusion.sum((0, 2)) / confusion.sum()
+    sooner = 1 - np.exp(-iterations[:, None] / last * (2 + 20 * share))  # large classes are learned first
+    reached = (metrics.iou(confusion.sum(0)) * sooner).T
+    classes = {f"iou_{name}": values for name, values in zip(KITTI.classes, reached, strict=True)}
     seconds = iterations * 0.11
     return pd.DataFrame(
         {
@@ -215,6 +222,7 @@ def _history(confusion, quality: float, seed, last: int) -> pd.DataFrame:
             "train_loss": loss,
             "nll": 1.5 - quality - rise * 0.3,
             **columns,
+            **classes,
             "learning_rate": 1e-3 * (1 + np.cos(np.pi * iterations / last)) / 2,
             "seconds": seconds,
         }

@@ -80,6 +80,7 @@ def test_every_pattern_of_the_graph_finds_a_file():
 
 
 def test_a_picture_has_three_files_and_a_table_five():
+    assert graph.drawn("figures", ("claims",)) == [f"figures/claims.{s}" for s in ("png", "svg", "json", "csv", "md")]
     assert graph.drawn("figures/laptop", ("fig03_curves", "table1")) == [
         *(f"figures/laptop/fig03_curves.{suffix}" for suffix in ("png", "svg", "json")),
         *(f"figures/laptop/table1.{suffix}" for suffix in ("png", "svg", "json", "csv", "md")),

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from depthseg_lib import paper, plots, saved, tables
+from depthseg_lib import claims, paper, plots, saved, tables, trajectories
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
@@ -49,6 +49,10 @@ def figures(results, base, scored):
     active = planted.activations(full)
     maps = {name: active.maps[run]["stem"][:2] for (_, name), run in active.shown.items()}
     bordering = active.boundary_scores()
+    shares = trajectories.class_shares(full.confusion, full.label_set)
+    courses = trajectories.class_history(full.history, shares.index)
+    ledger = claims.ledger(results)
+    other = ledger.assign(encoder="resnet50")
     return {
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
@@ -57,6 +61,14 @@ def figures(results, base, scored):
         "table1": plots.table1(tables.columns(table, paper.table1()), FOOTER),
         "question": plots.question(),
         "setups": plots.setups(),
+        "claims": plots.claims(ledger, FOOTER),
+        "claims of two encoders": plots.claims(pd.concat([ledger, other], ignore_index=True), FOOTER),
+        "miou_vs_accuracy": plots.miou_vs_accuracy(full.history, FOOTER),
+        "miou_vs_accuracy of two encoders": plots.miou_vs_accuracy(pd.concat([full.history, both]), FOOTER),
+        "class_curves": plots.class_curves(courses, shares, FOOTER),
+        "class_curves of two encoders": plots.class_curves(
+            pd.concat([courses, courses.assign(encoder="resnet18")]), shares, FOOTER
+        ),
         "predictions": plots.predictions(e.images, e.truth, predicted, KITTI, FOOTER),
         "activations": plots.activations(e.images[:2], e.truth[:2], predicted, maps, KITTI, FOOTER),
         "boundary_scores": plots.boundary_scores(bordering, FOOTER),
@@ -81,6 +93,12 @@ NAMES = (
     "table1",
     "question",
     "setups",
+    "claims",
+    "claims of two encoders",
+    "miou_vs_accuracy",
+    "miou_vs_accuracy of two encoders",
+    "class_curves",
+    "class_curves of two encoders",
     "predictions",
     "activations",
     "boundary_scores",
@@ -120,7 +138,10 @@ def test_every_figure_shows_itself_in_a_notebook(figures):
         assert image.startswith(b"\x89PNG") and size["width"] > 300
 
 
-@pytest.mark.parametrize("name", ["curves", "training_size", "frozen", "table1", "boundary_scores"])
+SCORES = ["curves", "training_size", "frozen", "table1", "claims", "class_curves", "boundary_scores"]
+
+
+@pytest.mark.parametrize("name", SCORES)
 def test_footer_stands_under_the_figure(figures, name):
     assert "95 % t-interval" in figures[name].get_supxlabel().replace("\n", " ")
 
@@ -222,3 +243,39 @@ def test_drawing_leaves_the_users_settings_alone(base):
     before = dict(matplotlib.rcParams)
     saved.png_bytes(plots.curves(base.select(setting="full").history))
     assert dict(matplotlib.rcParams) == before
+
+
+def test_the_forest_plot_has_each_effect_in_the_panel_of_its_unit(figures, results):
+    ledger = claims.ledger(results)
+    panels = {axes.get_title(loc="left"): axes for axes in figures["claims"].axes}
+    points = panels["mIoU, representative (points)"]
+    row = ledger.query("id == 'C4a' and metric == 'miou_seven'").iloc[0]
+    drawn = [(round(float(x), 6), line.get_color()) for line in points.lines for x in np.atleast_1d(line.get_xdata())]
+    assert (round(row["effect"], 6), "#004488") in drawn and row["verdict"] == "agrees"
+    assert (round(row["paper"], 6), "black") in drawn
+    spans = [tuple(line.get_xdata()) for line in points.lines if len(line.get_xdata()) == 2]
+    assert any(span == pytest.approx((row["low"], row["high"])) for span in spans)
+    ratio = ledger.query("id == 'C5a'")["effect"].iloc[0]
+    at = [float(line.get_xdata()[0]) for line in panels["iterations needed (ratio)"].lines]
+    assert any(x == pytest.approx(ratio) for x in at) and panels["iterations needed (ratio)"].get_xscale() == "log"
+
+
+def test_the_forest_plot_says_every_verdict_in_words(figures, results):
+    ledger = claims.ledger(results)
+    words = [text.get_text().strip("()") for axes in figures["claims"].axes for text in axes.texts]
+    for verdict, count in ledger["verdict"].value_counts().items():
+        assert words.count(verdict) == count
+
+
+def test_trajectories_leave_the_untrained_network_out(figures, base):
+    history = base.select(setting="full", initialisation="depth").history
+    first = history[history["iteration"] > 0].groupby("iteration")[["miou", "accuracy"]].mean().iloc[0]
+    axes = figures["miou_vs_accuracy"].axes[1]
+    thick = [line for line in axes.lines if line.get_linewidth() > 1 and to_hex(line.get_color()) == "#0072b2"]
+    assert (thick[0].get_xdata()[0], thick[0].get_ydata()[0]) == pytest.approx(tuple(100 * first))
+
+
+def test_classes_stand_from_the_largest_to_the_smallest(figures):
+    titles = [axes.get_title(loc="left") for axes in figures["class_curves"].axes]
+    shares = [float(title.split(", ")[1].removesuffix(" %")) for title in titles if title]
+    assert len(shares) == 11 and shares == sorted(shares, reverse=True) and titles[0].startswith("road")

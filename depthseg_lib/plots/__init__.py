@@ -1,6 +1,7 @@
 """The study's figures, one function each: data frame in, matplotlib Figure out; nothing is computed but the drawing."""
 
 from depthseg_lib.plots.activations import activations, boundary_scores
+from depthseg_lib.plots.claims import claims
 from depthseg_lib.plots.curves import curves
 from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
 from depthseg_lib.plots.frozen import frozen
@@ -9,15 +10,19 @@ from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
 from depthseg_lib.plots.setups import setups
 from depthseg_lib.plots.table import table1
 from depthseg_lib.plots.training_size import training_size
+from depthseg_lib.plots.trajectories import class_curves, miou_vs_accuracy
 
 __all__ = [
     "activations",
     "boundary_scores",
+    "claims",
+    "class_curves",
     "contact_sheet",
     "curves",
     "depth_examples",
     "finetuning_curves",
     "frozen",
+    "miou_vs_accuracy",
     "predictions",
     "pretraining_curves",
     "question",

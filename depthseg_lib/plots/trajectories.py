@@ -1,0 +1,114 @@
+"""Figure 9: the course of training as pixel accuracy against mIoU, and each class's IoU from the largest class on."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from depthseg_lib.plots import style
+from depthseg_lib.statistics import summarise
+
+SUBSETS = ("miou", "miou_seven")
+"""mIoU over all classes, as in the paper's figure, and over its representative ones."""
+COLUMNS = 6
+"""Classes beside one another."""
+
+
+@style.styled
+def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
+    """mIoU over all classes against iteration, then pixel accuracy against mIoU, all classes and the representative.
+
+    `history` is a row per evaluation (encoder, setting, initialisation, trial, iteration, metrics as fractions); a row
+    of panels per encoder and setting. Thick lines are means over trials at each evaluation, thin ones the trials; the
+    untrained network (iteration 0) is left out.
+    """
+    trained = history[history["iteration"] > 0]
+    pairs = list(trained[["encoder", "setting"]].astype(str).drop_duplicates().itertuples(index=False, name=None))
+    figure = style.Drawing(figsize=(9.6, 2.75 * len(pairs) + 0.8), layout="constrained")
+    axes = figure.subplots(len(pairs), 3, squeeze=False)
+    for row, (encoder, setting) in zip(axes, pairs, strict=True):
+        part = trained[(trained["encoder"] == encoder) & (trained["setting"] == setting)]
+        _over_iterations(row[0], part)
+        style.panel(row[0], "", f"{style.encoder_name(encoder)}, {setting}")
+        for at, metric in zip(row[1:], SUBSETS, strict=True):
+            trajectory_axes(at, part, metric)
+    style.legend(figure, history["initialisation"], columns=6)
+    style.footer(figure, footer)
+    return figure
+
+
+def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
+    """Draw pixel accuracy against one mIoU into `axes`: each trial's course, and the mean course with its markers."""
+    means = summarise(history, ["initialisation", "iteration"], [metric, "accuracy"])
+    for name in style.present(history["initialisation"]):
+        colour, line, marker = style.LOOK[name]
+        for _, trial in history[history["initialisation"] == name].groupby("trial"):
+            course = trial.sort_values("iteration")
+            axes.plot(100 * course[metric], 100 * course["accuracy"], color=colour, linewidth=0.6, alpha=0.35)
+        mean = means[means["initialisation"] == name].sort_values("iteration")
+        known = dict(color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
+        axes.plot(100 * mean[f"{metric}_mean"], 100 * mean["accuracy_mean"], **known, markevery=_spread(len(mean)))
+    axes.set_xlabel(style.METRICS[metric])
+    axes.set_ylabel(style.METRICS["accuracy"])
+    style.few_ticks(axes)
+
+
+@style.styled
+def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> Figure:
+    """IoU of each class against iteration, one panel per class from the largest, mean over trials with 95 % bands.
+
+    `courses` is `trajectories.class_history`; `shares` maps a class to its share of the labelled pixels and gives the
+    order. Encoders stand under one another, each with all its classes.
+    """
+    encoders = list(dict.fromkeys(courses["encoder"].astype(str)))
+    rows = -(-len(shares) // COLUMNS)
+    figure = style.Drawing(figsize=(9.6, 1.5 * rows * len(encoders) + 1.0), layout="constrained")
+    axes = figure.subplots(rows * len(encoders), COLUMNS, squeeze=False, sharex=True, sharey=True)
+    blocks = axes.reshape(len(encoders), rows * COLUMNS)
+    for block, encoder in zip(blocks, encoders, strict=True):
+        for at, (place, name) in zip(block, enumerate(shares.index), strict=False):
+            _class_panel(at, courses[(courses["encoder"] == encoder) & (courses["class"] == name)])
+            style.panel(at, "", f"{name}, {_percent(shares[name])}")
+            if place % COLUMNS == 0:
+                at.set_ylabel(f"{encoder}\nIoU (%)" if len(encoders) > 1 else "IoU (%)")
+        for at in block[len(shares) :]:
+            at.set_axis_off()
+        for at in block[max(0, len(shares) - COLUMNS) : len(shares)]:
+            at.tick_params(labelbottom=True)
+    style.legend(figure, courses["initialisation"], columns=6)
+    style.footer(figure, f"{footer} Across: fine-tuning iteration; beside a class its share of the labelled pixels.")
+    return figure
+
+
+def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
+    means = summarise(courses, ["initialisation", "iteration"], ["iou"])
+    for name in style.present(courses["initialisation"]):
+        colour, line, _ = style.LOOK[name]
+        mean = means[means["initialisation"] == name].sort_values("iteration")
+        axes.plot(mean["iteration"], 100 * mean["iou_mean"], color=colour, linestyle=line, linewidth=1.4)
+        band = (100 * mean[f"iou_{end}"].clip(0, 1) for end in ("low", "high"))
+        axes.fill_between(mean["iteration"], *band, color=colour, alpha=0.12, linewidth=0)
+    axes.set_ylim(0, 100)
+    axes.set_yticks([0, 50, 100])
+
+
+def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
+    means = summarise(history, ["initialisation", "iteration"], ["miou"])
+    for name in style.present(history["initialisation"]):
+        colour, line, marker = style.LOOK[name]
+        mean = means[means["initialisation"] == name].sort_values("iteration")
+        known = dict(color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
+        axes.plot(mean["iteration"], 100 * mean["miou_mean"], **known, markevery=_spread(len(mean)))
+        band = (100 * mean[f"miou_{end}"] for end in ("low", "high"))
+        axes.fill_between(mean["iteration"], *band, color=colour, alpha=0.12, linewidth=0)
+    axes.set_xlabel("fine-tuning iteration")
+    axes.set_ylabel(style.METRICS["miou"])
+    axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))
+    style.few_ticks(axes)
+
+
+def _spread(points: int) -> int:
+    return max(1, points // 8)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"

@@ -1,0 +1,49 @@
+"""How soon one curve arrives at another's end, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from depthseg_lib.convergence import arrival
+
+
+def runs(*curves) -> pd.DataFrame:
+    """One trial per curve, evaluated at iterations 0, 100, 200, ..."""
+    parts = [
+        pd.DataFrame({"trial": trial, "iteration": 100 * np.arange(len(curve)), "miou": curve})
+        for trial, curve in enumerate(curves)
+    ]
+    return pd.concat(parts).sample(frac=1, random_state=1)  # their order is not the frame's
+
+
+SLOW = [0.0, 0.1, 0.2, 0.3, 0.4]
+"""Ends at 0.4; 95 % of it, 0.38, is reached at 380."""
+
+
+def test_ratio_of_the_iterations_to_the_others_own():
+    """a reaches 0.38 at 95, b at 380: a quarter."""
+    found = arrival(runs([0.0, 0.4, 0.4, 0.4, 0.4]), runs(SLOW), "miou")
+    assert found.ratio.mean == pytest.approx(0.25) and np.isnan(found.ratio.low) and found.ratio.trials == 1
+    assert arrival(runs(SLOW), runs(SLOW), "miou").ratio.mean == pytest.approx(1)
+
+
+def test_interval_is_that_of_the_logarithms():
+    fast = [[0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.2, 0.4, 0.4, 0.4]]  # a quarter, and a half
+    found = arrival(runs(*fast), runs(SLOW, SLOW), "miou")
+    assert found.ratio.mean == pytest.approx(np.sqrt(0.25 * 0.5))
+    half = 12.7062 * np.log(2) / np.sqrt(2) / np.sqrt(2)  # t at one degree of freedom, deviation of two logarithms
+    assert np.log(found.ratio.high / found.ratio.mean) == pytest.approx(half, rel=1e-4)
+    assert found.ratio.low > 0
+
+
+def test_a_trial_that_never_arrives_makes_the_mean_a_lower_bound():
+    found = arrival(runs([0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.1, 0.1, 0.1, 0.1]), runs(SLOW, SLOW), "miou")
+    assert found.never == 1 and found.ratio.high == np.inf
+    assert found.ratio.mean == pytest.approx(np.sqrt(0.25 * 400 / 380))
+
+
+def test_where_there_is_nothing_to_arrive_at_there_is_no_ratio():
+    flat = [0.2] * 5
+    found = arrival(runs(SLOW, SLOW), runs(flat, SLOW), "miou")
+    assert found.left_out == 1 and found.ratio.trials == 1
+    assert arrival(runs(SLOW), runs(SLOW).assign(trial=5), "miou").ratio.trials == 0
