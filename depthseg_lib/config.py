@@ -190,8 +190,8 @@ class FinetuneConfig(DataSettings):
     """Images per step."""
     learning_rate: float = 1e-3
     """Adam's first step size; a cosine takes it to zero, per iteration (Appendix A)."""
-    fresh_layers: str = "pytorch"
-    """How layers that come from no pre-training are drawn: pytorch (its default, as in Monodepth2) or kaiming."""
+    fresh_decoder: str = "pytorch"
+    """How a decoder that comes from no pre-training is drawn: pytorch (its default, as in Monodepth2) or kaiming."""
     evaluate_every: int = 50
     """Iterations between evaluations."""
     precision: str = "32-true"
@@ -204,7 +204,7 @@ class FinetuneConfig(DataSettings):
         _one_of("setting", self.setting, SETTINGS)
         _one_of("experiment", self.experiment, EXPERIMENTS)
         _one_of("protocol", self.protocol, tuple(PROTOCOLS))
-        _one_of("fresh_layers", self.fresh_layers, ("pytorch", "kaiming"))
+        _one_of("fresh_decoder", self.fresh_decoder, ("pytorch", "kaiming"))
         _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
         _positive(self, "images", "iterations", "batch", "evaluate_every", "learning_rate")
         if self.data_set == "streets" and self.images > self.annotated:

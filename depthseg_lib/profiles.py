@@ -98,7 +98,7 @@ PROFILES = {
             images=4,
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
-            finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_layers="kaiming"),
+            finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
             large=dict(height=96, width=128),
             parts=(
                 Part(("encoder-only",), ("depth-classification",), 4),
@@ -123,7 +123,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-            finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_layers="kaiming"),
+            finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_decoder="kaiming"),
             large=dict(height=96, width=288, streets=30),
             depth_large=dict(iterations=600),
             parts=_other_parts(
@@ -163,7 +163,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_layers="kaiming"),
+            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
         ),
     )
 }

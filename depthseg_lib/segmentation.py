@@ -119,13 +119,12 @@ class SegmentationTask:
 
 
 def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
-    """The network of a fine-tuning run, its fresh layers drawn as the settings say."""
+    """The network of a fine-tuning run, before any weights are taken over."""
     if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
         return DeepLab(config.encoder, classes, _normalisation(config))
     network = SegmentationNetwork(config.encoder, classes, _normalisation(config))
-    if config.fresh_layers == "kaiming":
+    if config.fresh_decoder == "kaiming":
         draw_kaiming(network.decoder)
-        draw_kaiming(network.head)
     return network
 
 

@@ -109,7 +109,7 @@ def test_normalisation_follows_the_pretraining(weights):
     assert means["classification"] == pytest.approx([0.485, 0.456, 0.406])
 
 
-def test_trials_are_paired_same_images_and_fresh_layers_for_every_initialisation(weights):
+def test_trials_are_paired_same_images_and_fresh_decoder_for_every_initialisation(weights):
     first = task(finetuning(initialisation="classification", start_weights=weights["classification"], trial=1))
     second = task(finetuning(initialisation="none", trial=1))
     other = task(finetuning(initialisation="none", trial=2))
@@ -152,16 +152,17 @@ def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
         finetune.run_trials(config, 0, tmp_path, quiet)
 
 
-def test_fresh_layers_are_drawn_as_asked_and_loaded_ones_are_not(weights):
-    drawn = {}
+def test_a_fresh_decoder_is_drawn_as_asked_and_a_loaded_one_is_not(weights):
+    drawn, loaded = {}, {}
     for how in ("pytorch", "kaiming"):
-        config = finetuning(initialisation="depth", start_weights=weights["depth"], fresh_layers=how)
-        drawn[how] = task(config).module.network
-    first = {how: network.decoder.reduce[0].weight for how, network in drawn.items()}
-    assert torch.equal(*first.values())  # both the decoder of the pre-training
-    head = drawn["kaiming"].head  # He et al. (2015), equation 10: deviation sqrt(2 / fan-in)
-    assert head.weight.std().item() == pytest.approx((2 / (9 * head.in_channels)) ** 0.5, rel=0.1)
-    assert not head.bias.any() and drawn["pytorch"].head.bias.all()
+        drawn[how] = task(finetuning(fresh_decoder=how)).module.network.decoder.reduce[4]
+        config = finetuning(initialisation="depth", start_weights=weights["depth"], fresh_decoder=how)
+        loaded[how] = task(config).module.network.decoder.reduce[4].weight
+    assert torch.equal(*loaded.values())
+    weight = drawn["kaiming"].weight  # He et al. (2015), equation 10: deviation sqrt(2 / fan-in)
+    assert weight.std().item() == pytest.approx((2 / (9 * weight.shape[1])) ** 0.5, rel=0.02)
+    assert not drawn["kaiming"].bias.any() and drawn["pytorch"].bias.all()
+    assert drawn["pytorch"].weight.std().item() == pytest.approx(weight.std().item() / 6**0.5, rel=0.02)
 
 
 def test_a_frozen_encoder_is_evaluated_from_stored_features_alike(weights, monkeypatch):
