@@ -15,6 +15,7 @@ TRAINED_HERE = {
     "depth": "none",
     "depth-imagenet": "imagenet",
     "depth-classification": "classification",
+    "depth-supervised": "none",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
 INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
@@ -98,15 +99,15 @@ class PretrainConfig(DataSettings):
     encoder: str = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: str = "depth"
-    """What this run makes: classification, depth, depth-imagenet or depth-classification."""
+    """What this run makes: a name of `TRAINED_HERE`, such as classification, depth or depth-classification."""
     start_weights: str = ""
     """Weights file to start from, for depth-classification (that run's) and depth-imagenet (empty: torchvision's)."""
     iterations: int = 1500
     """Optimiser steps."""
     batch: int = 8
-    """Triplets or photographs per step."""
+    """Triplets, images or photographs per step."""
     learning_rate: float = 1e-4
-    """Adam's step size; multiplied by 0.1 after three quarters of the iterations, as Monodepth2 does."""
+    """Adam's first step size, which the task lowers: for depth to a tenth in the last quarter, as Monodepth2 does."""
     frame_step: int = 1
     """Frames between the neighbours of a triplet, for slow video."""
     evaluate_every: int = 250
@@ -127,8 +128,8 @@ class PretrainConfig(DataSettings):
 
     @property
     def task(self) -> str:
-        """classification or depth."""
-        return "classification" if self.initialisation == "classification" else "depth"
+        """classification, supervised (measured depth) or depth (from video)."""
+        return {"classification": "classification", "depth-supervised": "supervised"}.get(self.initialisation, "depth")
 
     @property
     def starts_from(self) -> str:
@@ -159,7 +160,7 @@ class FinetuneConfig(DataSettings):
     encoder: str = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: str = "depth"
-    """Where the weights come from: none, imagenet, classification, depth, depth-imagenet or depth-classification."""
+    """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
     start_weights: str = ""
     """Weights file of the pre-training; empty for none, and for imagenet to take torchvision's own."""
     setting: str = "full"

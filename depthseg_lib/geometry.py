@@ -36,6 +36,11 @@ def disparity_to_depth(sigmoid: Tensor, minimum: float = 0.1, maximum: float = 1
     return 1.0 / (1.0 / maximum + (1.0 / minimum - 1.0 / maximum) * sigmoid)
 
 
+def depth_to_disparity(depth: Tensor, minimum: float = 0.1, maximum: float = 100.0) -> Tensor:
+    """The network's sigmoid output for a depth: the inverse of `disparity_to_depth`."""
+    return (1.0 / depth - 1.0 / maximum) / (1.0 / minimum - 1.0 / maximum)
+
+
 def pixel_grid(height: int, width: int, device=None) -> Tensor:
     """Homogeneous pixel coordinates [x, y, 1], 3 HW."""
     y, x = torch.meshgrid(

@@ -17,9 +17,9 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
 TRAINING = ("config.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py")
-TRAINING += tuple(f"data/{name}.py" for name in ("batches", "jitter", "labels", "sets", "sources"))
+TRAINING += tuple(f"data/{name}.py" for name in ("batches", "depth_camera", "jitter", "labels", "sets", "sources"))
 DEPENDS_ON = {
-    "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
+    "pretrain": ("pretrain.py", "classification.py", "depth.py", "supervised.py", "held_out.py", *TRAINING),
     "finetune": ("finetune.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),

@@ -1,4 +1,4 @@
-"""Losses: photometric with minimum reprojection and auto-masking, smoothness, segmentation NLL (section 4, App. A)."""
+"""Losses: photometric, minimum reprojection, smoothness, masked L1, segmentation NLL (section 4, Appendices A, B)."""
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,15 @@ def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
         edges = image.diff(dim=axis).abs().mean(1, keepdim=True)
         total = total + (normalised.diff(dim=axis).abs() * torch.exp(-edges)).mean()
     return total
+
+
+def masked_l1(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference over the pixels whose truth is above zero, any shape (equation 16); 0 without any.
+
+    Equation 16 is the sum; the mean keeps a batch's loss free of how much of it was measured.
+    """
+    known = truth > 0
+    return ((prediction - truth).abs() * known).sum() / known.sum().clamp(min=1)
 
 
 def segmentation_nll(logits: Tensor, labels: Tensor) -> Tensor:

@@ -3,26 +3,44 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from depthseg_lib import runs
 from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.config import PretrainConfig
-from depthseg_lib.data.sources import load_photographs, load_video
+from depthseg_lib.data.sources import depth_camera, load_photographs, load_video
 from depthseg_lib.depth import DepthTask
-from depthseg_lib.engine import Schedule, make_fabric, step_at_three_quarters, train
+from depthseg_lib.engine import Schedule, Task, make_fabric, train
 from depthseg_lib.files import replacing
-from depthseg_lib.metrics import median_scaled
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
+from depthseg_lib.supervised import SupervisedTask
 
 Progress = Callable[[str], None]
 STILL = 1e-5
 """Mean translation below which the pose counts as stuck at zero."""
 FEW = 0.05
 """Share of pixels left by the auto-mask below which there is nearly nothing to learn from."""
+
+
+class PretrainingTask(Task, Protocol):
+    """What a pre-training task is besides one that can be trained."""
+
+    def decay(self, progress: float) -> float:
+        """Factor on the step size at a progress of 0..1 through the run: the task's schedule."""
+
+    def baselines(self) -> dict[str, float]:
+        """The metrics of what knows nothing of the images, to be stored beside those of the network."""
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """What a figure of a few held-out samples needs; nothing where there is nothing to see."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks to keep, by file name; `weights` is what fine-tuning starts from."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +68,29 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     taken = _start(config, task)
     if taken:
         progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, runs.identity("pretrain", config), progress)
+    outcome = train(task, _schedule(config, task), fabric, folder, runs.identity("pretrain", config), progress)
     with torch.no_grad():
         task.module.eval()
-        found = {"task": config.task} | _last(outcome.history) | (task.baselines() if config.task == "depth" else {})
-        if config.task == "depth":
-            _save_examples(task, folder)
+        found = {"task": config.task} | _last(outcome.history) | task.baselines()
+        _save_examples(task.examples(), folder)
     warnings = check_training(found)
-    _save_networks(config, task, folder)
+    _save_networks(config, task.networks(), folder)
     runs.finish(folder, config, outcome, found | {"warnings": "; ".join(warnings)})
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 
-def _task(config: PretrainConfig, device, progress: Progress):
+def _task(config: PretrainConfig, device, progress: Progress) -> PretrainingTask:
     if config.task == "classification":
         return ClassificationTask(config, load_photographs(config, progress), device)
-    return DepthTask(config, load_video(config, progress), device)
+    video = load_video(config, progress)
+    if config.task == "supervised":
+        return SupervisedTask(config, video, depth_camera(config), device)
+    return DepthTask(config, video, device)
 
 
-def _schedule(config: PretrainConfig) -> Schedule:
+def _schedule(config: PretrainConfig, task: PretrainingTask) -> Schedule:
     return Schedule(
-        config.iterations,
-        config.batch,
-        config.learning_rate,
-        step_at_three_quarters,
-        config.evaluate_every,
-        config.seed,
+        config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every, config.seed
     )
 
 
@@ -96,25 +111,16 @@ def _last(history: pd.DataFrame) -> dict:
     return {name: float(value) for name, value in history.iloc[-1].items() if name not in ("iteration", "seconds")}
 
 
-def _save_networks(config: PretrainConfig, task, folder: Path) -> None:
-    network = task.module.classifier if config.task == "classification" else task.module.depth
-    about = {"encoder": config.encoder, "initialisation": config.initialisation}
-    save_weights(network, folder / "weights.safetensors", **about)
-    if config.task == "depth":
-        save_weights(task.module.pose, folder / "pose.safetensors", **about)
+def _save_networks(config: PretrainConfig, networks: dict[str, nn.Module], folder: Path) -> None:
+    for name, network in networks.items():
+        about = {"encoder": config.encoder, "initialisation": config.initialisation}
+        save_weights(network, folder / f"{name}.safetensors", **about)
 
 
-def _save_examples(task: DepthTask, folder: Path, count: int = 4) -> None:
-    frames = np.unique(task.held_out[np.linspace(0, len(task.held_out) - 1, count).round().astype(int), 1])
-    prediction, images = task.predict(frames), task.video.images[frames]
-    truth = np.zeros(prediction.shape, np.float32)
-    if task.video.depth is not None:
-        truth = task.video.depth[frames].astype(np.float32)
-        prediction = torch.stack(
-            [median_scaled(p, torch.from_numpy(t)) for p, t in zip(prediction, truth, strict=True)]
-        )
-    with replacing(folder / "examples.npz") as scratch, scratch.open("wb") as file:
-        np.savez_compressed(file, images=images, truth=truth, prediction=prediction.numpy())
+def _save_examples(arrays: dict[str, np.ndarray], folder: Path) -> None:
+    if arrays:
+        with replacing(folder / "examples.npz") as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
 
 def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

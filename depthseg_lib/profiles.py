@@ -32,7 +32,9 @@ class Profile:
     classification: dict = field(default_factory=dict)
     """Settings of `PretrainConfig` for classification."""
     depth: dict = field(default_factory=dict)
-    """Settings of `PretrainConfig` for depth."""
+    """Settings of `PretrainConfig` for depth from video."""
+    supervised: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for depth from measured depth (depth-supervised)."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
     step_seconds: float = 0.15
@@ -56,6 +58,7 @@ PROFILES = {
             images=4,
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+            supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
             finetune=dict(iterations=4, batch=2, evaluate_every=2),
             step_seconds=0.05,
         ),
@@ -71,6 +74,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            supervised=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=240, batch=4, learning_rate=1e-3, evaluate_every=40),
             step_seconds=0.1,
         ),
@@ -88,6 +92,7 @@ PROFILES = {
                 iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
             ),
             depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+            supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
             finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
             step_seconds=0.03,
         ),
@@ -130,7 +135,8 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
 
 def pretrain_config(profile: Profile, encoder: str, initialisation: str, start_weights: str) -> PretrainConfig:
     """The settings of one pre-training run of a profile."""
-    chosen = profile.classification if initialisation == "classification" else profile.depth
+    other = {"classification": profile.classification, "depth-supervised": profile.supervised}
+    chosen = other.get(initialisation, profile.depth)
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
     return PretrainConfig(**profile.data.to_mapping(), **chosen, **names)
 

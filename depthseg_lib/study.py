@@ -135,7 +135,7 @@ def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> st
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
-    steps = 0.25 if config.task == "classification" else 4.0
+    steps = {"classification": 0.25, "supervised": 1.5, "depth": 4.0}[config.task]
     return 20 + steps * config.iterations * profile.step_seconds
 
 

@@ -70,3 +70,9 @@ def test_warp_in_float32_is_that_of_float64():
     points = np.linalg.inv(k) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)]) * depth.double().numpy().ravel()
     moved = k @ (m[:3, :3] @ points + m[:3, 3:])
     np.testing.assert_allclose(pixels.reshape(-1, 2), (moved[:2] / moved[2]).T, atol=2e-3)
+
+
+def test_depth_to_disparity_is_the_inverse():
+    depth = torch.tensor([0.1, 0.2, 5.0, 100.0])
+    torch.testing.assert_close(geometry.disparity_to_depth(geometry.depth_to_disparity(depth)), depth)
+    torch.testing.assert_close(geometry.depth_to_disparity(depth)[[0, 3]], torch.tensor([1.0, 0.0]))

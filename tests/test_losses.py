@@ -68,3 +68,20 @@ def test_segmentation_nll_is_the_mean_over_labelled_pixels():
 
 def test_segmentation_nll_without_labels_is_zero_not_nan():
     assert losses.segmentation_nll(torch.randn(1, 3, 2, 2), torch.full((1, 2, 2), VOID)).item() == 0
+
+
+def test_masked_l1_by_hand_and_blind_where_nothing_was_measured():
+    truth = torch.tensor([[2.0, 0.0, 5.0], [0.0, 1.0, 0.0]])
+    prediction = torch.tensor([[3.0, 9.0, 4.5], [7.0, 1.0, -3.0]], requires_grad=True)
+    loss = losses.masked_l1(prediction, truth)
+    loss.backward()
+    assert loss.item() == pytest.approx((1 + 0.5 + 0) / 3)
+    np.testing.assert_allclose(prediction.grad, [[1 / 3, 0, -1 / 3], [0, 0, 0]], rtol=1e-6)
+    assert losses.masked_l1(prediction, 0 * truth).item() == 0
+
+
+def test_masked_l1_has_the_gradient_of_finite_differences():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 1, 3, 4, generator=generator, dtype=torch.float64) * (torch.arange(4) > 0)
+    prediction = truth + 0.1 + torch.rand(truth.shape, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: losses.masked_l1(p, truth), prediction.requires_grad_())

@@ -7,6 +7,7 @@ import torch
 
 from depthseg_lib.config import DataSettings
 from depthseg_lib.data import camvid, objects, real_video, streets
+from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
 from depthseg_lib.project import project_path
@@ -21,6 +22,11 @@ def load_video(settings: DataSettings, progress: Progress | None = None) -> Vide
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
     return real_video.load(project_path(settings.data_folder), settings.height, settings.width, progress)
+
+
+def depth_camera(settings: DataSettings) -> DepthCamera | None:
+    """The camera whose range and holes the video's depth is to be given; None where a real one has measured it."""
+    return DepthCamera() if settings.data_set == "streets" else None
 
 
 def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:
