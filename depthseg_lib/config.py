@@ -16,6 +16,7 @@ TRAINED_HERE = {
     "depth-imagenet": "imagenet",
     "depth-classification": "classification",
     "depth-supervised": "none",
+    "flow": "none",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
 INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
@@ -105,15 +106,15 @@ class PretrainConfig(DataSettings):
     iterations: int = 1500
     """Optimiser steps."""
     batch: int = 8
-    """Triplets, images or photographs per step."""
+    """Triplets, pairs, images or photographs per step."""
     learning_rate: float = 1e-4
     """Adam's first step size, which the task lowers: for depth to a tenth in the last quarter, as Monodepth2 does."""
     frame_step: int = 1
-    """Frames between the neighbours of a triplet, for slow video."""
+    """Frames between the neighbours of a triplet or pair, for slow video."""
     evaluate_every: int = 250
     """Iterations between evaluations."""
     evaluated: int = 64
-    """Frames held out of training on which depth is evaluated."""
+    """Frames held out of training on which depth or flow is evaluated."""
     seed: int = 0
     """Seed of weights, batches and augmentation."""
     precision: str = "32-true"
@@ -128,8 +129,10 @@ class PretrainConfig(DataSettings):
 
     @property
     def task(self) -> str:
-        """classification, supervised (measured depth) or depth (from video)."""
-        return {"classification": "classification", "depth-supervised": "supervised"}.get(self.initialisation, "depth")
+        """classification, flow, supervised (measured depth) or depth (from video)."""
+        if self.initialisation in ("classification", "flow"):
+            return self.initialisation
+        return "supervised" if self.initialisation == "depth-supervised" else "depth"
 
     @property
     def starts_from(self) -> str:

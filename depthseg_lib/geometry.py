@@ -80,3 +80,10 @@ def warp(source: Tensor, depth: Tensor, intrinsics: Tensor, transform: Tensor) -
     """
     height, width = depth.shape[-2:]
     return sample(source, project(back_project(depth, intrinsics), intrinsics, transform, height, width))
+
+
+def warp_by_flow(source: Tensor, flow: Tensor) -> Tensor:
+    """The first view made from the second (equation 18): `source` B C H W, read where `flow` (B 2 H W pixels) leads."""
+    height, width = flow.shape[-2:]
+    pixels = pixel_grid(height, width, flow.device)[:2].view(1, 2, height, width) + flow
+    return sample(source, pixels.permute(0, 2, 3, 1))

@@ -1,4 +1,4 @@
-"""Segmentation metrics from an integer confusion matrix, and depth errors (Eigen et al. 2014, section 4.2)."""
+"""Segmentation metrics from an integer confusion matrix, depth errors (Eigen et al. 2014), flow errors."""
 
 import numpy as np
 import torch
@@ -90,6 +90,20 @@ def median_scaled(prediction: Tensor, truth: Tensor, minimum: float = 0.1, maxim
     """Scale one image's predicted depth (H W) so that its median matches the truth's over valid pixels."""
     valid = (truth > minimum) & (truth < maximum)
     return prediction * (truth[valid].median() / prediction[valid].median()) if valid.any() else prediction
+
+
+def end_point_error(flow: Tensor, truth: Tensor, valid: Tensor) -> float:
+    """Mean distance in pixels between two flows (N 2 H W) over the pixels of `valid` (N H W bool); NaN without any."""
+    distance = (flow.double() - truth.double()).norm(dim=1)
+    return distance[valid].mean().item()
+
+
+def stays_inside(flow: Tensor) -> Tensor:
+    """Whether each pixel's flow (N 2 H W) ends within the next image, N H W bool: what leaves it, nothing can find."""
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device) + flow[:, 0]
+    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _image_errors(prediction: Tensor, truth: Tensor, minimum: float, maximum: float) -> tuple | None:

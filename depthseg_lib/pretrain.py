@@ -13,10 +13,11 @@ from torch import nn
 from depthseg_lib import runs
 from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.config import PretrainConfig
-from depthseg_lib.data.sources import depth_camera, load_photographs, load_video
+from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
 from depthseg_lib.depth import DepthTask
 from depthseg_lib.engine import Schedule, Task, make_fabric, train
 from depthseg_lib.files import replacing
+from depthseg_lib.flow import FlowTask, held_out_pairs
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.supervised import SupervisedTask
 
@@ -72,7 +73,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     with torch.no_grad():
         task.module.eval()
         found = {"task": config.task} | _last(outcome.history) | task.baselines()
-        _save_examples(task.examples(), folder)
+        _save_examples(task.examples(), folder / ("flow_examples.npz" if config.task == "flow" else "examples.npz"))
     warnings = check_training(found)
     _save_networks(config, task.networks(), folder)
     runs.finish(folder, config, outcome, found | {"warnings": "; ".join(warnings)})
@@ -85,6 +86,8 @@ def _task(config: PretrainConfig, device, progress: Progress) -> PretrainingTask
     video = load_video(config, progress)
     if config.task == "supervised":
         return SupervisedTask(config, video, depth_camera(config), device)
+    if config.task == "flow":
+        return FlowTask(config, video, load_flow(config, held_out_pairs(config, video), progress), device)
     return DepthTask(config, video, device)
 
 
@@ -117,9 +120,9 @@ def _save_networks(config: PretrainConfig, networks: dict[str, nn.Module], folde
         save_weights(network, folder / f"{name}.safetensors", **about)
 
 
-def _save_examples(arrays: dict[str, np.ndarray], folder: Path) -> None:
+def _save_examples(arrays: dict[str, np.ndarray], path: Path) -> None:
     if arrays:
-        with replacing(folder / "examples.npz") as scratch, scratch.open("wb") as file:
+        with replacing(path) as scratch, scratch.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
 
@@ -129,8 +132,14 @@ def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray
         return stored["images"], stored["truth"], {name: stored["prediction"]}
 
 
+def load_flow_examples(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """A flow run's examples: pairs of images K 2 3 H W, predicted and exact flow K 2 H W pixels, None where unknown."""
+    with np.load(Path(folder) / "flow_examples.npz") as stored:
+        return stored["images"], stored["flow"], stored["true_flow"] if "true_flow" in stored else None
+
+
 def check_training(found: dict) -> tuple[str, ...]:
-    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose that stays at zero."""
+    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose or flow stuck at zero."""
     warnings = []
     if found.get("kept", 1.0) < FEW:
         warnings.append(
@@ -141,5 +150,10 @@ def check_training(found: dict) -> tuple[str, ...]:
         warnings.append(
             f"the pose network stays at zero (mean translation {found['translation']:.1e}): depth cannot be learned; "
             "check intrinsics, frame_step and learning_rate"
+        )
+    if found.get("epe", 0.0) > found.get("epe_zero", np.inf):
+        warnings.append(
+            f"the flow's end-point error ({found['epe']:.2f} px) is above that of no flow "
+            f"({found['epe_zero']:.2f} px): nothing was learned; check frame_step and learning_rate, or train longer"
         )
     return tuple(warnings)

@@ -35,6 +35,8 @@ class Profile:
     """Settings of `PretrainConfig` for depth from video."""
     supervised: dict = field(default_factory=dict)
     """Settings of `PretrainConfig` for depth from measured depth (depth-supervised)."""
+    flow: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for optical flow."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
     step_seconds: float = 0.15
@@ -59,6 +61,7 @@ PROFILES = {
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
             supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+            flow=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
             finetune=dict(iterations=4, batch=2, evaluate_every=2),
             step_seconds=0.05,
         ),
@@ -75,6 +78,7 @@ PROFILES = {
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             supervised=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=240, batch=4, learning_rate=1e-3, evaluate_every=40),
             step_seconds=0.1,
         ),
@@ -93,6 +97,7 @@ PROFILES = {
             ),
             depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
             supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+            flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
             finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
             step_seconds=0.03,
         ),
@@ -108,6 +113,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
         ),
     )
@@ -135,7 +141,7 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
 
 def pretrain_config(profile: Profile, encoder: str, initialisation: str, start_weights: str) -> PretrainConfig:
     """The settings of one pre-training run of a profile."""
-    other = {"classification": profile.classification, "depth-supervised": profile.supervised}
+    other = {"classification": profile.classification, "depth-supervised": profile.supervised, "flow": profile.flow}
     chosen = other.get(initialisation, profile.depth)
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
     return PretrainConfig(**profile.data.to_mapping(), **chosen, **names)

@@ -135,7 +135,7 @@ def _weights(root: Path, encoder: str, initialisation: str, imagenet: str) -> st
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
-    steps = {"classification": 0.25, "supervised": 1.5, "depth": 4.0}[config.task]
+    steps = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0}[config.task]
     return 20 + steps * config.iterations * profile.step_seconds
 
 

@@ -66,6 +66,21 @@ def test_supervised_depth_leaves_what_depth_leaves_but_for_the_pose(tmp_path):
     assert set(taken.fresh) == {"head.weight", "head.bias"}
 
 
+def test_flow_leaves_its_errors_baselines_and_examples(tmp_path):
+    pretrain.run(pretraining(initialisation="flow"), tmp_path, quiet)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "flow_examples.npz"}
+    stored, history = read_json(tmp_path / "metrics.json"), pd.read_parquet(tmp_path / "history.parquet")
+    assert stored["task"] == "flow" and stored["epe"] == history["epe"].iloc[-1] and stored["epe_mean_map"] > 0
+    assert history["epe"].iloc[0] == stored["epe_zero"]  # the network starts at rest
+    assert list(history["learning_rate"]) == pytest.approx([1e-4, 1e-5, 1e-5])
+    images, predicted, exact = pretrain.load_flow_examples(tmp_path)
+    assert images.shape[1:] == (2, 3, 64, 96) and predicted.shape == exact.shape == (len(images), 2, 64, 96)
+    state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "flow")
+    taken = weights.transfer(state, SegmentationNetwork("resnet18-slim", 19), "flow run")
+    assert all(name.startswith("encoder.") for name in taken.loaded)
+
+
 def test_depth_classification_starts_depth_and_pose_from_the_classifier(classification, tmp_path):
     folder, _ = classification
     lines = []
