@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data.batches import images_to_float, photograph_batch
 from depthseg_lib.data.sets import Photographs
+from depthseg_lib.engine import step_at_three_quarters
 from depthseg_lib.models.networks import Classifier
 
 
@@ -25,6 +26,8 @@ class ClassificationTraining(nn.Module):
 
 class ClassificationTask:
     """Classification of photographs; every tenth is held out for evaluation."""
+
+    decay = staticmethod(step_at_three_quarters)
 
     def __init__(self, config: PretrainConfig, photographs: Photographs, device):
         self.config, self.photographs, self.device = config, photographs, device
@@ -44,3 +47,12 @@ class ClassificationTask:
             images = images_to_float(torch.from_numpy(self.photographs.images[chosen]).to(self.device))
             right += (self.module.classifier(images).argmax(1).cpu().numpy() == self.photographs.labels[chosen]).sum()
         return {"accuracy": right / len(self.held_out)}
+
+    def baselines(self) -> dict[str, float]:
+        return {}
+
+    def examples(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def networks(self) -> dict[str, nn.Module]:
+        return {"weights": self.module.classifier}

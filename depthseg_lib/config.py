@@ -15,9 +15,11 @@ TRAINED_HERE = {
     "depth": "none",
     "depth-imagenet": "imagenet",
     "depth-classification": "classification",
+    "depth-supervised": "none",
+    "flow": "none",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
-NEEDS_VIDEO = ("depth", "depth-imagenet", "depth-classification")
+NEEDS_VIDEO = tuple(name for name in TRAINED_HERE if name != "classification")
 """Those of them that are learned from video, at its resolution."""
 APART = ("flow", "depth-supervised")
 """Those that the paper compares in figures of their own."""
@@ -110,21 +112,21 @@ class PretrainConfig(DataSettings):
     encoder: str = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: str = "depth"
-    """What this run makes: classification, depth, depth-imagenet or depth-classification."""
+    """What this run makes: a name of `TRAINED_HERE`, such as classification, depth or depth-classification."""
     start_weights: str = ""
     """Weights file to start from, for depth-classification (that run's) and depth-imagenet (empty: torchvision's)."""
     iterations: int = 1500
     """Optimiser steps."""
     batch: int = 8
-    """Triplets or photographs per step."""
+    """Triplets, pairs, images or photographs per step."""
     learning_rate: float = 1e-4
-    """Adam's step size; multiplied by 0.1 after three quarters of the iterations, as Monodepth2 does."""
+    """Adam's first step size, which the task lowers: for depth to a tenth in the last quarter, as Monodepth2 does."""
     frame_step: int = 1
-    """Frames between the neighbours of a triplet, for slow video."""
+    """Frames between the neighbours of a triplet or pair, for slow video."""
     evaluate_every: int = 250
     """Iterations between evaluations."""
     evaluated: int = 64
-    """Frames held out of training on which depth is evaluated."""
+    """Frames held out of training on which depth or flow is evaluated."""
     seed: int = 0
     """Seed of weights, batches and augmentation."""
     precision: str = "32-true"
@@ -139,8 +141,10 @@ class PretrainConfig(DataSettings):
 
     @property
     def task(self) -> str:
-        """classification or depth."""
-        return "classification" if self.initialisation == "classification" else "depth"
+        """classification, flow, supervised (measured depth) or depth (from video)."""
+        if self.initialisation in ("classification", "flow"):
+            return self.initialisation
+        return "supervised" if self.initialisation == "depth-supervised" else "depth"
 
     @property
     def starts_from(self) -> str:
@@ -171,7 +175,7 @@ class FinetuneConfig(DataSettings):
     encoder: str = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: str = "depth"
-    """Where the weights come from: none, imagenet, classification, depth, depth-imagenet or depth-classification."""
+    """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
     start_weights: str = ""
     """Weights file of the pre-training; empty for none, and for imagenet to take torchvision's own."""
     experiment: str = "main"

@@ -9,8 +9,9 @@ from depthseg_lib import metrics
 from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data.batches import Triplet, images_to_float, triplet_batch
 from depthseg_lib.data.sets import Video
-from depthseg_lib.errors import InputError
+from depthseg_lib.engine import step_at_three_quarters
 from depthseg_lib.geometry import disparity_to_depth, warp
+from depthseg_lib.held_out import split_triplets, spread, with_truth
 from depthseg_lib.losses import Photometric, minimum_reprojection, smoothness
 from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
 
@@ -62,13 +63,15 @@ class DepthTraining(nn.Module):
 class DepthTask:
     """Depth from the training sequences of a video, evaluated on frames of sequences held out of training."""
 
+    training = DepthTraining
+    decay = staticmethod(step_at_three_quarters)
+
     def __init__(self, config: PretrainConfig, video: Video, device):
         self.config, self.video, self.device = config, video, device
-        self.module = DepthTraining(config.encoder).to(device, memory_format=torch.channels_last)
-        triplets = video.triplets(config.frame_step)
-        held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
-        self.triplets, self.count = triplets[~held_out], int((~held_out).sum())
-        self.held_out = _spread(_with_truth(video, triplets[held_out]), config.evaluated)
+        self.module = self.training(config.encoder).to(device, memory_format=torch.channels_last)
+        self.triplets, held_out = split_triplets(video, config.frame_step)
+        self.count = len(self.triplets)
+        self.held_out = spread(with_truth(video, held_out), config.evaluated)
 
     def batch(self, indices: Tensor) -> Triplet:
         return triplet_batch(self.video, self.triplets, indices, torch.default_generator, self.device)
@@ -78,7 +81,7 @@ class DepthTask:
         return {**errors, **self._diagnostics(), "evaluated": len(self.held_out)}
 
     def _diagnostics(self) -> dict[str, float]:
-        few = _spread(self.held_out, self.config.batch)
+        few = spread(self.held_out, self.config.batch)
         triplet = triplet_batch(
             self.video, few, torch.arange(len(few)), torch.default_generator, self.device, jitter=False, flip=False
         )
@@ -93,16 +96,19 @@ class DepthTask:
 
     def errors(self, prediction: Tensor) -> dict[str, float]:
         """Abs-rel, RMSE and a1 of a prediction (N H W) for the held-out frames; nothing where there is no truth."""
+        return {} if self.video.depth is None else metrics.depth_errors(prediction, self.truth(self.held_out[:, 1]))
+
+    def truth(self, frames: np.ndarray) -> Tensor:
+        """True depth (N H W, metres, 0 where unknown) of video frames."""
         if self.video.depth is None:
-            return {}
-        truth = torch.from_numpy(self.video.depth[self.held_out[:, 1]].astype(np.float32))
-        return metrics.depth_errors(prediction, truth)
+            return torch.zeros(len(frames), *self.video.images.shape[-2:])
+        return torch.from_numpy(self.video.depth[frames].astype(np.float32))
 
     def baselines(self) -> dict[str, float]:
         """The errors of the mean depth map of the training frames, and of an untrained network."""
         if self.video.depth is None:
             return {}
-        mean_map = mean_depth(self.video.depth[_spread(_with_truth(self.video, self.triplets), 500)[:, 1]])
+        mean_map = mean_depth(self.video.depth[spread(with_truth(self.video, self.triplets), 500)[:, 1]])
         constant = self.errors(mean_map.expand(len(self.held_out), -1, -1))
         trained = self.module.depth
         torch.manual_seed(self.config.seed)
@@ -113,13 +119,20 @@ class DepthTask:
             f"{name}_untrained": v for name, v in untrained.items()
         }
 
+    def examples(self, count: int = 4) -> dict[str, np.ndarray]:
+        """Held-out images (K 3 H W), their true depth (K H W metres) and the predicted, with the truth's median."""
+        frames = np.unique(spread(self.held_out, count)[:, 1])
+        truth = self.truth(frames)
+        scaled = [metrics.median_scaled(p, t) for p, t in zip(self.predict(frames), truth, strict=True)]
+        return {
+            "images": self.video.images[frames],
+            "truth": truth.numpy(),
+            "prediction": torch.stack(scaled).numpy(),
+        }
 
-def held_out_sequences(video: Video) -> np.ndarray:
-    """The sequences kept for evaluation: the last tenth, one at least; of a single sequence, none can be."""
-    sequences = np.unique(video.sequence)
-    if len(sequences) < 2:
-        raise InputError("depth pre-training needs two video sequences at least, one of them for evaluation; found one")
-    return sequences[-max(1, len(sequences) // 10) :]
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks to keep, by file name."""
+        return {"weights": self.module.depth, "pose": self.module.pose}
 
 
 def mean_depth(depth: np.ndarray) -> Tensor:
@@ -127,16 +140,3 @@ def mean_depth(depth: np.ndarray) -> Tensor:
     depth = torch.from_numpy(depth.astype(np.float32))
     known = (depth > 0).sum(0)
     return torch.where(known > 0, depth.sum(0) / known.clamp(min=1), depth.sum() / known.sum().clamp(min=1))
-
-
-def _with_truth(video: Video, triplets: np.ndarray) -> np.ndarray:
-    """The triplets whose target has true depth somewhere, or all where none has: laser scans are rare."""
-    if video.depth is None:
-        return triplets
-    known = np.array([bool((video.depth[target] > 0).any()) for target in triplets[:, 1]])
-    return triplets[known] if known.any() else triplets
-
-
-def _spread(rows: np.ndarray, count: int) -> np.ndarray:
-    """`count` rows evenly over all of them, or all."""
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]

@@ -36,6 +36,11 @@ def disparity_to_depth(sigmoid: Tensor, minimum: float = 0.1, maximum: float = 1
     return 1.0 / (1.0 / maximum + (1.0 / minimum - 1.0 / maximum) * sigmoid)
 
 
+def depth_to_disparity(depth: Tensor, minimum: float = 0.1, maximum: float = 100.0) -> Tensor:
+    """The network's sigmoid output for a depth: the inverse of `disparity_to_depth`."""
+    return (1.0 / depth - 1.0 / maximum) / (1.0 / minimum - 1.0 / maximum)
+
+
 def pixel_grid(height: int, width: int, device=None) -> Tensor:
     """Homogeneous pixel coordinates [x, y, 1], 3 HW."""
     y, x = torch.meshgrid(
@@ -75,3 +80,10 @@ def warp(source: Tensor, depth: Tensor, intrinsics: Tensor, transform: Tensor) -
     """
     height, width = depth.shape[-2:]
     return sample(source, project(back_project(depth, intrinsics), intrinsics, transform, height, width))
+
+
+def warp_by_flow(source: Tensor, flow: Tensor) -> Tensor:
+    """The first view made from the second (equation 18): `source` B C H W, read where `flow` (B 2 H W pixels) leads."""
+    height, width = flow.shape[-2:]
+    pixels = pixel_grid(height, width, flow.device)[:2].view(1, 2, height, width) + flow
+    return sample(source, pixels.permute(0, 2, 3, 1))

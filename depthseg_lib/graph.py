@@ -17,9 +17,12 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
 TRAINING = ("config.py", "engine.py", "losses.py", "geometry.py", "metrics.py", "models/*.py")
-TRAINING += tuple(f"data/{name}.py" for name in ("batches", "jitter", "labels", "sets", "sources"))
+TRAINING += tuple(f"data/{name}.py" for name in ("batches", "depth_camera", "jitter", "labels", "sets", "sources"))
 DEPENDS_ON = {
-    "pretrain": ("pretrain.py", "classification.py", "depth.py", *TRAINING),
+    "pretrain": (
+        *("pretrain.py", "classification.py", "depth.py", "supervised.py", "flow.py", "held_out.py"),
+        *TRAINING,
+    ),
     "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "widgets.py", "panels.py", "tables.py", "saved.py", "paper.py", "statistics.py", "scores.py"),
@@ -41,7 +44,7 @@ DEPENDS_ON = {
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
-WORLD = ("data/streets.py", "data/objects.py", "data/world/*.py")
+WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
 REAL = ("camvid", "real_video", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's

@@ -1,10 +1,17 @@
-"""Losses: photometric with minimum reprojection and auto-masking, smoothness, segmentation NLL (section 4, App. A)."""
+"""Losses: photometric, minimum reprojection, smoothness, masked L1, segmentation NLL (section 4, Appendices A, B)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from depthseg_lib.data.labels import VOID
+
+FLOW_COLOUR = 0.15
+"""Weight of the colour term for flow, the paper's (equation 18)."""
+FLOW_STRUCTURE = 0.15
+"""Weight of 1 - SSIM for flow: the paper's text; its released code has 0.85."""
+FLOW_SMOOTHNESS = 5.0
+"""Weight of the flow's smoothness: the paper's text (equation 19); its released code has 2."""
 
 
 class Photometric:
@@ -49,12 +56,38 @@ def minimum_reprojection(warped: Tensor, identity: Tensor) -> tuple[Tensor, Tens
 
 def smoothness(disparity: Tensor, image: Tensor) -> Tensor:
     """Edge-aware first-order smoothness of the mean-normalised disparity, B 1 H W and B 3 H W (equation 15)."""
-    normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
-    total = disparity.new_zeros(())
+    return edge_aware(disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7), image)
+
+
+def edge_aware(field: Tensor, image: Tensor) -> Tensor:
+    """Edge-aware first-order smoothness of a field B C H W beside its image B 3 H W (equations 15 and 19).
+
+    Mean over pixels, sum over the field's components: |d field| exp(-|d image|) along x and y, |d image| a mean over
+    colours.
+    """
+    total = field.new_zeros(())
     for axis in (2, 3):
         edges = image.diff(dim=axis).abs().mean(1, keepdim=True)
-        total = total + (normalised.diff(dim=axis).abs() * torch.exp(-edges)).mean()
+        total = total + (field.diff(dim=axis).abs() * torch.exp(-edges)).sum(1).mean()
     return total
+
+
+def flow_photometric(error: Photometric, view: Tensor) -> Tensor:
+    """Mean over pixels of the flow's colour and structure terms (equation 18) for a view B 3 H W of `error`'s target.
+
+    Both are means over colours; 1 - SSIM is not halved here.
+    """
+    colour = (view - error.target).abs().mean()
+    return FLOW_COLOUR * colour + FLOW_STRUCTURE * (1 - error.ssim(view)).mean()
+
+
+def masked_l1(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference over the pixels whose truth is above zero, any shape (equation 16); 0 without any.
+
+    Equation 16 is the sum; the mean keeps a batch's loss free of how much of it was measured.
+    """
+    known = truth > 0
+    return ((prediction - truth).abs() * known).sum() / known.sum().clamp(min=1)
 
 
 def segmentation_nll(logits: Tensor, labels: Tensor) -> Tensor:

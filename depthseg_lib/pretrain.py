@@ -3,26 +3,45 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from depthseg_lib import identity, runs
 from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.config import PretrainConfig
-from depthseg_lib.data.sources import load_photographs, load_video
+from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
 from depthseg_lib.depth import DepthTask
-from depthseg_lib.engine import Schedule, make_fabric, step_at_three_quarters, train
+from depthseg_lib.engine import Schedule, Task, make_fabric, train
 from depthseg_lib.files import replacing
-from depthseg_lib.metrics import median_scaled
+from depthseg_lib.flow import FlowTask, held_out_pairs
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
+from depthseg_lib.supervised import SupervisedTask
 
 Progress = Callable[[str], None]
 STILL = 1e-5
 """Mean translation below which the pose counts as stuck at zero."""
 FEW = 0.05
 """Share of pixels left by the auto-mask below which there is nearly nothing to learn from."""
+
+
+class PretrainingTask(Task, Protocol):
+    """What a pre-training task is besides one that can be trained."""
+
+    def decay(self, progress: float) -> float:
+        """Factor on the step size at a progress of 0..1 through the run: the task's schedule."""
+
+    def baselines(self) -> dict[str, float]:
+        """The metrics of what knows nothing of the images, to be stored beside those of the network."""
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """What a figure of a few held-out samples needs; nothing where there is nothing to see."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks to keep, by file name; `weights` is what fine-tuning starts from."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +69,31 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     taken = _start(config, task)
     if taken:
         progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, identity.digest("pretrain", config), progress)
+    outcome = train(task, _schedule(config, task), fabric, folder, identity.digest("pretrain", config), progress)
     with torch.no_grad():
         task.module.eval()
-        found = {"task": config.task} | _last(outcome.history) | (task.baselines() if config.task == "depth" else {})
-        if config.task == "depth":
-            _save_examples(task, folder)
+        found = {"task": config.task} | _last(outcome.history) | task.baselines()
+        _save_examples(task.examples(), folder / ("flow_examples.npz" if config.task == "flow" else "examples.npz"))
     warnings = check_training(found)
-    _save_networks(config, task, folder)
+    _save_networks(config, task.networks(), folder)
     runs.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 
-def _task(config: PretrainConfig, device, progress: Progress):
+def _task(config: PretrainConfig, device, progress: Progress) -> PretrainingTask:
     if config.task == "classification":
         return ClassificationTask(config, load_photographs(config, progress), device)
-    return DepthTask(config, load_video(config, progress), device)
+    video = load_video(config, progress)
+    if config.task == "supervised":
+        return SupervisedTask(config, video, depth_camera(config), device)
+    if config.task == "flow":
+        return FlowTask(config, video, load_flow(config, held_out_pairs(config, video), progress), device)
+    return DepthTask(config, video, device)
 
 
-def _schedule(config: PretrainConfig) -> Schedule:
+def _schedule(config: PretrainConfig, task: PretrainingTask) -> Schedule:
     return Schedule(
-        config.iterations,
-        config.batch,
-        config.learning_rate,
-        step_at_three_quarters,
-        config.evaluate_every,
-        config.seed,
+        config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every, config.seed
     )
 
 
@@ -96,25 +114,16 @@ def _last(history: pd.DataFrame) -> dict:
     return {name: float(value) for name, value in history.iloc[-1].items() if name not in ("iteration", "seconds")}
 
 
-def _save_networks(config: PretrainConfig, task, folder: Path) -> None:
-    network = task.module.classifier if config.task == "classification" else task.module.depth
-    about = {"encoder": config.encoder, "initialisation": config.initialisation}
-    save_weights(network, folder / "weights.safetensors", **about)
-    if config.task == "depth":
-        save_weights(task.module.pose, folder / "pose.safetensors", **about)
+def _save_networks(config: PretrainConfig, networks: dict[str, nn.Module], folder: Path) -> None:
+    for name, network in networks.items():
+        about = {"encoder": config.encoder, "initialisation": config.initialisation}
+        save_weights(network, folder / f"{name}.safetensors", **about)
 
 
-def _save_examples(task: DepthTask, folder: Path, count: int = 4) -> None:
-    frames = np.unique(task.held_out[np.linspace(0, len(task.held_out) - 1, count).round().astype(int), 1])
-    prediction, images = task.predict(frames), task.video.images[frames]
-    truth = np.zeros(prediction.shape, np.float32)
-    if task.video.depth is not None:
-        truth = task.video.depth[frames].astype(np.float32)
-        prediction = torch.stack(
-            [median_scaled(p, torch.from_numpy(t)) for p, t in zip(prediction, truth, strict=True)]
-        )
-    with replacing(folder / "examples.npz") as scratch, scratch.open("wb") as file:
-        np.savez_compressed(file, images=images, truth=truth, prediction=prediction.numpy())
+def _save_examples(arrays: dict[str, np.ndarray], path: Path) -> None:
+    if arrays:
+        with replacing(path) as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
 
 def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -123,8 +132,14 @@ def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray
         return stored["images"], stored["truth"], {name: stored["prediction"]}
 
 
+def load_flow_examples(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """A flow run's examples: pairs of images K 2 3 H W, predicted and exact flow K 2 H W pixels, None where unknown."""
+    with np.load(Path(folder) / "flow_examples.npz") as stored:
+        return stored["images"], stored["flow"], stored["true_flow"] if "true_flow" in stored else None
+
+
 def check_training(found: dict) -> tuple[str, ...]:
-    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose that stays at zero."""
+    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose or flow stuck at zero."""
     warnings = []
     if found.get("kept", 1.0) < FEW:
         warnings.append(
@@ -135,5 +150,10 @@ def check_training(found: dict) -> tuple[str, ...]:
         warnings.append(
             f"the pose network stays at zero (mean translation {found['translation']:.1e}): depth cannot be learned; "
             "check intrinsics, frame_step and learning_rate"
+        )
+    if found.get("epe", 0.0) > found.get("epe_zero", np.inf):
+        warnings.append(
+            f"the flow's end-point error ({found['epe']:.2f} px) is above that of no flow "
+            f"({found['epe_zero']:.2f} px): nothing was learned; check frame_step and learning_rate, or train longer"
         )
     return tuple(warnings)

@@ -52,7 +52,11 @@ class Profile:
     classification: dict = field(default_factory=dict)
     """Settings of `PretrainConfig` for classification."""
     depth: dict = field(default_factory=dict)
-    """Settings of `PretrainConfig` for depth."""
+    """Settings of `PretrainConfig` for depth from video."""
+    supervised: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for depth from measured depth (depth-supervised)."""
+    flow: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for optical flow."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
     large: dict = field(default_factory=dict)
@@ -98,6 +102,8 @@ PROFILES = {
             images=4,
             classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
             depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+            supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+            flow=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
             finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
             large=dict(height=96, width=128),
             parts=(
@@ -122,12 +128,14 @@ PROFILES = {
             sizes=(8, 16, 32, 64, 128),
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-            depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            depth=dict(iterations=1000, batch=8, learning_rate=5e-4, evaluate_every=200),
+            supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
+            flow=dict(iterations=500, batch=8, learning_rate=5e-4, evaluate_every=125),
             finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_decoder="kaiming"),
             large=dict(height=96, width=288, streets=30),
-            depth_large=dict(iterations=600),
+            depth_large=dict(iterations=450, evaluate_every=150),
             parts=_other_parts(
-                16, 200, dict(iterations=240, evaluate_every=48), dict(iterations=360, evaluate_every=72)
+                16, 200, dict(iterations=200, evaluate_every=40), dict(iterations=320, evaluate_every=64)
             ),
             step_seconds=0.1,
         ),
@@ -145,6 +153,8 @@ PROFILES = {
                 iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
             ),
             depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+            supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+            flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
             finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
             large=dict(height=320, width=1024, streets=100),
             depth_large=dict(iterations=10000),
@@ -163,6 +173,7 @@ PROFILES = {
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
         ),
     )
@@ -199,8 +210,8 @@ def pretrain_config(
     profile: Profile, encoder: str, initialisation: str, large: bool = False, start_weights: str = ""
 ) -> PretrainConfig:
     """The settings of one pre-training run of a profile, at its image size or at the large one."""
-    chosen = profile.classification if initialisation == "classification" else profile.depth
-    chosen = {**chosen, **(profile.depth_large if large else {})}
+    other = {"classification": profile.classification, "depth-supervised": profile.supervised, "flow": profile.flow}
+    chosen = {**other.get(initialisation, profile.depth), **(profile.depth_large if large else {})}
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
     return PretrainConfig(**_data(profile, large), **chosen, **names)
 

@@ -52,7 +52,13 @@ GAIN = {
 
 @cache
 def laptop() -> Results:
-    """Results of the whole laptop profile on few validation images, planted and read once."""
+    """Results of the laptop profile's main comparison on few validation images, planted and read once."""
+    return everything().main.select(setting=["full", "frozen"])
+
+
+@cache
+def everything() -> Results:
+    """Results of the whole laptop profile, as `laptop`."""
     with TemporaryDirectory() as root:
         return load("laptop", plant(Path(root), "laptop", validation=12), root)
 
@@ -86,7 +92,8 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     folder.mkdir()
     seed = np.random.default_rng(hash_of(f"{folder.parent.name}-{folder.name}"))
     quality = _quality(run) + seed.normal(0, 0.012)
-    names = [f"street{i:03d}" for i in range(run["images"], run["annotated"])][-(validation or run["annotated"]) :]
+    first = run["images"] % run["annotated"]  # the whole set is validated on itself
+    names = [f"street{i:03d}" for i in range(first, run["annotated"])][-(validation or run["annotated"]) :]
     confusion = _confusions(len(names), quality, seed)
     history = _history(confusion, quality, seed, run["iterations"])
     history.to_parquet(folder / "history.parquet")

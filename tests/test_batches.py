@@ -163,3 +163,35 @@ def test_photographs_are_cropped_within_the_image_and_half_are_mirrored(photogra
         ratio = across.abs().mean(1) / down.mean(1)
         assert 0.7 < ratio.min() < 0.95 and 1.05 < ratio.max() < 1.4
     assert 0.4 < torch.stack(mirrored).float().mean() < 0.6
+
+
+def test_depth_is_mirrored_with_its_image_and_never_jittered(video):
+    depth = video.images[:10, 0].astype(np.float32)  # the red channel, so that a flip of one without the other shows
+    moved, jittered = 0, 0
+    for generator in draws():
+        images, metres = batches.depth_batch(video.images[:10], depth, generator, "cpu")
+        assert metres.shape == (10, 1, H, W)
+        rows, truths = metres[:, 0], torch.from_numpy(depth)
+        for image, row, truth, picture in zip(images, rows, truths, video.images[:10], strict=True):
+            flipped = not torch.equal(row, truth)
+            assert torch.equal(row, truth.flip(-1) if flipped else truth)
+            plain = torch.from_numpy(picture) / 255
+            same = torch.allclose(image, plain.flip(-1) if flipped else plain)
+            moved, jittered = moved + flipped, jittered + (not same)
+    assert 70 < moved < 130 and 70 < jittered < 130
+
+
+def test_a_pair_is_mirrored_and_jittered_whole_and_the_loss_sees_it_unjittered(video):
+    pairs = np.array([[0, 1], [1, 1], [8, 9]])
+    moved, jittered = 0, 0
+    for generator in draws(30):
+        batch = batches.pair_batch(video, pairs, torch.arange(3), generator, "cpu")
+        for frames, changed, members in zip(batch.frames, batch.jittered, pairs, strict=True):
+            truth = torch.from_numpy(video.images[members]) / 255
+            flipped = not torch.equal(frames, truth)
+            assert torch.equal(frames, truth.flip(-1) if flipped else truth)
+            moved, jittered = moved + flipped, jittered + (not torch.equal(changed, frames))
+        assert torch.equal(batch.jittered[1, 0], batch.jittered[1, 1])  # the same frame twice: one draw for both
+    assert 25 < moved < 65 and 25 < jittered < 65
+    plain = batches.pair_batch(video, pairs, torch.tensor([2]), generator, "cpu", augment=False)
+    assert plain.jittered is plain.frames and torch.equal(plain.frames[0], torch.from_numpy(video.images[[8, 9]]) / 255)

@@ -102,7 +102,7 @@ def test_baselines_look_at_no_image(video):
 
 def test_a_single_sequence_leaves_none_to_evaluate_on(video):
     one = Video(video.images[:6], video.sequence[:6], video.intrinsics[:6])
-    with pytest.raises(InputError, match="needs two video sequences"):
+    with pytest.raises(InputError, match="needs two sequences"):
         depth.DepthTask(pretraining(), one, "cpu")
 
 

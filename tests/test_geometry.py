@@ -1,6 +1,7 @@
 """Geometry against SciPy, float64 and analytic cases."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
@@ -70,3 +71,20 @@ def test_warp_in_float32_is_that_of_float64():
     points = np.linalg.inv(k) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)]) * depth.double().numpy().ravel()
     moved = k @ (m[:3, :3] @ points + m[:3, 3:])
     np.testing.assert_allclose(pixels.reshape(-1, 2), (moved[:2] / moved[2]).T, atol=2e-3)
+
+
+def test_depth_to_disparity_is_the_inverse():
+    depth = torch.tensor([0.1, 0.2, 5.0, 100.0])
+    torch.testing.assert_close(geometry.disparity_to_depth(geometry.depth_to_disparity(depth)), depth)
+    torch.testing.assert_close(geometry.depth_to_disparity(depth)[[0, 3]], torch.tensor([1.0, 0.0]))
+
+
+def test_warping_by_a_flow_reads_where_it_leads():
+    image = torch.arange(20.0).view(1, 1, 4, 5)
+    flow = torch.zeros(1, 2, 4, 5)
+    flow[:, 0], flow[:, 1, 2] = 1.0, -2.0  # one to the right; the third row two up besides
+    warped = geometry.warp_by_flow(image, flow)[0, 0]
+    torch.testing.assert_close(warped[0], torch.tensor([1.0, 2.0, 3.0, 4.0, 4.0]))  # the border is repeated
+    torch.testing.assert_close(warped[2], warped[0])
+    half = geometry.warp_by_flow(image, torch.full((1, 2, 4, 5), 0.5))[0, 0]
+    assert half[0, 0].item() == pytest.approx((0 + 1 + 5 + 6) / 4)

@@ -51,3 +51,10 @@ def test_every_clip_takes_all_four_changes_in_an_order_of_its_own(monkeypatch):
     for name, low, high in [*((name, 0.8, 1.2) for name in names[:3]), ("adjust_hue", -0.1, 0.1)]:
         amounts = [amount for changed, amount in taken if changed == name]
         assert low <= min(amounts) < low + 0.05 * (high - low) and high - 0.05 * (high - low) < max(amounts) <= high
+
+
+def test_without_hue_colours_stay_on_their_hue_and_three_changes_are_taken(monkeypatch):
+    monkeypatch.setattr(jitter, "adjust_hue", lambda *_: pytest.fail("hue was changed"))
+    clips = torch.rand(20, 1, 3, 4, 4)
+    result = jitter_clips(clips, torch.arange(20), generator(0, 3), hue=False)
+    assert (result != clips).flatten(1).any(1).all()

@@ -80,3 +80,24 @@ def test_depth_errors_do_not_change_with_scale_and_skip_images_without_truth():
     with_empty = metrics.depth_errors(torch.cat([3 * prediction, prediction[:1]]), torch.cat([truth, 0 * truth[:1]]))
     assert with_empty == pytest.approx(found, rel=1e-5)
     assert all(np.isnan(v) for v in metrics.depth_errors(prediction, 0 * truth).values())
+
+
+def test_depth_errors_of_metric_depth_by_hand():
+    truth, prediction = torch.tensor([[[2.0, 4.0, 8.0, 0.0]]]), torch.tensor([[[1.0, 4.0, 9.0, 5.0]]])
+    found = metrics.depth_errors(prediction, truth, scaled=False)
+    assert found == pytest.approx({"abs_rel": (0.5 + 0 + 0.125) / 3, "rmse": np.sqrt(2 / 3), "a1": 2 / 3})
+
+
+def test_end_point_error_by_hand_over_valid_pixels():
+    truth, flow = torch.zeros(1, 2, 1, 3), torch.zeros(1, 2, 1, 3)
+    flow[0, :, 0] = torch.tensor([[3.0, 0.0, 50.0], [4.0, 1.0, 0.0]])
+    valid = torch.tensor([[[True, True, False]]])
+    assert metrics.end_point_error(flow, truth, valid) == pytest.approx((5 + 1) / 2)
+    assert np.isnan(metrics.end_point_error(flow, truth, ~valid & False))
+
+
+def test_a_pixel_stays_inside_up_to_the_centres_of_the_border():
+    flow = torch.zeros(1, 2, 2, 3)
+    flow[0, 0] = torch.tensor([[2.0, 1.1, -2.0], [-0.1, 0.0, 0.0]])
+    flow[0, 1, 1] = torch.tensor([0.0, 0.1, -1.0])
+    assert metrics.stays_inside(flow)[0].tolist() == [[True, False, True], [False, False, True]]

@@ -12,6 +12,7 @@ from depthseg_lib.models import ENCODERS
 from depthseg_lib.models.decoder import Decoder, DisparityHeads
 from depthseg_lib.models.deeplab import DeepLab
 from depthseg_lib.models.encoder import Encoder
+from depthseg_lib.models.flow import FlowNetwork
 from depthseg_lib.models.networks import Classifier, DepthNetwork, PoseNetwork, SegmentationNetwork
 
 
@@ -139,3 +140,25 @@ def test_deeplab_keeps_an_eighth_of_the_resolution(encoder):
         assert network(torch.rand(2, 3, 64, 96)).shape == (2, 5, 64, 96)
     names = {name: tensor.shape for name, tensor in network.encoder.state_dict().items()}
     assert names == {name: tensor.shape for name, tensor in Encoder(encoder).state_dict().items()}
+
+
+def test_flow_network_gives_four_scales_that_start_at_rest():
+    flows = FlowNetwork("resnet18-slim")(torch.rand(2, 3, 64, 96), torch.rand(2, 3, 64, 96))
+    assert [tuple(f.shape) for f in flows] == [(2, 2, 64, 96), (2, 2, 32, 48), (2, 2, 16, 24), (2, 2, 8, 12)]
+    assert all((f == 0).all() for f in flows)
+
+
+def test_flow_network_is_siamese_and_a_unit_of_its_heads_is_a_twentieth_of_the_image():
+    network = FlowNetwork("resnet18-slim").eval()
+    seen = []
+    network.flow_decoder.register_forward_hook(lambda module, features, maps: seen.append(features[0]))
+    first, second = torch.rand(2, 1, 3, 64, 96)
+    network(first, second), network(second, first)
+    for there, back, alone in zip(*seen, network.encoder(first), strict=True):
+        width = there.shape[1] // 2
+        torch.testing.assert_close(there[:, :width], alone)
+        torch.testing.assert_close(there, back.roll(width, dims=1))  # frames exchanged, features exchanged
+    for head in network.flow_heads:
+        torch.nn.init.ones_(head.bias)
+    for flow in network(first, second):
+        torch.testing.assert_close(flow[0, :, 0, 0], torch.tensor([95 / 20, 63 / 20]))

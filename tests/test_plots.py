@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import rgb_to_hsv, to_hex
 from matplotlib.text import Text
+from torchvision.utils import flow_to_image
 
 from depthseg_lib import claims, paper, plots, saved, tables, trajectories
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
+from depthseg_lib.plots.flow import flow_colours
 from depthseg_lib.scores import common_scores
 from depthseg_lib.statistics import mean_interval
 
@@ -53,6 +56,8 @@ def figures(results, base, scored):
     courses = trajectories.class_history(full.history, shares.index)
     ledger = claims.ledger(results)
     other = ledger.assign(encoder="resnet50")
+    pairs = np.stack([depth.images, depth.images], axis=1)
+    moved = np.stack([np.indices(depth.truth.shape[1:])[::-1] - np.array([96, 32])[:, None, None]] * len(pairs)) / 10
     return {
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
@@ -77,6 +82,12 @@ def figures(results, base, scored):
         ),
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
+        "measured depth": plots.depth_examples(depth.images, depth.truth, {}, title="measured depth"),
+        "flow_examples": plots.flow_examples(pairs, 0.5 * moved, moved, {"network": 2.0, "no flow": 3.9}, FOOTER),
+        "flow without truth": plots.flow_examples(pairs[:1], moved[:1]),
+        "pretraining_curves of flow": plots.pretraining_curves(
+            pretraining.drop(columns="abs_rel").assign(epe=2.0), {"epe_zero": 3.9, "epe_mean_map": 1.9}
+        ),
         "contact_sheet": plots.contact_sheet(list(e.images), ["one", "two"], columns=3),
         "finetuning_curves": plots.finetuning_curves([full.select(trial=t).history.iloc[:9] for t in (0, 1)]),
         "pretraining_curves": plots.pretraining_curves(
@@ -105,6 +116,10 @@ NAMES = (
     "boundary_scores of two encoders",
     "depth_examples",
     "depth without truth",
+    "measured depth",
+    "flow_examples",
+    "flow without truth",
+    "pretraining_curves of flow",
     "contact_sheet",
     "finetuning_curves",
     "pretraining_curves",
@@ -279,3 +294,39 @@ def test_classes_stand_from_the_largest_to_the_smallest(figures):
     titles = [axes.get_title(loc="left") for axes in figures["class_curves"].axes]
     shares = [float(title.split(", ")[1].removesuffix(" %")) for title in titles if title]
     assert len(shares) == 11 and shares == sorted(shares, reverse=True) and titles[0].startswith("road")
+def turning(steps=720):
+    angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
+    return angle, np.stack([np.cos(angle), np.sin(angle)])[:, None]  # 2 1 steps
+
+
+def test_the_colour_wheel_is_the_usual_one():
+    rng = np.random.default_rng(0)
+    flow = rng.normal(0, 3, (2, 40, 50))
+    flow[:, 0, 0] = 6, 8
+    flow = flow * np.minimum(1, 10 / np.hypot(*flow).clip(1e-9))  # full colour is torchvision's fastest: 10 pixels
+    theirs = flow_to_image(torch.from_numpy(flow).float()).permute(1, 2, 0).numpy() / 255
+    assert np.abs(flow_colours(flow, 10) - theirs).max() < 3 / 255
+
+
+def test_rest_is_white_the_right_is_red_and_hue_turns_with_the_direction():
+    angle, around = turning()
+    assert (flow_colours(np.zeros((2, 1, 1)), 5) == 1).all()
+    np.testing.assert_allclose(flow_colours(5 * around, 5)[0, 0], (1, 0, 0), atol=1e-9)
+    hue, saturation, _ = rgb_to_hsv(flow_colours(5 * around, 5)[0]).T
+    assert (np.diff(hue[angle < 1.9 * np.pi]) > 0).all() and (saturation > 0.999).all()
+    half = rgb_to_hsv(flow_colours(2.5 * around, 5)[0])
+    np.testing.assert_allclose(half[:, 1], 0.5, atol=1e-9)
+    np.testing.assert_allclose(half[:, 0], hue, atol=1e-9)
+
+
+def test_faster_than_the_rim_is_dark_and_unknown_is_grey():
+    assert flow_colours(np.array([9.0, 0.0]).reshape(2, 1, 1), 5)[0, 0] == pytest.approx((0.75, 0, 0))
+    assert flow_colours(np.full((2, 1, 1), np.nan), 5)[0, 0] == pytest.approx((0.6, 0.6, 0.6))
+
+
+def test_flow_is_drawn_in_one_scale_that_the_key_names(figures):
+    figure = figures["flow_examples"]
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert any("rim: 9 px" in text and "network 2.00 px" in text and "no flow 3.90 px" in text for text in texts)
+    assert {axes.get_title() for axes in figure.axes} >= {"frame", "next frame", "predicted flow", "exact flow"}
+    assert "exact flow" not in {axes.get_title() for axes in figures["flow without truth"].axes}

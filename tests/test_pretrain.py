@@ -11,6 +11,8 @@ from test_weights import torchvisions_file
 from depthseg_lib import pretrain
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
+from depthseg_lib.models import weights
+from depthseg_lib.models.networks import SegmentationNetwork
 
 
 def quiet(_):
@@ -47,6 +49,36 @@ def test_depth_leaves_errors_baselines_and_examples(tmp_path):
     valid = (truth[0] > 0.1) & (truth[0] < 80)
     assert np.median(predicted["depth"][0][valid]) == pytest.approx(np.median(truth[0][valid]), rel=0.05)
     assert result.metrics["diverged_at"] is None
+
+
+def test_supervised_depth_leaves_what_depth_leaves_but_for_the_pose(tmp_path):
+    pretrain.run(pretraining(initialisation="depth-supervised"), tmp_path, quiet)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "examples.npz"}
+    stored = read_json(tmp_path / "metrics.json")
+    assert stored["task"] == "supervised" and stored["warnings"] == ""
+    for name in ("abs_rel", "rmse", "a1"):
+        assert stored[name] > 0 and stored[f"{name}_mean_map"] > 0 and stored[f"{name}_unscaled"] >= 0
+    images, truth, predicted = pretrain.load_examples(tmp_path, "depth-supervised")
+    assert images.shape[1:] == (3, 64, 96) and truth.shape == predicted["depth-supervised"].shape
+    state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "depth-supervised")
+    taken = weights.transfer(state, SegmentationNetwork("resnet18-slim", 19), "supervised run")
+    assert set(taken.fresh) == {"head.weight", "head.bias"}
+
+
+def test_flow_leaves_its_errors_baselines_and_examples(tmp_path):
+    pretrain.run(pretraining(initialisation="flow"), tmp_path, quiet)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "flow_examples.npz"}
+    stored, history = read_json(tmp_path / "metrics.json"), pd.read_parquet(tmp_path / "history.parquet")
+    assert stored["task"] == "flow" and stored["epe"] == history["epe"].iloc[-1] and stored["epe_mean_map"] > 0
+    assert history["epe"].iloc[0] == stored["epe_zero"]  # the network starts at rest
+    assert list(history["learning_rate"]) == pytest.approx([1e-4, 1e-5, 1e-5])
+    images, predicted, exact = pretrain.load_flow_examples(tmp_path)
+    assert images.shape[1:] == (2, 3, 64, 96) and predicted.shape == exact.shape == (len(images), 2, 64, 96)
+    state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "flow")
+    taken = weights.transfer(state, SegmentationNetwork("resnet18-slim", 19), "flow run")
+    assert all(name.startswith("encoder.") for name in taken.loaded)
 
 
 def test_depth_classification_starts_depth_and_pose_from_the_classifier(classification, tmp_path):

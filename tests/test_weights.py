@@ -9,6 +9,7 @@ import torchvision
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.models import weights
+from depthseg_lib.models.flow import FlowNetwork
 from depthseg_lib.models.networks import Classifier, DepthNetwork, SegmentationNetwork
 
 SLIM = "resnet18-slim"
@@ -121,3 +122,12 @@ def test_a_pickle_with_code_is_refused(tmp_path):
     torch.save({"weight": torch.nn.Linear(2, 2)}, file)  # a pickled object, not plain tensors
     with pytest.raises(InputError, match="is not a readable weights file"):
         weights.imagenet_weights("resnet18", str(file))
+
+
+def test_transfer_from_flow_takes_the_encoder_and_nothing_else():
+    flow, segmentation = FlowNetwork(SLIM), SegmentationNetwork(SLIM, 19)
+    before = {n: t.clone() for n, t in segmentation.state_dict().items() if not n.startswith("encoder.")}
+    taken = weights.transfer(flow.state_dict(), segmentation, "flow run")
+    assert set(taken.fresh) == set(before) and all(name.startswith("encoder.") for name in taken.loaded)
+    assert all(torch.equal(segmentation.state_dict()[name], tensor) for name, tensor in before.items())
+    assert torch.equal(segmentation.encoder.resnet.conv1.weight, flow.encoder.resnet.conv1.weight)

@@ -27,6 +27,16 @@ class Triplet:
     """(B, 3, 3) float32, in pixels of the H x W frames."""
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two consecutive frames per sample."""
+
+    frames: torch.Tensor
+    """(B, 2, 3, H, W) float32 in 0..1, frame before channel: what the loss compares."""
+    jittered: torch.Tensor
+    """(B, 2, 3, H, W), the same with one colour jitter per pair: what the network sees."""
+
+
 def generator(seed: int, iteration: int) -> torch.Generator:
     """The generator on the CPU for the draws of one iteration."""
     return _generator(seed, iteration, 0)
@@ -84,6 +94,38 @@ def triplet_batch(
         intrinsics[mirrored, 0, 2] = frames.shape[-1] - 1 - intrinsics[mirrored, 0, 2]
     frames = images_to_float(frames)
     return Triplet(frames, jitter_triplet(frames, generator) if jitter else frames, intrinsics)
+
+
+def pair_batch(
+    video: Video,
+    pairs: np.ndarray,
+    indices: torch.Tensor,
+    generator: torch.Generator,
+    device: torch.device | str,
+    augment: bool = True,
+) -> Pair:
+    """The `pairs` (P, 2) at `indices`: whole pairs mirrored and, apart from that, jittered, each with chance 0.5."""
+    frames = _rows(video.images, torch.as_tensor(pairs)[indices], device)
+    if augment:
+        mirrored = _chosen(len(indices), generator).to(device)
+        frames[mirrored] = frames[mirrored].flip(-1)
+    frames = images_to_float(frames)
+    return Pair(frames, jitter_clips(frames, _chosen(len(frames), generator), generator) if augment else frames)
+
+
+def depth_batch(
+    images: np.ndarray, depth: np.ndarray, generator: torch.Generator, device: torch.device | str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (B, 3, H, W) in 0..1 and their depth (B, 1, H, W), both mirrored with chance 0.5.
+
+    Images are jittered besides with chance 0.5, in brightness, contrast and saturation (section 4.3). `images` is
+    (B, 3, H, W) uint8, `depth` (B, H, W) float32 metres, 0 where there is none.
+    """
+    pictures, metres = torch.tensor(images).to(device), torch.tensor(depth)[:, None].to(device)
+    mirrored = _chosen(len(images), generator).to(device)
+    pictures[mirrored], metres[mirrored] = pictures[mirrored].flip(-1), metres[mirrored].flip(-1)
+    clips, chosen = images_to_float(pictures)[:, None], _chosen(len(images), generator)
+    return jitter_clips(clips, chosen, generator, hue=False)[:, 0], metres
 
 
 def jitter_triplet(frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -4,16 +4,19 @@ import torch
 from torchvision.transforms.v2.functional import adjust_brightness, adjust_contrast, adjust_saturation
 
 
-def jitter_clips(clips: torch.Tensor, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def jitter_clips(
+    clips: torch.Tensor, chosen: torch.Tensor, generator: torch.Generator, hue: bool = True
+) -> torch.Tensor:
     """Clips (B, F, 3, H, W) in 0..1 with those at the indices `chosen` jittered, the others as they are.
 
-    Factors of brightness, contrast and saturation lie in 0.8..1.2, the shift of hue in -0.1..0.1 of the circle.
+    Factors of brightness, contrast and saturation lie in 0.8..1.2, the shift of hue in -0.1..0.1 of the circle; without
+    `hue` it stays as it is.
     """
-    changes = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)
+    changes = (adjust_brightness, adjust_contrast, adjust_saturation, *((adjust_hue,) if hue else ()))
     factors = 0.8 + 0.4 * torch.rand(len(chosen), 3, generator=generator)
     shifts = 0.2 * torch.rand(len(chosen), 1, generator=generator) - 0.1
     amounts = torch.cat([factors, shifts], dim=1).tolist()
-    orders = torch.rand(len(chosen), 4, generator=generator).argsort(1).tolist()
+    orders = torch.rand(len(chosen), len(changes), generator=generator).argsort(1).tolist()
     result = clips.clone()
     for sample, order, amount in zip(chosen.tolist(), orders, amounts, strict=True):
         clip = clips[sample]

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.data import camvid, objects, real_video, streets
+from depthseg_lib.data import camvid, objects, real_video, street_flow, streets
+from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
 from depthseg_lib.project import project_path
@@ -21,6 +22,23 @@ def load_video(settings: DataSettings, progress: Progress | None = None) -> Vide
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
     return real_video.load(project_path(settings.data_folder), settings.height, settings.width, progress)
+
+
+def load_flow(
+    settings: DataSettings, pairs: np.ndarray, progress: Progress | None = None
+) -> np.ndarray | None:
+    """The exact flow (N 2 H W pixels) between the frames of `pairs` (N 2) of the video; None where there is none.
+
+    The embedded world has it from a frame to the next one; real sets, and pairs further apart, have none.
+    """
+    if settings.data_set != "streets" or (pairs[:, 1] - pairs[:, 0] != 1).any():
+        return None
+    return street_flow.flow(_streets(settings), pairs[:, 0], _device(), progress)
+
+
+def depth_camera(settings: DataSettings) -> DepthCamera | None:
+    """The camera whose range and holes the video's depth is to be given; None where a real one has measured it."""
+    return DepthCamera() if settings.data_set == "streets" else None
 
 
 def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:

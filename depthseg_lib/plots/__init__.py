@@ -4,6 +4,7 @@ from depthseg_lib.plots.activations import activations, boundary_scores
 from depthseg_lib.plots.claims import claims
 from depthseg_lib.plots.curves import curves
 from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
+from depthseg_lib.plots.flow import flow_examples
 from depthseg_lib.plots.frozen import frozen
 from depthseg_lib.plots.question import question
 from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
@@ -21,6 +22,7 @@ __all__ = [
     "curves",
     "depth_examples",
     "finetuning_curves",
+    "flow_examples",
     "frozen",
     "miou_vs_accuracy",
     "predictions",

@@ -37,18 +37,22 @@ def predictions(
 
 @style.styled
 def depth_examples(
-    images: np.ndarray, truth: np.ndarray, predicted: Mapping[str, np.ndarray], footer: str = ""
+    images: np.ndarray,
+    truth: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    footer: str = "",
+    title: str = "true depth",
 ) -> Figure:
     """A row per frame: the image, the true depth and each initialisation's predicted depth, one scale in metres.
 
     `images` K 3 H W uint8, depths K H W metres after median scaling; pixels without truth are white. A set without any
-    true depth gets no such column, and its predictions are up to scale.
+    true depth gets no such column, and its predictions are up to scale. `title` is that of the column of the truth.
     """
     known = (truth > 0).any()
     shown = truth[truth > 0] if known else np.stack(list(predicted.values()))
     low, high = np.percentile(shown, (1, 99))
     columns = {"image": images.transpose(0, 2, 3, 1)}
-    columns |= {"true depth": np.where(truth > 0, truth, np.nan)} if known else {}
+    columns |= {title: np.where(truth > 0, truth, np.nan)} if known else {}
     columns |= {name: predicted[name] for name in style.present(predicted)}
     figure = _grid(columns, 0.86, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
     mapped = figure.axes[1].images[0]

@@ -27,7 +27,7 @@ def finetuning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
 def pretraining_curves(
     history: pd.DataFrame, metrics: Mapping[str, float], footer: str = "one run, no interval"
 ) -> Figure:
-    """Training loss of one pre-training run, and what it learned: depth errors beside both baselines, or accuracy."""
+    """Training loss of one pre-training run, and its depth or flow errors beside baselines, or its accuracy."""
     panels = {"training loss": {"training": "train_loss"}}
     levels = {}
     if "accuracy" in history:
@@ -36,6 +36,9 @@ def pretraining_curves(
         panels["held-out abs-rel"] = {"trained": "abs_rel"}
         baselines = {"mean depth map": "abs_rel_mean_map", "untrained network": "abs_rel_untrained"}
         levels = {name: metrics[key] for name, key in baselines.items() if metrics.get(key) is not None}
+    if "epe" in history:
+        panels["held-out end-point error (px)"] = {"trained": "epe"}
+        levels = {"no flow": metrics["epe_zero"], "mean flow": metrics["epe_mean_map"]}
     return _panels([history], panels, levels, footer)
 
 

@@ -1,0 +1,34 @@
+"""Which frames of a video are kept for evaluation: those of whole sequences, so that no street is trained on."""
+
+import numpy as np
+
+from depthseg_lib.data.sets import Video
+from depthseg_lib.errors import InputError
+
+
+def split_triplets(video: Video, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Triplets (T 3) to train on, and those of the sequences that are held out for evaluation."""
+    triplets = video.triplets(step)
+    held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
+    return triplets[~held_out], triplets[held_out]
+
+
+def held_out_sequences(video: Video) -> np.ndarray:
+    """The sequences kept for evaluation: the last tenth, one at least; of a single sequence, none can be."""
+    sequences = np.unique(video.sequence)
+    if len(sequences) < 2:
+        raise InputError("pre-training on video needs two sequences at least, one of them for evaluation; found one")
+    return sequences[-max(1, len(sequences) // 10) :]
+
+
+def with_truth(video: Video, triplets: np.ndarray) -> np.ndarray:
+    """The triplets whose target has true depth somewhere, or all where none has: laser scans are rare."""
+    if video.depth is None:
+        return triplets
+    known = np.array([bool((video.depth[target] > 0).any()) for target in triplets[:, 1]])
+    return triplets[known] if known.any() else triplets
+
+
+def spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """`count` rows evenly over all of them, or all."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
