@@ -15,9 +15,11 @@ from depthseg_lib import activation_scores, finetune, measured, results
 from depthseg_lib.activations import LAYERS
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.sets import Labelled
+from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 
-NAME = "resnet18-slim-depth-full-n4-t0"
+RUN = "resnet18-slim-depth-full-n4"
+NAME = f"{RUN}-t0"
 
 
 def quiet(_):
@@ -34,13 +36,13 @@ def planted_runs(tmp_path_factory):
 
 
 def chosen(runs: Path, figures="figures"):
-    return results.load("smoke", runs, runs.parent / figures).select(setting="full", images=4)
+    return results.load("smoke", runs, runs.parent / figures).main.select(setting="full", images=4)
 
 
 def test_every_run_layer_and_image_is_scored(planted_runs):
     _, active, said = planted_runs
     scores = active.scores
-    assert len(scores) == 4 * 5 * 20 and not active.missing and active.note == ""  # runs, layers, images
+    assert len(scores) == 3 * 5 * 20 and not active.missing and active.note == ""  # runs, layers, images
     assert list(dict.fromkeys(scores["layer"])) == list(LAYERS) and scores["image"].nunique() == 20
     assert scores[["energy", "area", "edges"]].stack().dropna().between(0, 1).all()
     assert scores.loc[scores["layer"] == "stem", "energy"].notna().all()  # deep maps of random networks may be zero
@@ -50,7 +52,7 @@ def test_every_run_layer_and_image_is_scored(planted_runs):
 
 def test_each_initialisation_has_maps_of_the_example_images(planted_runs):
     _, active, _ = planted_runs
-    assert active.shown["resnet18-slim", "depth"] == NAME and len(active.maps) == 4
+    assert active.shown["resnet18-slim", "depth"] == NAME and len(active.maps) == 3
     assert {layer: of.shape for layer, of in active.maps[NAME].items()} == {
         layer: (2, 64 >> s, 192 >> s) for s, layer in enumerate(LAYERS, 1)
     }
@@ -61,9 +63,9 @@ def test_nothing_is_computed_again_until_weights_change(planted_runs):
     root, active, _ = planted_runs
     again = measured.load(chosen(root), root, root.parent / "figures", pytest.fail)
     pd.testing.assert_frame_equal(again.scores, active.scores)
-    weights = root / "smoke" / "finetune" / NAME / "weights.safetensors"
+    weights = root / "smoke" / "finetune" / RUN / "t0" / "weights.safetensors"
     before = weights.read_bytes()
-    weights.write_bytes((weights.parents[1] / "resnet18-slim-none-full-n4-t0" / weights.name).read_bytes())
+    weights.write_bytes((weights.parents[2] / "resnet18-slim-none-full-n4" / "t0" / weights.name).read_bytes())
     with pytest.raises(InputError, match="holds weights of the initialisation 'none', but 'depth' was asked for"):
         measured.load(chosen(root), root, root.parent / "figures", quiet)
     weights.write_bytes(before)
@@ -74,7 +76,7 @@ def test_stored_activations_come_back_without_runs(planted_runs, tmp_path):
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")
     measured.save(active, "smoke", tmp_path)
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")  # leaves them alone
-    found = results.load("smoke", tmp_path / "nowhere", tmp_path).select(setting="full", images=4)
+    found = results.load("smoke", tmp_path / "nowhere", tmp_path).main.select(setting="full", images=4)
     stored = measured.load(found, tmp_path / "nowhere", tmp_path, pytest.fail)
     assert "committed activations under" in stored.source and not stored.missing
     pd.testing.assert_frame_equal(stored.scores, active.scores)
@@ -95,14 +97,14 @@ def test_what_was_asked_for_and_is_not_there_is_named(planted_runs, tmp_path):
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")
     kept = active.scores[active.scores["name"] != NAME]
     measured.save(replace(active, scores=kept), "smoke", tmp_path)
-    found = results.load("smoke", tmp_path / "nowhere", tmp_path).select(setting="full", images=4)
+    found = results.load("smoke", tmp_path / "nowhere", tmp_path).main.select(setting="full", images=4)
     stored = measured.load(found, tmp_path / "nowhere", tmp_path)
     assert stored.missing == (NAME,) and NAME in stored.note and NAME not in stored.maps
 
 
 def test_neither_weights_nor_committed_activations_says_what_to_run(tmp_path):
     root = planted.plant(tmp_path / "runs", "smoke", examples=2)
-    with pytest.raises(InputError, match="none of the 4 runs has its weights.safetensors.*make figures PROFILE=smoke"):
+    with pytest.raises(InputError, match="none of the 3 runs has its weights.safetensors.*make figures PROFILE=smoke"):
         measured.load(chosen(root), root, tmp_path / "figures")
     results.save(results.load("smoke", root, tmp_path / "figures"), tmp_path / "figures" / "data")
     found = chosen(tmp_path / "nowhere")
@@ -113,7 +115,7 @@ def test_neither_weights_nor_committed_activations_says_what_to_run(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (dict(profile="laptop"), "of profile 'laptop', version 1 of the study, expected 'smoke'"),
+        (dict(profile="laptop"), "of profile 'laptop', version 2 of the study, expected 'smoke'"),
         (dict(study=0), "version 0 of the study"),
         ("maps.npz", "cannot be read.*restore this folder with git"),
         ("scores.parquet", "cannot be read.*restore this folder with git"),
@@ -129,17 +131,17 @@ def test_stored_activations_that_do_not_fit_are_refused(planted_runs, tmp_path, 
         (folder / "about.json").write_text(json.dumps(about | damage))
     else:
         (folder / damage).write_bytes((folder / damage).read_bytes()[:50])
-    found = results.load("smoke", tmp_path / "nowhere", tmp_path).select(setting="full", images=4)
+    found = results.load("smoke", tmp_path / "nowhere", tmp_path).main.select(setting="full", images=4)
     with pytest.raises(InputError, match=message):
         measured.load(found, tmp_path / "nowhere", tmp_path)
 
 
 def test_a_diverged_run_is_not_asked_for(tmp_path):
     root = planted.plant(tmp_path / "runs", "smoke", examples=2)
-    planted.diverge(root / "smoke" / "finetune" / NAME, at=2)
+    planted.diverge(root / "smoke" / "finetune" / RUN / "t0", at=2)
     planted.plant_weights(root, "smoke", 4)
     active = measured.load(chosen(root), root, tmp_path / "figures", quiet)
-    assert NAME not in set(active.scores["name"]) and not active.missing and len(active.maps) == 3
+    assert NAME not in set(active.scores["name"]) and not active.missing and len(active.maps) == 2
 
 
 def test_boundary_scores_are_means_over_images():
@@ -157,7 +159,8 @@ def test_the_network_of_a_run_is_the_one_that_predicted(tmp_path):
     config = finetuning(iterations=2)
     run = finetune.run(config, tmp_path, quiet)
     network = activation_scores.fine_tuned(config, tmp_path / "weights.safetensors", 19)
-    images = torch.from_numpy(run.validation.images[run.shown]).float() / 255
+    _, validation = load_annotated(config, config.images)
+    images = torch.from_numpy(validation.images[run.shown]).float() / 255
     with torch.no_grad():
         again = network(images).argmax(1).numpy()
     assert (again == run.predictions).mean() > 0.999  # sums in another order may tip a pixel

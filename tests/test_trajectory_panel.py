@@ -30,7 +30,7 @@ def drawn(panel) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("control", "value"),
-    [("iteration", 90), ("initialisation", "none"), ("metric", "miou_seven"), ("setting", "frozen")],
+    [("iteration", 120), ("initialisation", "none"), ("metric", "miou_seven"), ("setting", "frozen")],
 )
 def test_every_control_changes_the_picture(panel, control, value):
     before, old = drawn(panel), getattr(panel, control).value
@@ -49,12 +49,12 @@ def test_a_setting_offers_only_what_was_run_with_it(results):
     frozen = results.history["setting"] == "frozen"
     kept = ~frozen | results.history["initialisation"].isin(["none", "depth"]) & (results.history["iteration"] < 200)
     panel = trajectory_panel(replace(results, history=results.history[kept]))
-    panel.initialisation.value, panel.iteration.value = "classification", 240
+    panel.initialisation.value, panel.iteration.value = "classification", 320
     panel.setting.value = "frozen"
     assert panel.initialisation.options == ("none", "depth") and panel.state.initialisation == "none"
     assert panel.iteration.options[-1] < 200 and panel.state.iteration == panel.iteration.options[-1]
     panel.setting.value = "full"
-    assert len(panel.initialisation.options) == 4 and panel.iteration.options[-1] == 240
+    assert len(panel.initialisation.options) == 4 and panel.iteration.options[-1] == 320
 
 
 def test_encoders_have_their_own_course(results):
@@ -70,9 +70,9 @@ def test_encoders_have_their_own_course(results):
 
 def test_rings_and_bars_are_the_means_of_the_iteration(results):
     held = TrajectoryResults(results)
-    state = replace(first_state(held), initialisation="depth", iteration=90)
+    state = replace(first_state(held), initialisation="depth", iteration=120)
     figure = trajectory_figure(state, held)
-    runs = results.select(setting="full", initialisation="depth").history.query("iteration == 90")
+    runs = results.select(setting="full", initialisation="depth").history.query("iteration == 120")
     (low, high), (floor, ceiling) = held.background(state.encoder, "full", "miou")[1]
     ring = next(line for line in figure.artists if isinstance(line, Line2D) and line.get_markersize() == 15)
     x, y = (float(data[0]) for data in ring.get_data())
@@ -81,7 +81,7 @@ def test_rings_and_bars_are_the_means_of_the_iteration(results):
     bars = [bar.get_width() / CLASSES[2] for bar in figure.artists if isinstance(bar, Rectangle)]
     expected = [runs[f"iou_{name}"].mean() for name in held.shares.index]
     assert bars == pytest.approx(expected) and held.shares.index[0] == "road" and len(bars) == 11
-    assert f"iteration 90: mIoU {100 * runs['miou'].mean():.1f} %" in figure.texts[0].get_text()
+    assert f"iteration 120: mIoU {100 * runs['miou'].mean():.1f} %" in figure.texts[0].get_text()
 
 
 def test_what_was_not_evaluated_is_said(results):
