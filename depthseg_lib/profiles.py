@@ -174,7 +174,7 @@ PROFILES = {
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
             depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
+            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
         ),
     )
 }
