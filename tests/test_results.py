@@ -156,6 +156,13 @@ def test_stored_results_of_another_profile_or_incomplete_are_refused(runs):
         results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
 
 
+def test_a_tuple_selects_any_of_its_values(runs):
+    found = load(runs)
+    both = found.select(setting=("full", "deeplab"), images=(4, 8))
+    assert set(both.metrics["setting"]) == {"full"} and set(both.confusion["images"]) == {4, 8}
+    assert len(both.metrics) == len(found.select(setting="full").metrics)
+
+
 def test_selecting_what_was_not_run_says_so(runs):
     with pytest.raises(InputError, match="no finished run of profile 'smoke' has"):
         load(runs).select(images=999)
