@@ -1,5 +1,6 @@
 """How soon one training arrives where another ends, as a ratio of iterations with an interval over trials."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,16 @@ SHARE = 0.95
 class Arrival:
     """Iterations of `a` until it has the share of b's final value, relative to those that `b` itself takes."""
 
+    taken: Interval
+    """Iterations of `a`, mean over trials with its t-interval."""
+    needed: Interval
+    """Iterations of `b` itself."""
     ratio: Interval
     """Geometric mean over trials with its t-interval (of the logarithms); below 1 where `a` is sooner.
 
     With a trial of `a` that never arrived the mean is a lower bound, and the upper end is infinite."""
     never: int
-    """Trials of `a` that never arrived: counted at their last iteration."""
+    """Trials of `a` that never arrived: counted at their last iteration, with an infinite upper end."""
     left_out: int
     """Trials in which `b` ends no better than it began, so that there is nothing to arrive at."""
 
@@ -33,19 +38,43 @@ def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float = SHARE)
     """
     trials = sorted(set(a["trial"]) & set(b["trial"]))
     found = [_one(a[a["trial"] == trial], b[b["trial"] == trial], metric, share) for trial in trials]
-    known = [(np.log(ratio), never) for ratio, never in found if not np.isnan(ratio)]
-    log, never = mean_interval(value for value, _ in known), sum(missed for _, missed in known)
+    known = [one for one in found if one is not None]
+    taken, needed, missed = np.array(known, float).reshape(-1, 3).T
+    log, never = mean_interval(np.log(taken / needed)), int(missed.sum())
     mean, low, high = np.exp([log.mean, log.low, log.high])
     ratio = Interval(float(mean), float(low), float(np.inf if never else high), log.trials)
-    return Arrival(ratio, never, len(found) - len(known))
+    own, others = mean_interval(taken), mean_interval(needed)
+    own = Interval(own.mean, own.low, np.inf if never else own.high, own.trials)
+    return Arrival(own, others, ratio, never, len(found) - len(known))
 
 
-def _one(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float) -> tuple[float, bool]:
-    """The ratio of one trial, and whether `a` never arrived; NaN where `b` is there at once."""
+def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]) -> pd.DataFrame:
+    """`arrival` of each pair of initialisations within each group of the columns `by`, one row each.
+
+    Columns: `by`, a, b, iterations, from, to (of `a`, with its interval), own (of `b`), ratio, low, high, trials and
+    never (trials of `a` that did not arrive). Trials that stopped before the others (they diverged) are left out.
+    """
+    pairs, rows = list(pairs), []
+    for group, part in history.groupby(list(by), sort=False, observed=True):
+        ends = part.groupby(["initialisation", "trial"], observed=True)["iteration"].transform("max")
+        ended = part[ends == part["iteration"].max()]
+        of = {str(name): runs for name, runs in ended.groupby("initialisation", observed=True)}
+        for a, b in (pair for pair in pairs if set(pair) <= set(of)):
+            found = arrival(of[a], of[b], metric)
+            t, r = found.taken, found.ratio
+            numbers = (t.mean, t.low, t.high, found.needed.mean, r.mean, r.low, r.high, r.trials, found.never)
+            rows.append((*group, a, b, *numbers))
+    columns = ("iterations", "from", "to", "own", "ratio", "low", "high", "trials", "never")
+    return pd.DataFrame(rows, columns=[*by, "a", "b", *columns])
+
+
+def _one(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float) -> tuple[float, float, bool] | None:
+    """The iterations of `a` and of `b` in one trial, and whether `a` never arrived; None where `b` is there at once."""
     a, b = a.sort_values("iteration"), b.sort_values("iteration")
     final = b[metric].iloc[-1]
     needed = iterations_to_share(b["iteration"], b[metric], final, share)
     taken = iterations_to_share(a["iteration"], a[metric], final, share)
     if np.isnan(final) or not needed > 0 or taken == 0:
-        return np.nan, False
-    return (a["iteration"].iloc[-1] if np.isnan(taken) else taken) / needed, bool(np.isnan(taken))
+        return None
+    never = bool(np.isnan(taken))
+    return (float(a["iteration"].iloc[-1]) if never else taken), needed, never

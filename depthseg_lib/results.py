@@ -42,9 +42,11 @@ class Results:
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: stored.Examples
-    """A few validation images with their truth, and the prediction of them of every run of the experiment `main`."""
+    """A few validation images with their truth, and what the first trial of every run of `main` predicted for them."""
     depth_examples: dict[str, stored.DepthExamples]
     """By name of the depth run: frames with true and predicted depth."""
+    flow_examples: dict[str, stored.FlowExamples]
+    """By name of the flow run: pairs of frames with exact and predicted flow."""
 
     @property
     def data(self) -> str:
@@ -109,7 +111,8 @@ def save(results: Results, folder: str | Path) -> None:
     """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
     about = {"profile": results.profile, "data_set": results.data_set, "label_set": results.label_set.name}
     frames = {name: getattr(results, name) for name in stored.FRAMES}
-    stored.write(project_path(folder), stored.Contents(about, frames, results.examples, results.depth_examples))
+    contents = stored.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
+    stored.write(project_path(folder), contents)
 
 
 def _tidy(profile: str, source: str, contents: stored.Contents, here: bool) -> Results:
@@ -128,6 +131,7 @@ def _tidy(profile: str, source: str, contents: stored.Contents, here: bool) -> R
         **frames,
         examples=contents.examples,
         depth_examples=contents.depth_examples,
+        flow_examples=contents.flow_examples,
     )
 
 

@@ -133,11 +133,17 @@ def save_table(
     figure: Figure, table: pd.DataFrame, markdown: str, name: str, folder: str | Path, described: About
 ) -> Saved:
     """Write a table as a figure, and tidy as CSV and for readers as Markdown."""
-    folder = project_path(folder)
-    for kind, text in (("csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n")), ("md", markdown)):
-        with replacing(folder / f"{name}.{kind}") as scratch:
-            scratch.write_text(text, encoding="utf-8")
+    write_table(table, name, folder, markdown)
     return save(figure, name, folder, described)
+
+
+def write_table(table: pd.DataFrame, name: str, folder: str | Path, markdown: str = "") -> None:
+    """Write `<folder>/<name>.csv`, and `.md` if there is text for it."""
+    texts = {"csv": table.to_csv(index=False, float_format="%.6g", lineterminator="\n"), "md": markdown}
+    for kind, text in texts.items():
+        if text:
+            with replacing(project_path(folder) / f"{name}.{kind}") as scratch:
+                scratch.write_text(text, encoding="utf-8")
 
 
 def png_bytes(figure: Figure) -> bytes:

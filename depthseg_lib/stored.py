@@ -45,6 +45,18 @@ class DepthExamples:
 
 
 @dataclass(frozen=True)
+class FlowExamples:
+    """Pairs of frames with predicted and exact flow."""
+
+    images: np.ndarray
+    """(K, 2, 3, H, W) uint8 RGB."""
+    flow: np.ndarray
+    """(K, 2, H, W) pixels, from the first frame to the second."""
+    true_flow: np.ndarray | None
+    """The same, exact; None where it is not known."""
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a results folder holds."""
 
@@ -54,6 +66,7 @@ class Contents:
     """The tables of `FRAMES`."""
     examples: Examples
     depth_examples: dict[str, DepthExamples]
+    flow_examples: dict[str, FlowExamples]
 
 
 def label_set(name: str) -> LabelSet:
@@ -73,7 +86,8 @@ def write(folder: Path, contents: Contents) -> None:
     """Write `contents`, one confusion table per setting and size, and remove what an earlier writing left besides."""
     (folder / "about.json").unlink(missing_ok=True)
     files = _write_frames(folder, contents.frames) | _write_examples(folder, contents)
-    for old in [*folder.glob("*.parquet"), *folder.rglob("*.png")]:
+    files |= _write_flow(folder / "flow", contents.flow_examples)
+    for old in [*folder.glob("*.parquet"), *folder.rglob("*.png"), *folder.glob("flow/*.npz")]:
         if old not in files:
             old.unlink()
     depth = {name: len(run.images) for name, run in contents.depth_examples.items()}
@@ -94,7 +108,8 @@ def read(folder: Path) -> Contents:
         parts = [pd.read_parquet(path) for path in sorted(folder.glob("confusion-*.parquet"))]
         frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in FRAMES if name != "confusion"}
         frames["confusion"] = _join(parts)
-        return Contents(about, frames, _read_examples(folder, about, frames["metrics"]), _read_depth(folder, about))
+        examples = _read_examples(folder, about, frames["metrics"])
+        return Contents(about, frames, examples, _read_depth(folder, about), _read_flow(folder))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{folder}: the committed results are incomplete ({error}): restore this folder with git"
@@ -138,12 +153,33 @@ def _write_examples(folder: Path, contents: Contents) -> set[Path]:
     return {folder / f"{name}.png" for name in pictures}
 
 
+def _write_flow(folder: Path, examples: dict[str, FlowExamples]) -> set[Path]:
+    files = {name: folder / f"{name}.npz" for name in examples}
+    for name, of in examples.items():
+        arrays = {"images": of.images, "flow": of.flow, "true_flow": of.true_flow}
+        small = {n: a if n == "images" else a.astype(np.float16) for n, a in arrays.items() if a is not None}
+        with replacing(files[name]) as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **small)
+    return set(files.values())
+
+
+def _read_flow(folder: Path) -> dict[str, FlowExamples]:
+    return {path.stem: flow_examples(path) for path in sorted(folder.glob("flow/*.npz"))}
+
+
+def flow_examples(path: Path) -> FlowExamples:
+    """The examples in a file of a flow run, or in a stored one."""
+    with path.open("rb") as file, np.load(file) as arrays:
+        known = arrays["true_flow"].astype(np.float32) if "true_flow" in arrays else None
+        return FlowExamples(arrays["images"], arrays["flow"].astype(np.float32), known)
+
+
 def _read_examples(folder: Path, about: dict, metrics: pd.DataFrame) -> Examples:
     count = len(about["examples"])
     images = _unstack(folder / "examples.png", count).transpose(0, 3, 1, 2)
     truth = _unstack(folder / "examples_truth.png", count)
-    names = metrics.loc[metrics["experiment"] == "main", "name"]
-    predictions = {name: _unstack(folder / "predictions" / f"{name}.png", count) for name in names}
+    first = metrics[(metrics["experiment"] == "main") & (metrics["trial"] == metrics["trial"].min())]
+    predictions = {name: _unstack(folder / "predictions" / f"{name}.png", count) for name in first["name"]}
     return Examples(tuple(about["examples"]), images, truth, predictions)
 
 

@@ -16,7 +16,7 @@ from depthseg_lib.project import project_path
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
     "03_results": (
-        *("fig03_curves", "fig05_frozen", "table1", "table2", "depth", "predictions"),
+        *("fig03_curves", "fig05_frozen", "table1", "table2", "depth", "flow", "predictions"),
         *("fig07_high_resolution", "fig08_deeplab_high_resolution", "fig11_flow", "fig12_supervised_depth"),
     ),
     "04_training_size": ("fig04_training_size",),
@@ -29,6 +29,7 @@ NEEDS = {
     "table2": dict(setting="encoder-only"),
     "fig07_high_resolution": dict(experiment="high", setting="full"),
     "fig08_deeplab_high_resolution": dict(experiment="high", setting="deeplab"),
+    "flow": dict(initialisation="flow"),
     "fig11_flow": dict(initialisation="flow"),
     "fig12_supervised_depth": dict(initialisation="depth-supervised"),
 }

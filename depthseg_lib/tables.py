@@ -70,6 +70,20 @@ def markdown(table: pd.DataFrame, published: pd.DataFrame, footer: str = "") -> 
     return f"{text}\n\n{footer}\n" if footer else f"{text}\n"
 
 
+def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
+    """Wall time of training by kind of run: encoder, kind, runs, seconds of one (mean) and minutes of all.
+
+    Pre-training by its initialisation; fine-tuning by setting and experiment, each trial a run.
+    """
+    taught = [row.name.removeprefix(f"{row.encoder}-") for row in pretrain.itertuples(index=False)]
+    tuned = metrics["setting"].astype(str) + ", " + metrics["experiment"].astype(str)
+    before = pretrain.assign(kind=[f"pre-training, {name}" for name in taught])
+    both = pd.concat([before, metrics.assign(kind="fine-tuning, " + tuned)])
+    found = both.groupby(["encoder", "kind"], sort=False, observed=True)["seconds"].agg(["count", "mean", "sum"])
+    found = found.rename(columns={"count": "runs", "mean": "seconds of one"}).reset_index()
+    return found.assign(minutes=found.pop("sum") / 60)
+
+
 def _full_first(column: pd.Series) -> pd.Series:
     return column.replace({"full": ""}) if column.name == "setting" else column
 

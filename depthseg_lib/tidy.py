@@ -11,7 +11,7 @@ from depthseg_lib.data.labels import CAMVID, KITTI
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.finished import RUN, Found, RunFolder
-from depthseg_lib.stored import Contents, DepthExamples, Examples
+from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples, flow_examples
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
@@ -25,7 +25,9 @@ def read(found: Found) -> Contents:
     history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
     main = [run for run in found.finetune if run.parameters["experiment"] == "main"]  # all at one image size
-    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in main}
+    first = min(run.parameters["trial"] for run in main)
+    shown = [run for run in main if run.parameters["trial"] == first]
+    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
     data_set = found.finetune[0].parameters.get("data_set", "streets")
     about = {
         "profile": found.finetune[0].folder.parents[2].name,
@@ -38,7 +40,7 @@ def read(found: Found) -> Contents:
         "confusion": _joined([_confusion(run) for run in ended if run in main]),
         "pretrain": pd.DataFrame([_pretrain_metrics(run) for run in found.pretrain]),
     }
-    return Contents(about, frames, _common_examples(predictions), _depth_examples(found))
+    return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
 
 
 def _identity(run: RunFolder) -> dict:
@@ -48,7 +50,8 @@ def _identity(run: RunFolder) -> dict:
 def _provenance(run: RunFolder) -> dict:
     path = run.folder / "environment.json"
     environment = read_json(path) if path.is_file() else {}
-    return {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
+    texts = {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
+    return texts | {"seconds": environment.get("seconds", np.nan)}
 
 
 def _metrics(run: RunFolder) -> dict:
@@ -131,6 +134,11 @@ def _depth_examples(found: Found) -> dict[str, DepthExamples]:
     paths = {run.name: run.folder / "examples.npz" for run in found.pretrain}
     loaded = {name: _arrays(path) for name, path in paths.items() if path.is_file()}
     return {name: DepthExamples(a["images"], a["truth"], a["prediction"]) for name, a in loaded.items()}
+
+
+def _flow_examples(found: Found) -> dict[str, FlowExamples]:
+    paths = {run.name: run.folder / "flow_examples.npz" for run in found.pretrain}
+    return {name: flow_examples(path) for name, path in paths.items() if path.is_file()}
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -84,7 +84,7 @@ def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9) -
 
 def environment(kind, settings) -> dict:
     """What a planted run says of its making: the identity that the library would give it now."""
-    return {"identity": identity.digest(kind, settings), "commit": "0123abc", "device": "2 CPU threads"}
+    return {"identity": identity.digest(kind, settings), "commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
 
 
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
@@ -120,7 +120,12 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
     iterations = np.arange(0, 1501, 250)
     pd.DataFrame({"iteration": iterations, "loss": np.exp(-iterations / 600)}).to_parquet(folder / "history.parquet")
     values = {"task": "classification", "accuracy": 0.81}
-    if run["initialisation"] != "classification":
+    if run["initialisation"] == "flow":
+        values = {"task": "flow", "epe": 1.9, "epe_zero": 3.8, "epe_mean_map": 2.2}
+        pairs = np.stack([images, images], axis=1)
+        flow = np.zeros((len(images), 2, HEIGHT, WIDTH), np.float32) + np.linspace(-4, 4, WIDTH, dtype=np.float32)
+        np.savez_compressed(folder / "flow_examples.npz", images=pairs, flow=flow, true_flow=flow * 1.1)
+    elif run["initialisation"] != "classification":
         values = {
             "task": "depth",
             "abs_rel": 0.31,

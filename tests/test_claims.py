@@ -185,6 +185,15 @@ def test_verdicts_follow_the_interval(low, high, expected, verdict):
     assert claims.judge(shifted, expected, reference=5.0) == verdict
 
 
+def test_the_text_has_every_claim_and_every_row(agreeing):
+    text = claims.markdown(agreeing, "footer line")
+    lines = [line for line in text.splitlines() if line.startswith("| C")]
+    assert len(lines) == 14 + len(agreeing) and text.endswith("footer line\n")
+    (row,) = [line for line in lines if line.startswith("| C5b ")]
+    assert "| < 1/3 | ratio of iterations | 0.33 (resnet18) |" in row and "| 4 | agrees |" in row
+    assert "(agrees)" in next(line for line in lines if "accuracy points | 0.04 (resnet18)" in line)
+
+
 def published(encoder: str):
     return claims.ledger(results(stand_in(PAPER), DIVERGES, encoder=encoder))
 

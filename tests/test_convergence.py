@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthseg_lib.convergence import arrival
+from depthseg_lib.convergence import arrival, arrivals
 
 
 def runs(*curves) -> pd.DataFrame:
@@ -23,6 +23,7 @@ SLOW = [0.0, 0.1, 0.2, 0.3, 0.4]
 def test_ratio_of_the_iterations_to_the_others_own():
     """a reaches 0.38 at 95, b at 380: a quarter."""
     found = arrival(runs([0.0, 0.4, 0.4, 0.4, 0.4]), runs(SLOW), "miou")
+    assert (found.taken.mean, found.needed.mean) == pytest.approx((95, 380))
     assert found.ratio.mean == pytest.approx(0.25) and np.isnan(found.ratio.low) and found.ratio.trials == 1
     assert arrival(runs(SLOW), runs(SLOW), "miou").ratio.mean == pytest.approx(1)
 
@@ -38,7 +39,7 @@ def test_interval_is_that_of_the_logarithms():
 
 def test_a_trial_that_never_arrives_makes_the_mean_a_lower_bound():
     found = arrival(runs([0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.1, 0.1, 0.1, 0.1]), runs(SLOW, SLOW), "miou")
-    assert found.never == 1 and found.ratio.high == np.inf
+    assert found.never == 1 and found.ratio.high == found.taken.high == np.inf and found.taken.mean == (95 + 400) / 2
     assert found.ratio.mean == pytest.approx(np.sqrt(0.25 * 400 / 380))
 
 
@@ -47,3 +48,12 @@ def test_where_there_is_nothing_to_arrive_at_there_is_no_ratio():
     found = arrival(runs(SLOW, SLOW), runs(flat, SLOW), "miou")
     assert found.left_out == 1 and found.ratio.trials == 1
     assert arrival(runs(SLOW), runs(SLOW).assign(trial=5), "miou").ratio.trials == 0
+
+
+def test_a_row_for_each_pair_without_the_trials_that_stopped_early():
+    slow, fast = runs(SLOW, SLOW, SLOW), runs([0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.4])
+    frame = pd.concat([slow.assign(initialisation="none"), fast.assign(initialisation="depth")]).assign(encoder="slim")
+    found = arrivals(frame, [("depth", "none"), ("flow", "none")], "miou", ["encoder"])
+    row = found.iloc[0]
+    assert len(found) == 1 and (row["a"], row["b"], row["trials"], row["never"]) == ("depth", "none", 2, 0)
+    assert list(row[["iterations", "own", "ratio", "low"]]) == pytest.approx([95, 380, 0.25, 0.25])

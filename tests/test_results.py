@@ -80,6 +80,9 @@ def test_stored_results_come_back_whole(runs):
     assert again.examples.indices == found.examples.indices
     (name, depth), *_ = found.depth_examples.items()
     assert np.abs(again.depth_examples[name].prediction - depth.prediction).max() <= 0.0051
+    ((name, flow),) = found.flow_examples.items()
+    assert np.array_equal(again.flow_examples[name].images, flow.images)
+    np.testing.assert_allclose(again.flow_examples[name].true_flow, flow.true_flow, rtol=1e-3)
 
 
 def test_stored_results_are_small(tmp_path):
@@ -172,7 +175,7 @@ def test_the_main_comparison_is_without_what_stands_apart(runs):
     assert set(found.main.metrics["experiment"]) == {"main"}
     assert "flow" in set(found.metrics["initialisation"]) and "flow" not in set(found.main.metrics["initialisation"])
     assert set(found.confusion["experiment"]) == {"main"}
-    both = found.main.select(setting=["full", "frozen"], images=4)
+    both = found.main.select(setting=["full", "frozen"], images=(4,))
     assert set(both.metrics["setting"]) == {"full", "frozen"}
     assert found.has(setting="deeplab", experiment="high") and not found.has(setting="deeplab", images=8)
 

@@ -59,3 +59,10 @@ def test_the_papers_headline_follows_from_its_table():
     gains = [(full[m]["depth-imagenet"] - full[m]["imagenet"]).mean() * 100 for m in ("miou_seven", "accuracy")]
     assert gains == pytest.approx([5.66, 4.14], abs=0.01)
     assert paper.counterpart("resnet18-slim") == "resnet18"
+
+
+def test_times_are_means_and_sums_by_kind_of_run():
+    found = planted.everything()
+    cost = tables.times(found.metrics, found.pretrain).set_index("kind")
+    assert cost.loc["fine-tuning, full, main", ["runs", "seconds of one", "minutes"]].tolist() == [66, 30, 33]
+    assert cost.loc["pre-training, depth-large", "runs"] == 1 and cost["minutes"].sum() == len(found.metrics) / 2 + 3
