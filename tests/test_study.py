@@ -57,6 +57,17 @@ def test_the_notebooks_parameters_are_those_of_the_runs(kind):
     assert all(parameter["help"] for parameter in known.values())
 
 
+def test_every_pretraining_task_has_its_own_settings_and_is_planned():
+    runs = {run.name: run for run in study.plan("gpu").runs}
+    supervised, flow = (
+        PretrainConfig.from_mapping(runs[f"resnet18-{name}"].parameters) for name in ("depth-supervised", "flow")
+    )
+    assert (supervised.task, supervised.batch, supervised.learning_rate) == ("supervised", 8, 1e-4)  # section 4.3
+    assert (flow.task, flow.batch, flow.learning_rate) == ("flow", 8, 5e-4)  # Appendix B
+    assert supervised.starts_from == flow.starts_from == "none"
+    assert runs["resnet18-flow-full-n16"].needs == ("resnet18-flow",)
+
+
 def test_requests_are_left_alone_when_nothing_changed(tmp_path):
     plan = study.plan("smoke", runs=str(tmp_path))
     study.write_requests(plan, tmp_path)

@@ -80,8 +80,8 @@ def _wheel(axes: Axes, fastest: float, errors: Mapping[str, float]) -> None:
     colours = flow_colours(fastest * np.stack([x, y]), fastest)
     colours[np.hypot(x, y) > 1] = 1
     lines = [f"{name} {error:.2f} px" for name, error in errors.items()]
-    lines = [f"rim: {fastest:g} px", *(["", "end-point error", *lines] if lines else [])]
-    axes.imshow(colours, extent=(-1, 1, 1, -1))
-    axes.set(xlim=(-1.1, 1.1), ylim=(1.15 + 0.25 * len(lines), -1))  # the text lies inside: rows keep their size
+    lines = [f"rim: {fastest:g} px", "darker: faster", *(["", "end-point error", *lines] if lines else [])]
+    axes.imshow(colours, extent=(-1, 1, 1, -1))  # the text lies within the axes, so that the rows keep their size
+    axes.set(xlim=(-1.1, 1.1), ylim=(1.15 + 0.25 * len(lines), -1))
     axes.set_axis_off()
     axes.text(0, 1.1, "\n".join(lines), fontsize=7, ha="center", va="top")
