@@ -15,7 +15,7 @@ from depthseg_lib.activations import LAYERS
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.finished import RUN
-from depthseg_lib.measured import Activations
+from depthseg_lib.measured_activations import Activations
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.models.weights import save_weights
 from depthseg_lib.results import Results, load

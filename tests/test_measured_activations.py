@@ -11,10 +11,12 @@ import pytest
 import torch
 from small import finetuning
 
-from depthseg_lib import activation_scores, finetune, measured, results
+from depthseg_lib import activation_scores, fine_tuned, finetune, results
+from depthseg_lib import measured_activations as measured
 from depthseg_lib.activations import LAYERS
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.sets import Labelled
+from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 
 NAME = "resnet18-slim-depth-full-n4-t0"
@@ -35,6 +37,12 @@ def planted_runs(tmp_path_factory):
 
 def chosen(runs: Path, figures="figures"):
     return results.load("smoke", runs, runs.parent / figures).select(setting="full", images=4)
+
+
+def folder_of(runs: Path) -> Path:
+    """The folder of the trial `NAME`."""
+    run, _, trial = NAME.rpartition("-")
+    return runs / "smoke" / "finetune" / run / trial
 
 
 def test_every_run_layer_and_image_is_scored(planted_runs):
@@ -61,9 +69,9 @@ def test_nothing_is_computed_again_until_weights_change(planted_runs):
     root, active, _ = planted_runs
     again = measured.load(chosen(root), root, root.parent / "figures", pytest.fail)
     pd.testing.assert_frame_equal(again.scores, active.scores)
-    weights = root / "smoke" / "finetune" / NAME / "weights.safetensors"
+    weights = folder_of(root) / "weights.safetensors"
     before = weights.read_bytes()
-    weights.write_bytes((weights.parents[1] / "resnet18-slim-none-full-n4-t0" / weights.name).read_bytes())
+    weights.write_bytes((weights.parents[2] / "resnet18-slim-none-full-n4" / "t0" / weights.name).read_bytes())
     with pytest.raises(InputError, match="holds weights of the initialisation 'none', but 'depth' was asked for"):
         measured.load(chosen(root), root, root.parent / "figures", quiet)
     weights.write_bytes(before)
@@ -136,7 +144,7 @@ def test_stored_activations_that_do_not_fit_are_refused(planted_runs, tmp_path, 
 
 def test_a_diverged_run_is_not_asked_for(tmp_path):
     root = planted.plant(tmp_path / "runs", "smoke", examples=2)
-    planted.diverge(root / "smoke" / "finetune" / NAME, at=2)
+    planted.diverge(folder_of(root), at=2)
     planted.plant_weights(root, "smoke", 4)
     active = measured.load(chosen(root), root, tmp_path / "figures", quiet)
     assert NAME not in set(active.scores["name"]) and not active.missing and len(active.maps) == 3
@@ -156,8 +164,9 @@ def test_boundary_scores_are_means_over_images():
 def test_the_network_of_a_run_is_the_one_that_predicted(tmp_path):
     config = finetuning(iterations=2)
     run = finetune.run(config, tmp_path, quiet)
-    network = activation_scores.fine_tuned(config, tmp_path / "weights.safetensors", 19)
-    images = torch.from_numpy(run.validation.images[run.shown]).float() / 255
+    network = fine_tuned.network_of(config, tmp_path / "weights.safetensors", 19)
+    shown = load_annotated(config, config.images)[1].images[run.shown]
+    images = torch.from_numpy(shown).float() / 255
     with torch.no_grad():
         again = network(images).argmax(1).numpy()
     assert (again == run.predictions).mean() > 0.999  # sums in another order may tip a pixel
