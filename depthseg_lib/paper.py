@@ -31,6 +31,24 @@ def table1() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["encoder", "setting", "initialisation", "miou_seven", "accuracy"])
 
 
+CROSS_SOURCE = "paper, KITTI, section 4.2 and Table 1 (ResNet-18), 4 trials"
+"""Where the numbers of `cross_resolution` stand. Section 4.2 names no encoder; its numbers for random weights and
+ImageNet are those of ResNet-18 in Table 1, so depth without a change of resolution is taken from there too."""
+_LARGE_TO_SMALL = 48.54
+
+
+def cross_resolution() -> pd.DataFrame:
+    """The paper's cross-resolution results, tidy: fine_tuned_at (small or large), initialisation, experiment,
+    miou_seven (a fraction 0..1), and diverged: small to large diverged in several trials, and has no number."""
+    usual = [("small", name, "main", _TABLE_1[name][0][0] / 100, False) for name in ("none", "imagenet", "depth")]
+    crossed = [
+        ("small", "depth", "large-to-small", _LARGE_TO_SMALL / 100, False),
+        ("large", "depth", "small-to-large", float("nan"), True),
+    ]
+    columns = ["fine_tuned_at", "initialisation", "experiment", "miou_seven", "diverged"]
+    return pd.DataFrame([*usual, *crossed], columns=columns)
+
+
 def counterpart(encoder: str) -> str:
     """The paper's encoder that one of ours stands beside: the slim one is a ResNet-18 of a quarter of the width."""
     return encoder.removesuffix("-slim")

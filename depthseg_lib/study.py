@@ -18,8 +18,11 @@ FIGURES = {
     "03_results": ("fig03_curves", "fig05_frozen", "table1", "depth", "predictions"),
     "04_training_size": ("fig04_training_size",),
     "05_activations": ("fig06_activations", "fig06_boundary_score"),
+    "06_scale_mismatch": ("fig10_scale_mismatch", "resize_factor", "cross_resolution"),
 }
 """Figures and tables by the notebook that draws them."""
+CROSSED = ("large-to-small", "small-to-large")
+"""The experiments in which pre-training and fine-tuning differ in resolution."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,14 @@ def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
 
 
 def _figures(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Figure 4 needs more than one training-set size."""
-    return {n: names for n, names in FIGURES.items() if n != "04_training_size" or len(profile.sizes) > 1}
+    """Without those that the profile has no runs for; a notebook that is left with none is left out."""
+    lacking = set()
+    if len(profile.sizes) == 1:
+        lacking.add("fig04_training_size")
+    if not {part.experiment for part in profile.parts} & set(CROSSED):
+        lacking.add("cross_resolution")
+    kept = {notebook: tuple(name for name in names if name not in lacking) for notebook, names in FIGURES.items()}
+    return {notebook: names for notebook, names in kept.items() if names}
 
 
 def main() -> int:

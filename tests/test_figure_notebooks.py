@@ -1,4 +1,4 @@
-"""Notebooks 00 and 03 to 05 run headlessly on planted results, show their figures and leave the files."""
+"""Notebooks 00 and 03 to 06 run headlessly on planted results, show their figures and leave the files."""
 
 import ast
 import json
@@ -8,12 +8,12 @@ import nbformat
 import planted
 import pytest
 
+from depthseg_lib import study
 from depthseg_lib.notebook import execute
-from depthseg_lib.study import FIGURES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-STEMS = ("00_overview", "03_results", "04_training_size", "05_activations")
-PANELS = ("04_training_size", "05_activations")
+STEMS = ("00_overview", "03_results", "04_training_size", "05_activations", "06_scale_mismatch")
+PANELS = ("04_training_size", "05_activations", "06_scale_mismatch")
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +34,21 @@ def pictures(notebook) -> int:
 
 @pytest.mark.timeout(300)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
-    """04 finds no runs and draws from what 03 stored; 05 does so the second time, from what it stored itself."""
+    """04 finds no runs and draws from what 03 stored; 05 and 06 do so the second time, from what they stored."""
+    drawn = study.plan("smoke").figures
     figures, nowhere = tmp_path / "figures", tmp_path / "no_runs"
-    places = [*zip(STEMS, (runs, runs, nowhere, runs), strict=True), ("05_activations", nowhere)]
+    places = [*zip(STEMS, (runs, runs, nowhere, runs, runs), strict=True)]
+    places += [("05_activations", nowhere), ("06_scale_mismatch", nowhere)]
     for stem, where in places:
         executed = run(stem, where, figures, tmp_path / f"{stem}.ipynb")
-        assert pictures(executed) >= len(FIGURES[stem]) + (stem in PANELS)
+        assert pictures(executed) >= len(drawn[stem]) + (stem in PANELS)
         assert ("committed results" in str(executed.cells)) == (where == nowhere)
-        for name in FIGURES[stem]:
+        for name in drawn[stem]:
             written = {path.suffix for path in figures.glob(f"{name}.*")}
             assert written == {".png", ".svg", ".json"} | ({".csv", ".md"} if name.startswith("table") else set())
             assert json.loads((figures / f"{name}.json").read_text())["profile"] == "smoke"
-    assert "committed activations" in str(executed.cells)
+        if "committed results" in str(executed.cells) and stem != "04_training_size":
+            assert "committed " + {"05": "activations", "06": "rescaled predictions"}[stem[:2]] in str(executed.cells)
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -1,11 +1,14 @@
 """The study's figures, one function each: data frame in, matplotlib Figure out; nothing is computed but the drawing."""
 
 from depthseg_lib.plots.activations import activations, boundary_scores
+from depthseg_lib.plots.cross_resolution import cross_resolution
 from depthseg_lib.plots.curves import curves
 from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
 from depthseg_lib.plots.frozen import frozen
 from depthseg_lib.plots.question import question
+from depthseg_lib.plots.rescaling import resize_factor
 from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
+from depthseg_lib.plots.scale_mismatch import scale_mismatch
 from depthseg_lib.plots.setups import setups
 from depthseg_lib.plots.table import table1
 from depthseg_lib.plots.training_size import training_size
@@ -14,6 +17,7 @@ __all__ = [
     "activations",
     "boundary_scores",
     "contact_sheet",
+    "cross_resolution",
     "curves",
     "depth_examples",
     "finetuning_curves",
@@ -21,6 +25,8 @@ __all__ = [
     "predictions",
     "pretraining_curves",
     "question",
+    "resize_factor",
+    "scale_mismatch",
     "setups",
     "table1",
     "training_size",
