@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,16 +9,12 @@ import torch
 
 from depthseg_lib.activations import LAYERS, grad_cam, layer_modules
 from depthseg_lib.boundaries import border_band, border_reach, energy_share, enlarged, image_gradient
-from depthseg_lib.config import FinetuneConfig
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import Labelled
+from depthseg_lib.fine_tuned import scored_images
 from depthseg_lib.models.networks import SegmentationNetwork
-from depthseg_lib.models.weights import load_weights
-from depthseg_lib.segmentation import make_network
 
-SCORED = 72
-"""Validation images that are scored: the last of the fixed order, which all training-set sizes share."""
 _BATCH = 8
 
 
@@ -44,8 +39,8 @@ class Scenes:
 
 
 def scenes(validation: Labelled) -> Scenes:
-    """The last `SCORED` validation images with their border bands."""
-    last = validation.subset(np.arange(len(validation.images))[-SCORED:])
+    """The last validation images (`scored_images`) with their border bands."""
+    last = scored_images(validation)
     reach = border_reach(last.labels.shape[1])
     bands = np.stack([border_band(labels, reach) for labels in last.labels])
     return Scenes(last.images, last.names, last.labels != VOID, bands)
@@ -55,13 +50,6 @@ def edge_shares(seen: Scenes) -> np.ndarray:
     """Share (N,) of the energy of the images' own gradient in the band: what plain edges score, without a network."""
     parts = zip(seen.images, seen.bands, seen.labelled, strict=True)
     return np.array([energy_share(image_gradient(image), band, labelled) for image, band, labelled in parts])
-
-
-def fine_tuned(config: FinetuneConfig, weights: Path, classes: int) -> SegmentationNetwork:
-    """The network that a run with these settings left in its weights file, in evaluation mode, on the GPU if any."""
-    network = make_network(config, classes)
-    network.load_state_dict(load_weights(weights, config.encoder, config.initialisation))
-    return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
 def shares(network: SegmentationNetwork, seen: Scenes) -> pd.DataFrame:

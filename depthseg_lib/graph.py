@@ -38,8 +38,9 @@ DEPENDS_ON = {
             "profiles.py",
             "data/labels.py",
         ),
-        *("activations.py", "activation_scores.py", "boundaries.py", "measured.py", "stored_activations.py"),
-        *("panel_activations.py", "widget_activations.py", "inputs.py"),
+        *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "panel_*.py", "widget_*.py", "inputs.py"),
+        *("activations.py", "activation_scores.py", "boundaries.py"),
+        *("object_sizes.py", "data/framing.py", "resize_scores.py", "data/rescale.py", "cross_resolution.py"),
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,

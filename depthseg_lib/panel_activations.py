@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from depthseg_lib.boundaries import border_band, border_reach, energy_share, enlarged, label_borders
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.measured import Activations
+from depthseg_lib.measured_activations import Activations
 from depthseg_lib.panels import DPI, Paste, fitted
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.plots import style
-from depthseg_lib.plots.training_size import dodge, size_axes
+from depthseg_lib.plots.against import dodge
+from depthseg_lib.plots.training_size import size_axes
 from depthseg_lib.results import Results
 from depthseg_lib.saved import pixels
 from depthseg_lib.scores import common_scores
@@ -127,9 +128,9 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
     predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
     title = f"{state.initialisation}, {state.setting}, {state.images} images" if run else "not run"
-    _picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
-    _picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
-    _picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
+    add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
+    add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
+    add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
     _here(figure, state, held.scores(state.setting), limits)
     return figure
 
@@ -142,41 +143,46 @@ def fitted(picture: np.ndarray, place: tuple[int, int] = PICTURE) -> np.ndarray:
     return picture[rows[:, None], columns]
 
 
-def _picture(figure: Figure, place: int, picture: np.ndarray, title: str) -> None:
-    shown, (width, height) = fitted(picture), (figure.bbox.width, figure.bbox.height)
-    left = (place + 0.5) * width / 3 - shown.shape[1] / 2
+def add_picture(figure: Figure, column: int, picture: np.ndarray, title: str, room=PICTURE) -> None:
+    """Hang a picture (H W 3, uint8) into one of three columns at the top, as large as `room` (pixels) allows."""
+    shown, (width, height) = fitted(picture, room), (figure.bbox.width, figure.bbox.height)
+    left = (column + 0.5) * width / 3 - shown.shape[1] / 2
     top = height - 24
     figure.add_artist(Paste(shown, left, top - shown.shape[0]))
-    figure.text((place + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
+    figure.text((column + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
 
 
 def _here(figure: Figure, state: SizeState, scores, limits) -> None:
     """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
-    mean, (left, bottom, width, height) = here[state.metric].mean() * style.scale(state.metric), CURVE
+    mean = here[state.metric].mean() * style.scale(state.metric)
+    mark(figure, limits, state.images, mean, state.initialisation, scores["initialisation"].unique())
+    counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
+    value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
+    write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
+
+
+def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names) -> None:
+    """Shade the place `at` of the curve's axes (log2, with these `limits`), and ring an initialisation's point there.
+
+    `names` are all initialisations that are drawn, among which the point is moved sideways.
+    """
+    left, bottom, width, height = CURVE
     (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
 
-    def across(images: float) -> float:
-        return left + width * (np.log2(images) - low) / (high - low)
+    def across(value: float) -> float:
+        return left + width * (np.log2(value) - low) / (high - low)
 
-    edges = across(state.images / 2**0.25), across(state.images * 2**0.25)
+    edges = across(at / 2**0.25), across(at * 2**0.25)
     band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
     figure.add_artist(band)
     if not np.isnan(mean):
-        x = across(state.images * dodge(state.initialisation, scores["initialisation"].unique()))
+        x = across(at * dodge(initialisation, names))
         y = bottom + height * (mean - floor) / (ceiling - floor)
-        figure.add_artist(
-            Line2D(
-                [x],
-                [y],
-                marker="o",
-                markersize=15,
-                markerfacecolor="none",
-                markeredgewidth=2,
-                markeredgecolor=style.LOOK[state.initialisation][0],
-            )
-        )
-    counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
-    value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
-    text = f"{state.initialisation}, {state.images} images: {value}  ({counted})"
-    figure.text(left, bottom + height + 0.015, text, fontsize=9)
+        look = dict(marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2)
+        figure.add_artist(Line2D([x], [y], **look, markeredgecolor=style.LOOK[initialisation][0]))
+
+
+def write(figure: Figure, text: str) -> None:
+    """A line above the curve."""
+    figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)

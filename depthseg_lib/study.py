@@ -21,6 +21,7 @@ FIGURES = {
     ),
     "04_training_size": ("fig04_training_size",),
     "05_activations": ("fig06_activations", "fig06_boundary_score"),
+    "06_scale_mismatch": ("fig10_scale_mismatch", "resize_factor", "cross_resolution"),
     "07_miou_vs_accuracy": ("fig09_miou_vs_accuracy", "class_curves"),
     "10_claims": ("claims",),
 }
@@ -32,8 +33,11 @@ NEEDS = {
     "flow": dict(initialisation="flow"),
     "fig11_flow": dict(initialisation="flow"),
     "fig12_supervised_depth": dict(initialisation="depth-supervised"),
+    "cross_resolution": dict(experiment="large-to-small"),
 }
 """Runs without which a figure is not drawn, where not every profile has them."""
+CROSSED = ("large-to-small", "small-to-large")
+"""The experiments in which pre-training and fine-tuning differ in resolution."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from base64 import b64encode
 
 import ipywidgets
 
-from depthseg_lib.measured import Activations
+from depthseg_lib.measured_activations import Activations
 from depthseg_lib.panel_activations import ActivationResults, ActivationState, activation_figure, first_state
 from depthseg_lib.results import Results
 from depthseg_lib.saved import png_bytes
+from depthseg_lib.widgets import buttons
 
 
 class ActivationPanel:
@@ -19,10 +20,8 @@ class ActivationPanel:
         maps = self.held.maps(self.state)
         examples = len(maps[self.state.layer])
         self.example = ipywidgets.IntSlider(0, 0, examples - 1, description="image", continuous_update=False)
-        self.layer = _buttons("layer", list(maps), self.state.layer)
-        self.initialisation = _buttons(
-            "start", self.held.initialisations(self.state.encoder), self.state.initialisation
-        )
+        self.layer = buttons("layer", list(maps), self.state.layer)
+        self.initialisation = buttons("start", self.held.initialisations(self.state.encoder), self.state.initialisation)
         self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
         self.borders = ipywidgets.Checkbox(self.state.borders, description="true label borders", indent=False)
         self.picture = ipywidgets.Image(format="png", width=960)
@@ -56,8 +55,3 @@ class ActivationPanel:
 def activation_panel(results: Results, activations: Activations) -> ActivationPanel:
     """The panel of notebook 05; it shows itself."""
     return ActivationPanel(results, activations)
-
-
-def _buttons(name: str, options: list, value) -> ipywidgets.ToggleButtons:
-    style = {"button_width": "auto", "description_width": "60px"}
-    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)

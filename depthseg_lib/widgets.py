@@ -20,11 +20,9 @@ class TrainingSizePanel:
         self.held = SizeResults(results)
         self.state = first_state(self.held)
         examples = len(results.examples.indices)
-        self.size = _slider("training images", self.held.sizes(self.state.setting), self.state.images)
-        self.initialisation = _buttons(
-            "start", self.held.initialisations(self.state.setting), self.state.initialisation
-        )
-        self.setting = _buttons("setting", self.held.settings, self.state.setting)
+        self.size = slider("training images", self.held.sizes(self.state.setting), self.state.images)
+        self.initialisation = buttons("start", self.held.initialisations(self.state.setting), self.state.initialisation)
+        self.setting = buttons("setting", self.held.settings, self.state.setting)
         self.metric = ipywidgets.Dropdown(options=[(style.METRICS[m], m) for m in METRICS], description="metric")
         self.example = ipywidgets.IntSlider(
             0, 0, examples - 1, description="image", continuous_update=False, **_LABELLED
@@ -68,12 +66,14 @@ def training_size_panel(results: Results) -> TrainingSizePanel:
     return TrainingSizePanel(results)
 
 
-def _slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
+def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
+    """A slider over a few values that moves the picture when it is let go."""
     return ipywidgets.SelectionSlider(
         options=options, value=value, description=name, continuous_update=False, **_LABELLED
     )
 
 
-def _buttons(name: str, options: list, value) -> ipywidgets.ToggleButtons:
+def buttons(name: str, options: list, value) -> ipywidgets.ToggleButtons:
+    """A row of buttons, one of them pressed."""
     style = {"button_width": "auto", "description_width": "60px"}
     return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,12 +11,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from depthseg_lib import identity, metrics, study
+from depthseg_lib import identity, metrics, object_sizes, study
 from depthseg_lib.activations import LAYERS
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.data.labels import KITTI, VOID
+from depthseg_lib.data.rescale import FACTORS
 from depthseg_lib.finished import RUN
-from depthseg_lib.measured import Activations
+from depthseg_lib.measured_activations import Activations
+from depthseg_lib.measured_rescaling import Rescaling
+from depthseg_lib.measured_sizes import Sizes
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.models.weights import save_weights
 from depthseg_lib.results import Results, load
@@ -84,7 +88,8 @@ def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9) -
 
 def environment(kind, settings) -> dict:
     """What a planted run says of its making: the identity that the library would give it now."""
-    return {"identity": identity.digest(kind, settings), "commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
+    made = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
+    return {"identity": identity.digest(kind, settings), **made}
 
 
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
@@ -171,6 +176,52 @@ def activations(results: Results, images: int = 5) -> Activations:
             sizes = {layer: (3, HEIGHT >> s, WIDTH >> s) for s, layer in enumerate(LAYERS, 1)}
             maps[run["name"]] = {layer: seed.integers(0, 256, size, np.uint8) for layer, size in sizes.items()}
     return Activations("planted", pd.concat(scores, ignore_index=True), maps, (), {})
+
+
+def rescaling(results: Results, images: int = 3) -> Rescaling:
+    """Made-up predictions of rescaled images by exactly these results' runs: depth loses least."""
+    rows, predictions, truth = [], {}, results.examples.truth[:images]
+    for run in results.metrics.to_dict("records"):
+        seed = np.random.default_rng(hash_of(run["name"]))
+        for factor in FACTORS:
+            lost = (0.3 - GAIN[run["initialisation"]]) * abs(np.log2(factor)) + seed.normal(0, 0.004) * (factor != 1)
+            kept = {name: run[name] - lost for name in ("miou_seven", "miou", "accuracy")}
+            rows.append({name: run[name] for name in ("name", *RUN)} | {"factor": factor, **kept, "scored": 72})
+        if run["trial"] == 0:
+            rolled = [np.where(truth == VOID, 0, np.roll(truth, 4 * n, axis=2)) for n in range(len(FACTORS))]
+            predictions[run["name"]] = np.where(np.stack(rolled) == VOID, 0, np.stack(rolled)).astype(np.uint8)
+    return Rescaling("planted", pd.DataFrame(rows), predictions, (), {})
+
+
+def sizes(things=("car", "truck", "person", "traffic sign", "bicycle"), images: bool = True) -> Sizes:
+    """Made-up sizes: those of photographs are close together, those in streets anywhere."""
+    parts, shown, examples, seed = [], [], {}, np.random.default_rng(5)
+    for thing in things:
+        for where, height in (("photographs", seed.uniform(30, 50, 40)), ("streets", np.exp(seed.normal(2, 1, 90)))):
+            height = np.maximum(1, height.astype(int))
+            box = {"height": height, "width": height + 2, "pixels": height**2, "image": np.arange(len(height))}
+            parts.append(pd.DataFrame({"thing": thing, "where": where, "top": 0, "left": 0, **box}))
+    for thing, (kind, side) in ((t, k) for t in things[:3] for k in (("photograph", 40), ("small", 5), ("large", 50))):
+        if images or kind == "photograph":
+            box = {"top": (64 - side) // 2, "left": (64 - side) // 2, "height": side, "width": side, "size": side}
+            shown.append({"thing": thing, "kind": kind, **box})
+            examples[f"{thing}.{kind}"] = seed.integers(60, 200, (3, 64, 64), np.uint8)
+    objects = pd.concat(parts, ignore_index=True)
+    objects["size"] = object_sizes.size(objects["height"], objects["width"])
+    about = {"data": {"height": HEIGHT, "width": WIDTH}}
+    return Sizes("planted", objects, pd.DataFrame(shown), examples, about)
+
+
+def crossed(results: Results, without: tuple[str, ...] = ()) -> Results:
+    """Results with made-up runs at two resolutions besides, but for the experiments `without`."""
+    usual = results.metrics[(results.metrics["setting"] == "full") & (results.metrics["images"] == results.base_images)]
+    parts, gain = [results.metrics], {"high": 0.05, "large-to-small": 0.03, "small-to-large": -0.06}
+    for experiment in (name for name in gain if name not in without):
+        starts = ["none", "classification", "depth"] if experiment == "high" else ["depth"]
+        added = usual[usual["initialisation"].isin(starts)].assign(experiment=experiment)
+        moved = {name: added[name] + gain[experiment] for name in ("miou_seven", "miou", "accuracy")}
+        parts.append(added.assign(name=added["name"] + f"-{experiment}", **moved))
+    return replace(results, metrics=pd.concat(parts, ignore_index=True))
 
 
 def diverge(folder: Path, at: int = 200) -> None:

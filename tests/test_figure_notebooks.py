@@ -8,13 +8,14 @@ import nbformat
 import planted
 import pytest
 
+from depthseg_lib import study
 from depthseg_lib.graph import is_table
 from depthseg_lib.notebook import execute
-from depthseg_lib.study import FIGURES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-STEMS = ("00_overview", "03_results", "04_training_size", "05_activations", "07_miou_vs_accuracy", "10_claims")
-PANELS = ("04_training_size", "05_activations", "07_miou_vs_accuracy")
+STEMS = ("00_overview", "03_results", "04_training_size", "05_activations", "06_scale_mismatch")
+STEMS += ("07_miou_vs_accuracy", "10_claims")
+PANELS = ("04_training_size", "05_activations", "06_scale_mismatch", "07_miou_vs_accuracy")
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +36,21 @@ def pictures(notebook) -> int:
 
 @pytest.mark.timeout(300)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
-    """The first two and 05 find runs; the rest, and 05 again, draw from what those stored."""
+    """The first two, 05 and 06 find runs; the rest, and 05 and 06 again, draw from what those stored."""
+    drawn = study.plan("smoke").figures
     figures, nowhere = tmp_path / "figures", tmp_path / "no_runs"
-    places = [(stem, runs if stem in (*STEMS[:2], "05_activations") else nowhere) for stem in STEMS]
-    for stem, where in [*places, ("05_activations", nowhere)]:
+    measured = ("05_activations", "06_scale_mismatch")
+    places = [(stem, runs if stem in (*STEMS[:2], *measured) else nowhere) for stem in STEMS]
+    for stem, where in [*places, *((stem, nowhere) for stem in measured)]:
         executed = run(stem, where, figures, tmp_path / f"{stem}.ipynb")
-        assert pictures(executed) >= len(FIGURES[stem]) + (stem in PANELS)
+        assert pictures(executed) >= len(drawn[stem]) + (stem in PANELS)
         assert ("committed results" in str(executed.cells)) == (where == nowhere)
-        for name in FIGURES[stem]:
+        for name in drawn[stem]:
             written = {path.suffix for path in figures.glob(f"{name}.*")}
             assert written == {".png", ".svg", ".json"} | ({".csv", ".md"} if is_table(name) else set())
             assert json.loads((figures / f"{name}.json").read_text())["profile"] == "smoke"
-    assert "committed activations" in str(executed.cells)
+        if where == nowhere and stem in measured:
+            assert "committed " + {"05": "activations", "06": "rescaled predictions"}[stem[:2]] in str(executed.cells)
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -13,11 +13,12 @@ from matplotlib.colors import rgb_to_hsv, to_hex
 from matplotlib.text import Text
 from torchvision.utils import flow_to_image
 
-from depthseg_lib import claims, paper, plots, saved, tables, trajectories
+from depthseg_lib import claims, cross_resolution, paper, plots, saved, tables, trajectories
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
 from depthseg_lib.plots.flow import flow_colours
+from depthseg_lib.plots.scale_mismatch import SEEN, UNSEEN
 from depthseg_lib.scores import common_scores
 from depthseg_lib.statistics import mean_interval
 
@@ -40,6 +41,16 @@ def scored(results):
     return common_scores(full.confusion, full.label_set)
 
 
+def crossed(results, without=(), diverged=""):
+    """The cross-resolution figure; all trials of the experiment `diverged` did."""
+    found = planted.crossed(results, without)
+    lost = found.metrics["experiment"] == diverged
+    found.metrics.loc[lost, ["miou_seven", "miou", "accuracy"]] = np.nan
+    found.metrics.loc[lost, "diverged_at"] = 40.0
+    rows = cross_resolution.compared(cross_resolution.crossed(found))
+    return plots.cross_resolution(rows, paper.cross_resolution(), FOOTER)
+
+
 @pytest.fixture(scope="module")
 def figures(results, base, scored):
     """Every figure once."""
@@ -58,6 +69,7 @@ def figures(results, base, scored):
     other = ledger.assign(encoder="resnet50")
     pairs = np.stack([depth.images, depth.images], axis=1)
     moved = np.stack([np.indices(depth.truth.shape[1:])[::-1] - np.array([96, 32])[:, None, None]] * len(pairs)) / 10
+    rescaled, sizes, plain = planted.rescaling(full).scores, planted.sizes(), planted.sizes(images=False)
     return {
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
@@ -80,6 +92,14 @@ def figures(results, base, scored):
         "boundary_scores of two encoders": plots.boundary_scores(
             pd.concat([bordering, bordering.assign(encoder="resnet18", edges=0.99)]), FOOTER
         ),
+        "resize_factor": plots.resize_factor(rescaled, FOOTER),
+        "scale_mismatch": plots.scale_mismatch(sizes.objects, sizes.mismatch, sizes.shown, sizes.examples, FOOTER),
+        "scale_mismatch without street images": plots.scale_mismatch(
+            plain.objects, plain.mismatch, plain.shown, plain.examples, FOOTER
+        ),
+        "cross_resolution": crossed(results),
+        "cross_resolution, some not run": crossed(results, without=("small-to-large", "high")),
+        "cross_resolution, some diverged": crossed(results, diverged="small-to-large"),
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "measured depth": plots.depth_examples(depth.images, depth.truth, {}, title="measured depth"),
@@ -114,6 +134,12 @@ NAMES = (
     "activations",
     "boundary_scores",
     "boundary_scores of two encoders",
+    "resize_factor",
+    "scale_mismatch",
+    "scale_mismatch without street images",
+    "cross_resolution",
+    "cross_resolution, some not run",
+    "cross_resolution, some diverged",
     "depth_examples",
     "depth without truth",
     "measured depth",
@@ -154,6 +180,7 @@ def test_every_figure_shows_itself_in_a_notebook(figures):
 
 
 SCORES = ["curves", "training_size", "frozen", "table1", "claims", "class_curves", "boundary_scores"]
+SCORES += ["resize_factor", "cross_resolution"]
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -247,6 +274,50 @@ def test_boundary_scores_are_means_with_intervals_beside_the_two_references(figu
     assert lines == pytest.approx([1, 0.6 / 0.4])
     assert axes.get_ylim()[1] <= 1 / 0.4
     assert [t.get_text() for t in axes.get_xticklabels()][:2] == ["stem\n1/2", "layer1\n1/4"]
+
+
+def test_scores_stand_at_their_resize_factors_with_intervals(figures, base):
+    axes = figures["resize_factor"].axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0.5", "0.67", "1", "1.5", "2"]
+    scores = planted.rescaling(base.select(setting="full")).scores
+    expected = mean_interval(scores.query("initialisation == 'depth' and factor == 1.5")["miou_seven"])
+    ends = [path.vertices[:, 1] for c in axes.containers for path in c[2][0].get_paths()]
+    assert any(tuple(end) == pytest.approx((100 * expected.low, 100 * expected.high)) for end in ends)
+
+
+def test_sizes_have_a_dot_each_and_the_shares_below_the_yellow_range(figures):
+    sizes, axes = planted.sizes(), figures["scale_mismatch"].subfigs[1].axes[0]
+    assert sum(len(dots.get_offsets()) for dots in axes.collections if len(dots.get_offsets()) > 1) == 5 * 130
+    bands = {tuple(np.round(c.get_paths()[0].get_extents().intervalx, 3)) for c in axes.collections[::3]}
+    assert bands == {(round(row.low, 3), round(row.high, 3)) for row in sizes.mismatch.itertuples()}
+    written = [text.get_text() for text in axes.texts]
+    assert [f"{share:.0%}" for share in sizes.mismatch["smaller"]] == written[:10:2]
+    assert [f"{share:.0%}" for share in sizes.mismatch["pixels_smaller"]] == written[1:10:2]
+
+
+def test_examples_are_at_one_magnification_and_boxed_by_whether_their_size_was_seen(figures):
+    axes = figures["scale_mismatch"].subfigs[0].axes[0]
+    for image in axes.images:
+        left, right, bottom, top = image.get_extent()
+        assert (bottom - top, right - left) == image.get_array().shape[:2]
+    colours = [to_hex(box.get_edgecolor()).upper() for box in axes.patches[1::2]]
+    assert colours[:3] == [SEEN, UNSEEN, SEEN if 50 <= planted.sizes().mismatch["high"].iloc[0] else UNSEEN]
+
+
+def test_cross_resolution_means_stand_beside_the_papers_and_divergence_is_written(figures, results):
+    ours, accuracy, theirs, *_ = figures["cross_resolution"].axes
+    found = planted.crossed(results).metrics
+    of = found.query("experiment == 'large-to-small'")
+    for axes, metric in ((ours, "miou_seven"), (accuracy, "accuracy")):
+        expected = mean_interval(100 * of[metric])
+        ends = [path.vertices[:, 0] for c in axes.containers for path in c[2][0].get_paths()]
+        assert any(tuple(end) == pytest.approx((expected.low, expected.high)) for end in ends)
+    assert [t.get_text() for t in ours.get_yticklabels()][2:] == ["depth, from small", "depth, from large"]
+    marks = {round(float(line.get_xdata()[0]), 2): line.get_markerfacecolor() for line in theirs.lines}
+    assert marks == dict.fromkeys((41.35, 45.15, 46.0, 48.54), "white") and "KITTI" in theirs.get_title(loc="left")
+    lost = [text.get_text() for axes in figures["cross_resolution, some diverged"].axes for text in axes.texts]
+    assert "3 of 3 diverged" in lost and "diverged" in lost
+    assert len(figures["cross_resolution, some not run"].axes) == 3
 
 
 def test_each_initialisation_has_its_own_colour_and_marker():

@@ -69,3 +69,10 @@ def test_a_folder_that_cannot_be_written_is_named(results, tmp_path):
     (tmp_path / "figures").write_text("a file")
     with pytest.raises(InputError, match="cannot be written"):
         saved.save(Figure(), "fig", tmp_path / "figures", saved.drawing("x", "laptop"))
+
+
+def test_expected_initialisations_without_a_run_are_named(results):
+    some = results.select(initialisation=["none", "depth"])
+    described = saved.about(some, "", "A note.", scores=False, expected=("none", "classification", "depth", "flow"))
+    assert described.note == "A note. Not run: classification, flow."
+    assert saved.about(some, "", "A note.", scores=False, expected=("depth",)).note == "A note."

@@ -1,6 +1,7 @@
 """The grid of runs: complete, in order, stable on disk, and checked before it starts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from depthseg_lib import study
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
-from depthseg_lib.profiles import PROFILES
+from depthseg_lib.profiles import PROFILES, Part
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
@@ -47,6 +48,16 @@ def test_runs_start_from_the_weights_that_they_need():
     assert depth.parameters["start_weights"] == "elsewhere/laptop/pretrain/resnet18-slim-depth/weights.safetensors"
     assert runs["pretrain", "resnet18-slim-depth-classification"].needs == ("resnet18-slim-classification",)
     assert runs["finetune", "resnet18-slim-none-full-n16"].parameters["start_weights"] == ""
+
+
+def test_figures_that_a_profile_has_no_runs_for_are_not_asked_of_it(monkeypatch):
+    single = replace(PROFILES["smoke"], sizes=(4,), parts=())
+    crossed = Part(("full",), ("depth",), 4, "large-to-small", pretrained_large=True)
+    for parts, expected in (((), False), ((crossed,), True)):
+        monkeypatch.setitem(PROFILES, "smoke", replace(single, parts=parts))
+        drawn = study.plan("smoke").figures
+        assert "04_training_size" not in drawn and drawn["06_scale_mismatch"][:1] == ("fig10_scale_mismatch",)
+        assert ("cross_resolution" in drawn["06_scale_mismatch"]) == expected
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])

@@ -2,12 +2,15 @@
 
 from depthseg_lib.plots.activations import activations, boundary_scores
 from depthseg_lib.plots.claims import claims
+from depthseg_lib.plots.cross_resolution import cross_resolution
 from depthseg_lib.plots.curves import curves
 from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
 from depthseg_lib.plots.flow import flow_examples
 from depthseg_lib.plots.frozen import frozen
 from depthseg_lib.plots.question import question
+from depthseg_lib.plots.rescaling import resize_factor
 from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
+from depthseg_lib.plots.scale_mismatch import scale_mismatch
 from depthseg_lib.plots.setups import setups
 from depthseg_lib.plots.table import table1
 from depthseg_lib.plots.training_size import training_size
@@ -19,6 +22,7 @@ __all__ = [
     "claims",
     "class_curves",
     "contact_sheet",
+    "cross_resolution",
     "curves",
     "depth_examples",
     "finetuning_curves",
@@ -28,6 +32,8 @@ __all__ = [
     "predictions",
     "pretraining_curves",
     "question",
+    "resize_factor",
+    "scale_mismatch",
     "setups",
     "table1",
     "training_size",

@@ -1,17 +1,11 @@
 """Figure 4: accuracy against the number of annotated training images."""
 
-from collections.abc import Iterable
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from depthseg_lib.plots import style
-from depthseg_lib.statistics import summarise
-
-PANELS = ("miou_seven", "accuracy")
+from depthseg_lib.plots.against import axes_against, panels_against
 
 
 @style.styled
@@ -21,66 +15,9 @@ def training_size(scores: pd.DataFrame, footer: str = "") -> Figure:
     `scores` is a row per run: encoder, initialisation, images, trial and the metrics as fractions, all on the same
     validation images (`scores.common_scores`). Bars are 95 % t-intervals; each trial is a faint dot.
     """
-    encoders = list(dict.fromkeys(scores["encoder"].astype(str)))
-    figure = style.Drawing(figsize=(style.WIDTH, 3.1 * len(encoders) + 0.6), layout="constrained")
-    axes = figure.subplots(len(encoders), 2, sharex=True, squeeze=False)
-    for row, encoder in zip(axes, encoders, strict=True):
-        for at, metric in zip(row, PANELS, strict=True):
-            size_axes(at, scores[scores["encoder"] == encoder], metric)
-        if len(encoders) > 1:
-            style.panel(row[0], "", style.encoder_name(encoder))
-    for at in axes[-1]:
-        at.set_xlabel("annotated training images")
-    style.legend(figure, scores["initialisation"])
-    style.footer(figure, footer)
-    return figure
+    return panels_against(scores, "images", "annotated training images", footer)
 
 
 def size_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
     """Draw one metric against size into `axes`."""
-    sizes, names = sorted(scores["images"].unique()), style.present(scores["initialisation"])
-    means, factor = summarise(scores, ["initialisation", "images"], [metric]), style.scale(metric)
-    for name in names:
-        colour, line, marker = style.LOOK[name]
-        shift = dodge(name, names)
-        mean = means[means["initialisation"] == name].sort_values("images")
-        x, y = mean["images"] * shift, mean[f"{metric}_mean"] * factor
-        half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]) * factor
-        axes.plot(x, y, color=colour, linestyle=line, zorder=3)
-        axes.errorbar(
-            x,
-            y,
-            half.fillna(0),
-            fmt=marker,
-            color=colour,
-            capsize=2,
-            elinewidth=1,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            markersize=6.5,
-            zorder=4,
-        )
-        trials = scores[scores["initialisation"] == name]
-        axes.scatter(trials["images"] * shift, trials[metric] * factor, s=7, color=colour, alpha=0.4, linewidths=0)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(sizes[0] / 2**0.35, sizes[-1] * 2**0.35)
-    axes.set_ylabel(style.METRICS[metric])
-    axes.set_ylim(*_limits(scores[metric].to_numpy() * factor, means, metric))
-    style.few_ticks(axes)
-
-
-def dodge(initialisation: str, names: Iterable[str]) -> float:
-    """The factor that moves an initialisation's points sideways, so that neighbours' bars stand side by side."""
-    shown = style.present(names)
-    return 2 ** (0.08 * (shown.index(initialisation) - (len(shown) - 1) / 2))
-
-
-def _limits(values: np.ndarray, means: pd.DataFrame, metric: str) -> tuple[float, float]:
-    """Room for all trials and intervals; an interval of two trials may be huge, so it is cut at 0..100."""
-    factor = style.scale(metric)
-    low = np.nanmin([np.nanmin(values), np.nanmin(means[f"{metric}_low"].fillna(np.inf)) * factor])
-    high = np.nanmax([np.nanmax(values), np.nanmax(means[f"{metric}_high"].fillna(-np.inf)) * factor])
-    room = 0.05 * (high - low) + 0.5
-    return max(0.0, low - room), min(100.0, high + room)
+    axes_against(axes, scores, metric, "images")

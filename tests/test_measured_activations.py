@@ -11,7 +11,8 @@ import pytest
 import torch
 from small import finetuning
 
-from depthseg_lib import activation_scores, finetune, measured, results
+from depthseg_lib import activation_scores, fine_tuned, finetune, results
+from depthseg_lib import measured_activations as measured
 from depthseg_lib.activations import LAYERS
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.sets import Labelled
@@ -39,6 +40,12 @@ def chosen(runs: Path, figures="figures"):
     return results.load("smoke", runs, runs.parent / figures).main.select(setting="full", images=4)
 
 
+def folder_of(runs: Path) -> Path:
+    """The folder of the trial `NAME`."""
+    run, _, trial = NAME.rpartition("-")
+    return runs / "smoke" / "finetune" / run / trial
+
+
 def test_every_run_layer_and_image_is_scored(planted_runs):
     _, active, said = planted_runs
     scores = active.scores
@@ -47,7 +54,7 @@ def test_every_run_layer_and_image_is_scored(planted_runs):
     assert scores[["energy", "area", "edges"]].stack().dropna().between(0, 1).all()
     assert scores.loc[scores["layer"] == "stem", "energy"].notna().all()  # deep maps of random networks may be zero
     assert (scores.groupby("image")["area"].nunique() == 1).all()  # the same scenes for every run
-    assert "3 runs of this machine" in active.source and sum("images" in line for line in said) >= 4
+    assert "3 runs of this machine" in active.source and sum("images" in line for line in said) >= 3
 
 
 def test_each_initialisation_has_maps_of_the_example_images(planted_runs):
@@ -63,7 +70,7 @@ def test_nothing_is_computed_again_until_weights_change(planted_runs):
     root, active, _ = planted_runs
     again = measured.load(chosen(root), root, root.parent / "figures", pytest.fail)
     pd.testing.assert_frame_equal(again.scores, active.scores)
-    weights = root / "smoke" / "finetune" / RUN / "t0" / "weights.safetensors"
+    weights = folder_of(root) / "weights.safetensors"
     before = weights.read_bytes()
     weights.write_bytes((weights.parents[2] / "resnet18-slim-none-full-n4" / "t0" / weights.name).read_bytes())
     with pytest.raises(InputError, match="holds weights of the initialisation 'none', but 'depth' was asked for"):
@@ -138,7 +145,7 @@ def test_stored_activations_that_do_not_fit_are_refused(planted_runs, tmp_path, 
 
 def test_a_diverged_run_is_not_asked_for(tmp_path):
     root = planted.plant(tmp_path / "runs", "smoke", examples=2)
-    planted.diverge(root / "smoke" / "finetune" / RUN / "t0", at=2)
+    planted.diverge(folder_of(root), at=2)
     planted.plant_weights(root, "smoke", 4)
     active = measured.load(chosen(root), root, tmp_path / "figures", quiet)
     assert NAME not in set(active.scores["name"]) and not active.missing and len(active.maps) == 2
@@ -158,9 +165,9 @@ def test_boundary_scores_are_means_over_images():
 def test_the_network_of_a_run_is_the_one_that_predicted(tmp_path):
     config = finetuning(iterations=2)
     run = finetune.run(config, tmp_path, quiet)
-    network = activation_scores.fine_tuned(config, tmp_path / "weights.safetensors", 19)
-    _, validation = load_annotated(config, config.images)
-    images = torch.from_numpy(validation.images[run.shown]).float() / 255
+    network = fine_tuned.network_of(config, tmp_path / "weights.safetensors", 19)
+    shown = load_annotated(config, config.images)[1].images[run.shown]
+    images = torch.from_numpy(shown).float() / 255
     with torch.no_grad():
         again = network(images).argmax(1).numpy()
     assert (again == run.predictions).mean() > 0.999  # sums in another order may tip a pixel

@@ -1,0 +1,82 @@
+"""Accuracy against something that runs share, such as the training-set size: a line per initialisation."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from depthseg_lib.plots import style
+from depthseg_lib.statistics import summarise
+
+PANELS = ("miou_seven", "accuracy")
+
+
+def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = "") -> Figure:
+    """`PANELS` side by side, a row per encoder, against `column`; inside the study's settings (`style.styled`)."""
+    encoders = list(dict.fromkeys(scores["encoder"].astype(str)))
+    figure = style.Drawing(figsize=(style.WIDTH, 3.1 * len(encoders) + 0.6), layout="constrained")
+    axes = figure.subplots(len(encoders), 2, sharex=True, squeeze=False)
+    for row, encoder in zip(axes, encoders, strict=True):
+        for at, metric in zip(row, PANELS, strict=True):
+            axes_against(at, scores[scores["encoder"] == encoder], metric, column)
+        if len(encoders) > 1:
+            style.panel(row[0], "", style.encoder_name(encoder))
+    for at in axes[-1]:
+        at.set_xlabel(label)
+    style.legend(figure, scores["initialisation"])
+    style.footer(figure, footer)
+    return figure
+
+
+def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str) -> None:
+    """Draw one metric against a column of `scores` (log2): means with 95 % t-intervals, each trial a faint dot."""
+    places, names = sorted(scores[column].unique()), style.present(scores["initialisation"])
+    means, factor = summarise(scores, ["initialisation", column], [metric]), style.scale(metric)
+    for name in names:
+        colour, line, marker = style.LOOK[name]
+        shift = dodge(name, names)
+        mean = means[means["initialisation"] == name].sort_values(column)
+        x, y = mean[column] * shift, mean[f"{metric}_mean"] * factor
+        half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]) * factor
+        axes.plot(x, y, color=colour, linestyle=line, zorder=3)
+        axes.errorbar(
+            x,
+            y,
+            half.fillna(0),
+            fmt=marker,
+            color=colour,
+            capsize=2,
+            elinewidth=1,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            markersize=6.5,
+            zorder=4,
+        )
+        trials = scores[scores["initialisation"] == name]
+        axes.scatter(trials[column] * shift, trials[metric] * factor, s=7, color=colour, alpha=0.4, linewidths=0)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(places, [f"{round(place, 2):g}" for place in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+    room = 2**0.35
+    axes.set_xlim(places[0] / room, places[-1] * room)
+    axes.set_ylabel(style.METRICS[metric])
+    axes.set_ylim(*_limits(scores[metric].to_numpy() * factor, means, metric))
+    style.few_ticks(axes)
+
+
+def dodge(initialisation: str, names: Iterable[str]) -> float:
+    """The factor that moves an initialisation's points sideways, so that neighbours' bars stand side by side."""
+    shown = style.present(names)
+    return 2 ** (0.08 * (shown.index(initialisation) - (len(shown) - 1) / 2))
+
+
+def _limits(values: np.ndarray, means: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Room for all trials and intervals; an interval of two trials may be huge, so it is cut at 0..100."""
+    factor = style.scale(metric)
+    low = np.nanmin([np.nanmin(values), np.nanmin(means[f"{metric}_low"].fillna(np.inf)) * factor])
+    high = np.nanmax([np.nanmax(values), np.nanmax(means[f"{metric}_high"].fillna(-np.inf)) * factor])
+    room = 0.05 * (high - low) + 0.5
+    return max(0.0, low - room), min(100.0, high + room)
