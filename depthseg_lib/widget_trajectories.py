@@ -4,11 +4,11 @@ from base64 import b64encode
 
 import ipywidgets
 
+from depthseg_lib.panel_trajectories import TrajectoryResults, TrajectoryState, first_state, trajectory_figure
 from depthseg_lib.plots import style
 from depthseg_lib.plots.trajectories import SUBSETS
 from depthseg_lib.results import Results
 from depthseg_lib.saved import png_bytes
-from depthseg_lib.trajectory_panel import TrajectoryResults, TrajectoryState, first_state, trajectory_figure
 
 
 class TrajectoryPanel:

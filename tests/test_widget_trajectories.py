@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from depthseg_lib.trajectory_panel import CLASSES, COURSE, TrajectoryResults, first_state, trajectory_figure
-from depthseg_lib.trajectory_widgets import trajectory_panel
+from depthseg_lib.panel_trajectories import CLASSES, COURSE, TrajectoryResults, first_state, trajectory_figure
+from depthseg_lib.widget_trajectories import trajectory_panel
 
 
 @pytest.fixture(scope="module")
