@@ -48,7 +48,7 @@ def columns(table: pd.DataFrame, published: pd.DataFrame) -> list[Column]:
     """The columns of the printed table: ours for each encoder and setting, then the paper's for the same ones."""
     pairs = list(table[["encoder", "setting"]].drop_duplicates().itertuples(index=False))
     ours = [_ours(table, *pair, metric) for pair in pairs for metric in METRICS]
-    wanted = dict.fromkeys((paper.counterpart(encoder), setting) for encoder, setting in pairs)
+    wanted = dict.fromkeys((_published_encoder(published, encoder, setting), setting) for encoder, setting in pairs)
     return ours + [_theirs(published, *pair, metric) for pair in wanted for metric in METRICS]
 
 
@@ -82,6 +82,12 @@ def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
     found = both.groupby(["encoder", "kind"], sort=False, observed=True)["seconds"].agg(["count", "mean", "sum"])
     found = found.rename(columns={"count": "runs", "mean": "seconds of one"}).reset_index()
     return found.assign(minutes=found.pop("sum") / 60)
+
+
+def _published_encoder(published: pd.DataFrame, encoder: str, setting: str) -> str:
+    """The paper's encoder of the same kind, or the one that it has in this setting: DeepLabV3 has ResNet-50 alone."""
+    known, own = published.loc[published["setting"] == setting, "encoder"].tolist(), paper.counterpart(encoder)
+    return own if own in known or not known else known[0]
 
 
 def _full_first(column: pd.Series) -> pd.Series:

@@ -61,6 +61,18 @@ def test_the_papers_headline_follows_from_its_table():
     assert paper.counterpart("resnet18-slim") == "resnet18"
 
 
+def test_where_the_paper_has_another_encoder_alone_that_one_stands_beside():
+    metrics = planted.everything().main.select(images=16, setting=["full", "deeplab"]).metrics
+    table = tables.table1(metrics, paper.table1())
+    theirs = [c for c in tables.columns(table, paper.table1()) if c.group.startswith("paper")]
+    assert [(c.group, c.setting) for c in theirs[::2]] == [
+        ("paper (KITTI), resnet18", "full"),
+        ("paper (KITTI), resnet50", "deeplab"),
+    ]
+    assert theirs[2].cells["none"] == "21.9"
+    assert table.loc[table["setting"] == "deeplab", "paper_miou_seven"].isna().all()  # not beside ours in the CSV
+
+
 def test_times_are_means_and_sums_by_kind_of_run():
     found = planted.everything()
     cost = tables.times(found.metrics, found.pretrain).set_index("kind")

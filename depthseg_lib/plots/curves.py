@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from depthseg_lib.config import EXPERIMENTS
 from depthseg_lib.plots import style
 from depthseg_lib.statistics import summarise
 
@@ -20,7 +21,9 @@ def curves(history: pd.DataFrame, footer: str = "") -> Figure:
     fractions. Several encoders or experiments get a row of panels each. A trial that stopped early (it diverged) is
     drawn alone, as a thin line that ends in a cross.
     """
-    groups = list(dict.fromkeys(zip(history["encoder"].astype(str), history["experiment"].astype(str), strict=True)))
+    encoders = list(dict.fromkeys(history["encoder"].astype(str)))
+    found = set(zip(history["encoder"].astype(str), history["experiment"].astype(str), strict=True))
+    groups = [group for group in product(encoders, EXPERIMENTS) if group in found]
     single = len(groups) == 1
     rows, columns = (2, 2) if single else (len(groups), 4)
     figure = style.Drawing(figsize=(style.WIDTH if single else 11, 2.45 * rows + 0.7), layout="constrained")
