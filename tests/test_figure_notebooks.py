@@ -32,7 +32,7 @@ def pictures(notebook) -> int:
     return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
     """04 finds no runs and draws from what 03 stored; 05 and 06 do so the second time, from what they stored."""
     drawn = study.plan("smoke").figures
