@@ -34,7 +34,7 @@ def pictures(notebook) -> int:
     return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
     """The first two, 05 and 06 find runs; the rest, and 05 and 06 again, draw from what those stored."""
     drawn = study.plan("smoke").figures
