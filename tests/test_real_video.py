@@ -6,7 +6,7 @@ from real_data import real_set
 
 from depthseg_lib.data import real_video
 from depthseg_lib.data.sets import Video
-from depthseg_lib.depth import held_out_sequences
+from depthseg_lib.held_out import held_out_sequences
 
 
 def clip(frames, value, depth=None):
