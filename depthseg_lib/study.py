@@ -11,7 +11,6 @@ from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, Finetun
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 from depthseg_lib.profiles import Part, Profile, finetune_config, get_profile, parts, pretrain_config
-from depthseg_lib.project import project_path
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
@@ -134,11 +133,9 @@ def _with_digest(profile: Profile) -> Profile:
     """Runs on real images also depend on what their folder holds."""
     if not profile.data.data_folder:
         return profile
-    from depthseg_lib.data import folders, real_video  # not needed by the embedded world
+    from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-    root = project_path(profile.data.data_folder)
-    digest = folders.digest([root / part for part in real_video.PARTS])
-    return replace(profile, data=replace(profile.data, data_digest=digest))
+    return replace(profile, data=replace(profile.data, data_digest=sources.digest(profile.data)))
 
 
 def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:

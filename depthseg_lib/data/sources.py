@@ -1,12 +1,18 @@
-"""From a run's data settings to its images: the one place that knows which data set offers what."""
+"""From a run's data settings to its images: the one place that knows which data set offers what.
+
+A real set is a module with a text `LAYOUT` (what DATA is to hold) and the functions `check(folder)`, `parts(folder)`,
+`annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
+`set_camvid` shows what each is for.
+"""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.data import camvid, objects, real_video, street_flow, streets
+from depthseg_lib.data import folders, objects, set_camvid, street_flow, streets
 from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
@@ -14,6 +20,8 @@ from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
+REAL_SETS = {"camvid": set_camvid}
+"""The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
 
 
@@ -21,7 +29,7 @@ def load_video(settings: DataSettings, progress: Progress | None = None) -> Vide
     """The unlabelled video that depth is pre-trained on."""
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
-    return real_video.load(project_path(settings.data_folder), settings.height, settings.width, progress)
+    return REAL_SETS[settings.data_set].video(_folder(settings), settings.height, settings.width, progress)
 
 
 def load_flow(
@@ -50,20 +58,16 @@ def load_photographs(settings: DataSettings, progress: Progress | None = None) -
 def load_annotated(settings: DataSettings, images: int, progress: Progress | None = None) -> tuple[Labelled, Labelled]:
     """A training set of `images` annotated images, and the validation set.
 
-    Both are fixed: the training set is the first of one random order. Validation is on the rest of the embedded
-    world's annotated images, as in the paper, and on CamVid's test split there. Where no rest is left, it is on the
+    Both are fixed: the training set is the first of one random order. Validation is on a real set's own test images
+    where it has some, else on the rest of the annotated ones, as in the paper. Where no rest is left, it is on the
     training set itself (the paper's "accuracy on the whole dataset", section 4.2).
     """
-    if settings.data_set == "streets":
-        everything = streets.annotated(_streets(settings), settings.annotated, _device(), progress)
-        order = split_order(settings.annotated)
-        rest = order[images:] if images < len(order) else order
-        return everything.subset(_first(order, images, "the embedded world")), everything.subset(rest)
-    folder, size = project_path(settings.data_folder) / "camvid", (settings.height, settings.width)
-    training = camvid.labelled(folder, "train", *size, progress=progress)
-    order = split_order(len(training.images))
-    validation = camvid.labelled(folder, "test", *size, progress=progress)
-    return training.subset(_first(order, images, folder)), validation.subset(split_order(len(validation.images)))
+    pool, test = _annotated(settings, progress)
+    order = split_order(len(pool.images))
+    training = pool.subset(_first(order, images, settings.data_folder or "the embedded world"))
+    if test is not None:
+        return training, test.subset(split_order(len(test.images)))
+    return training, pool.subset(order[images:] if images < len(order) else order)
 
 
 def split_order(count: int) -> np.ndarray:
@@ -78,14 +82,29 @@ def check(settings: DataSettings, images: int, progress: Progress | None = None)
     """
     if settings.data_set == "streets":
         return
-    if not settings.data_folder:
-        parts = ", ".join(real_video.PARTS)
-        raise InputError(f"this profile needs DATA=folder, one that holds {parts}; none was given")
-    folder = project_path(settings.data_folder)
-    real_video.check(folder)
-    _first(split_order(len(camvid.files(folder / "camvid", "train"))), images, folder)
+    chosen, folder = REAL_SETS[settings.data_set], _folder(settings)
+    chosen.check(folder)
+    _first(split_order(chosen.annotated_count(folder)), images, folder)
     load_annotated(settings, images, progress)
     load_video(settings, progress).triplets()
+
+
+def digest(settings: DataSettings) -> str:
+    """A digest of the names and sizes of the files of a real set, by which changed data is noticed."""
+    return folders.digest(REAL_SETS[settings.data_set].parts(_folder(settings)))
+
+
+def _annotated(settings: DataSettings, progress: Progress | None) -> tuple[Labelled, Labelled | None]:
+    if settings.data_set == "streets":
+        return streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
+    return REAL_SETS[settings.data_set].annotated(_folder(settings), settings.height, settings.width, progress)
+
+
+def _folder(settings: DataSettings) -> Path:
+    if not settings.data_folder:
+        layout = REAL_SETS[settings.data_set].LAYOUT
+        raise InputError(f"the data set '{settings.data_set}' needs DATA=folder, {layout}; none was given")
+    return project_path(settings.data_folder)
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from real_data import real_set
 
-from depthseg_lib.data import real_video
+from depthseg_lib.data import set_camvid
 from depthseg_lib.data.sets import Video
 from depthseg_lib.held_out import held_out_sequences
 
@@ -16,16 +16,16 @@ def clip(frames, value, depth=None):
 
 
 def test_clips_stay_apart_and_unknown_depth_is_zero():
-    joined = real_video.concatenate([clip(3, 1), real_video.halves(clip(6, 2, depth=5.0))])
+    joined = set_camvid.concatenate([clip(3, 1), set_camvid.halves(clip(6, 2, depth=5.0))])
     assert joined.sequence.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert joined.depth[:3].max() == 0 and (joined.depth[3:] == 5).all()
     assert joined.triplets().tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
-    assert real_video.concatenate([clip(3, 1), clip(3, 2)]).depth is None
+    assert set_camvid.concatenate([clip(3, 1), clip(3, 2)]).depth is None
 
 
 def test_all_real_clips_as_one_video(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
-    video = real_video.load(real_set("highway").parent, 64, 96)
+    video = set_camvid.video(real_set("highway").parent, 64, 96)
     assert video.images.shape == (545, 3, 64, 96)
     assert len(np.unique(video.sequence)) == 11  # highway 3 x 2 phases, odometry 2, CamVid, two halves
     last = np.isin(video.sequence, held_out_sequences(video))

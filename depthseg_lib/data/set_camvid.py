@@ -1,4 +1,4 @@
-"""The video of the `camvid` profile: all small real clips in one folder, as one `Video`."""
+"""The `camvid` profile's data: CamVid's labels, and the video of all small real clips in one folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import camvid, frames, kitti_odometry, kitti_raw
-from depthseg_lib.data.sets import Video
+from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
+Progress = Callable[[str], None] | None
 HIGHWAY_STEP = 2
 """Every second highway frame: at 25 frames/s neighbours hardly differ."""
 PARTS = ("highway", "kitti_odometry", "camvid", "kitti_raw")
 """Folders that the profile needs, below the folder that DATA names."""
+LAYOUT = f"one that holds {', '.join(PARTS)}"
 
 
-def load(folder: Path, height: int, width: int, progress: Callable[[str], None] | None = None) -> Video:
+def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
     """Highway, both KITTI odometry clips, CamVid's val video and KITTI raw, each cropped and resized to one size.
 
     The second half of the KITTI raw drive is a sequence of its own and comes last, so that it is held out of training
@@ -34,6 +36,23 @@ def load(folder: Path, height: int, width: int, progress: Callable[[str], None] 
     )
 
 
+def annotated(folder: Path, height: int, width: int, progress: Progress = None) -> tuple[Labelled, Labelled]:
+    """CamVid's training split, of which a run takes some, and its test split, on which every run is validated."""
+    root = folder / "camvid"
+    training, test = (camvid.labelled(root, split, height, width, progress=progress) for split in ("train", "test"))
+    return training, test
+
+
+def annotated_count(folder: Path) -> int:
+    """Images that a training set can be taken from, counted without decoding any."""
+    return len(camvid.files(folder / "camvid", "train"))
+
+
+def parts(folder: Path) -> list[Path]:
+    """The folders whose content results depend on."""
+    return [folder / part for part in PARTS]
+
+
 def check(folder: Path) -> None:
     """Raise `InputError` unless all parts are there."""
     if not folder.is_dir():
@@ -44,10 +63,10 @@ def check(folder: Path) -> None:
         raise InputError(f"DATA={folder} lacks {', '.join(missing)}: expected {', '.join(PARTS)}, found {found}")
 
 
-def halves(video: Video) -> Video:
+def halves(clip: Video) -> Video:
     """One sequence cut into two of the same length."""
-    count = len(video.sequence)
-    return replace(video, sequence=(np.arange(count) * 2 // count).astype(np.int32))
+    count = len(clip.sequence)
+    return replace(clip, sequence=(np.arange(count) * 2 // count).astype(np.int32))
 
 
 def concatenate(videos: Sequence[Video]) -> Video:
