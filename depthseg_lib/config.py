@@ -8,7 +8,7 @@ from typing import Self
 from depthseg_lib.errors import InputError
 from depthseg_lib.models import ENCODERS
 
-STUDY_VERSION = 2
+STUDY_VERSION = 3
 """Raised when what a run does changes, so that stored results of another version are not mixed in."""
 TRAINED_HERE = {
     "classification": "none",

@@ -90,7 +90,7 @@ class FlowTask:
         return metrics.end_point_error(flow, self.truth, metrics.stays_inside(self.truth))
 
     def baselines(self) -> dict[str, float]:
-        """The end-point errors of no flow, and of the mean of the exact flows: the best guess that sees no image."""
+        """The end-point errors of no flow, and of the mean of the exact flows, which sees no image."""
         if self.truth is None:
             return {}
         mean = mean_flow(self.truth).expand_as(self.truth)

@@ -59,6 +59,8 @@ class Profile:
     """Settings of `PretrainConfig` for optical flow."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
+    other_sizes: dict = field(default_factory=dict)
+    """Settings of `FinetuneConfig` for the other training-set sizes, of which only the end is drawn."""
     large: dict = field(default_factory=dict)
     """Settings of `DataSettings` at the large image size."""
     depth_large: dict = field(default_factory=dict)
@@ -128,14 +130,15 @@ PROFILES = {
             sizes=(8, 16, 32, 64, 128),
             images=16,
             classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-            depth=dict(iterations=1000, batch=8, learning_rate=5e-4, evaluate_every=200),
+            depth=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=180),
             supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
             flow=dict(iterations=500, batch=8, learning_rate=5e-4, evaluate_every=125),
-            finetune=dict(iterations=320, batch=4, learning_rate=1e-3, evaluate_every=64, fresh_decoder="kaiming"),
+            finetune=dict(iterations=280, batch=4, learning_rate=1e-3, evaluate_every=56, fresh_decoder="kaiming"),
+            other_sizes=dict(evaluate_every=280),
             large=dict(height=96, width=288, streets=30),
-            depth_large=dict(iterations=450, evaluate_every=150),
+            depth_large=dict(iterations=360, evaluate_every=120),
             parts=_other_parts(
-                16, 200, dict(iterations=200, evaluate_every=40), dict(iterations=320, evaluate_every=64)
+                16, 200, dict(iterations=200, evaluate_every=50), dict(iterations=210, evaluate_every=70)
             ),
             step_seconds=0.1,
         ),
@@ -202,7 +205,8 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
 def parts(profile: Profile) -> tuple[Part, ...]:
     """All fine-tuning runs: every setting at the usual number of images, `full` at the others, and the rest."""
     usual = Part(profile.settings, profile.initialisations, profile.images)
-    others = (Part(("full",), profile.initialisations, size) for size in profile.sizes if size != profile.images)
+    sizes = (size for size in profile.sizes if size != profile.images)
+    others = (Part(("full",), profile.initialisations, size, finetune=profile.other_sizes) for size in sizes)
     return (usual, *others, *profile.parts)
 
 

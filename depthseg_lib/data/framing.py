@@ -36,7 +36,7 @@ def framed(config: PhotographsConfig, numbers: Sequence[int]) -> Framed:
     for start in range(0, len(numbers), _BATCH):
         batch = numbers[start : start + _BATCH]
         # its name is private so that the files whose text is the key of the cached photographs can stay as they are
-        street, matrices = photographs_of([objects._compose(config, drawn, int(number)) for number in batch])
+        street, matrices = photographs_of([objects.compose(config, drawn, int(number)) for number in batch])
         images, keys = pictures(street, 0, config.size, config.size, matrices)
         wanted = torch.tensor([SUBJECTS[CLASSES[drawn.labels[number]]].label for number in batch])
         parts.append((images.numpy(), _visible(street.scene, keys[:, 1::2, 1::2], wanted)))

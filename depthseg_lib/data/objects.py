@@ -94,7 +94,7 @@ def render_photographs(folder: Path, config: PhotographsConfig, device: str = "c
     drawn, begin = shots(config), time.monotonic()
     for first in range(0, config.count, _BATCH):
         numbers = range(first, min(first + _BATCH, config.count))
-        street, matrices = photographs_of([_compose(config, drawn, number) for number in numbers])
+        street, matrices = photographs_of([compose(config, drawn, number) for number in numbers])
         batch, _ = pictures(street.to(device), 0, config.size, config.size, matrices)
         images[numbers.start : numbers.stop] = batch.cpu().numpy()
         if progress and first // _BATCH % max(1, config.count // _BATCH // 10) == 0:
@@ -103,6 +103,7 @@ def render_photographs(folder: Path, config: PhotographsConfig, device: str = "c
     images.flush()
 
 
-def _compose(config: PhotographsConfig, drawn: Shots, number: int) -> Shot:
+def compose(config: PhotographsConfig, drawn: Shots, number: int) -> Shot:
+    """The scene and the camera of one photograph."""
     subject, setting = SUBJECTS[CLASSES[drawn.labels[number]]], SETTINGS[drawn.settings[number]]
     return shot((config.seed, _PHOTOGRAPHS, number), subject, setting, float(drawn.scales[number]), config.size)

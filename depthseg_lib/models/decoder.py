@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 WIDTHS = (16, 32, 64, 128, 256)
 """Output channels of the five levels, finest first."""
-SLIM_WIDTHS = (8, 16, 32, 64, 128)
-"""Half of them, for the quarter-width encoder: with a quarter, four channels would have to tell 19 classes apart."""
+SLIM_WIDTHS = (16, 16, 32, 64, 128)
+"""For the quarter-width encoder: half of them, but for the finest level, where the classes are told apart. With eight
+channels there the draw of a fresh decoder decided by itself how well a short run ended."""
 
 
 def decoder_widths(encoder: str) -> tuple[int, ...]:
