@@ -2,8 +2,10 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from itertools import chain
 
 import ipywidgets
+from matplotlib.figure import Figure
 
 from depthseg_lib.panels import METRICS, SizeResults, first_state, training_size_figure
 from depthseg_lib.plots import style
@@ -13,52 +15,66 @@ from depthseg_lib.saved import png_bytes
 _LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
 
 
-class TrainingSizePanel:
-    """Sliders over size, initialisation, setting, metric and image; the picture is one PNG that is replaced whole."""
+class Panel:
+    """Rows of controls over a picture: one PNG that is replaced whole when a control moves.
 
-    def __init__(self, results: Results):
-        self.held = SizeResults(results)
-        self.state = first_state(self.held)
-        examples = len(results.examples.indices)
-        self.size = slider("training images", self.held.sizes(self.state.setting), self.state.images)
-        self.initialisation = buttons("start", self.held.initialisations(self.state.setting), self.state.initialisation)
-        self.setting = buttons("setting", self.held.settings, self.state.setting)
-        self.metric = ipywidgets.Dropdown(options=[(style.METRICS[m], m) for m in METRICS], description="metric")
-        self.example = ipywidgets.IntSlider(
-            0, 0, examples - 1, description="image", continuous_update=False, **_LABELLED
-        )
+    Whoever inherits makes the controls, hands over their rows, and draws in `figure` what they say.
+    """
+
+    def __init__(self, *rows: list[ipywidgets.Widget]):
         self.picture = ipywidgets.Image(format="png", width=960)
-        for name in ("size", "initialisation", "setting", "metric", "example"):
-            getattr(self, name).observe(lambda _: self.update(), "value")
-        for setting in self.held.settings:  # drawn now, so that no later move of a control waits for it
-            for metric in METRICS:
-                self.held.background(setting, metric)
+        self._drawing = False
+        for control in chain(*rows):
+            control.observe(lambda _: self.update(), "value")
         self.update()
-        rows = [[self.size, self.example], [self.initialisation], [self.setting, self.metric]]
         self.box = ipywidgets.VBox([*map(ipywidgets.HBox, rows), self.picture])
 
+    def figure(self) -> Figure:
+        """Read the controls, offer what was run with what they say, and draw it."""
+        raise NotImplementedError
+
     def update(self) -> None:
-        """Read the controls, offer what was run in the chosen setting, and draw."""
-        sizes, names = self.held.sizes(self.setting.value), self.held.initialisations(self.setting.value)
-        if list(self.size.options) != sizes:
-            kept = self.size.value if self.size.value in sizes else sizes[0]
-            self.size.set_trait("index", 0)
-            self.size.options, self.size.value = sizes, kept
-        if list(self.initialisation.options) != names:
-            self.initialisation.options = names
-        self.state = replace(
-            self.state,
-            images=self.size.value,
-            initialisation=self.initialisation.value,
-            setting=self.setting.value,
-            metric=self.metric.value,
-            example=self.example.value,
-        )
-        self.picture.value = png_bytes(training_size_figure(self.state, self.held))
+        """Draw what the controls say; a control that is moved in doing so, to what is offered, draws nothing of its own."""
+        if self._drawing:
+            return
+        self._drawing = True
+        try:
+            self.picture.value = png_bytes(self.figure())
+        finally:
+            self._drawing = False
+
+    def values(self, *names: str) -> dict:
+        """The values of the controls of these names."""
+        return {name: getattr(self, name).value for name in names}
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The controls, and the picture alone for readers of the executed notebook, where there is no kernel."""
         return self.box._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.picture.value).decode()}
+
+
+class TrainingSizePanel(Panel):
+    """Sliders over size, initialisation, setting, metric and image."""
+
+    def __init__(self, results: Results):
+        self.held = SizeResults(results)
+        self.state = first_state(self.held)
+        self.size = slider("training images", self.held.sizes(self.state.setting), self.state.images)
+        self.initialisation = buttons("start", self.held.initialisations(self.state.setting), self.state.initialisation)
+        self.setting = buttons("setting", self.held.settings, self.state.setting)
+        self.metric = metrics(METRICS)
+        self.example = numbers("image", len(results.examples.indices))
+        for setting in self.held.settings:  # drawn now, so that no later move of a control waits for it
+            for metric in METRICS:
+                self.held.background(setting, metric)
+        super().__init__([self.size, self.example], [self.initialisation], [self.setting, self.metric])
+
+    def figure(self) -> Figure:
+        """What was run in the chosen setting, at the chosen size."""
+        offer(self.size, self.held.sizes(self.setting.value))
+        offer(self.initialisation, self.held.initialisations(self.setting.value))
+        chosen = self.values("initialisation", "setting", "metric", "example")
+        self.state = replace(self.state, images=self.size.value, **chosen)
+        return training_size_figure(self.state, self.held)
 
 
 def training_size_panel(results: Results) -> TrainingSizePanel:
@@ -73,7 +89,27 @@ def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
     )
 
 
+def numbers(name: str, count: int) -> ipywidgets.IntSlider:
+    """A slider over 0 to count - 1 that moves the picture when it is let go."""
+    return ipywidgets.IntSlider(0, 0, count - 1, description=name, continuous_update=False, **_LABELLED)
+
+
+def metrics(names: tuple[str, ...]) -> ipywidgets.Dropdown:
+    """A menu of metrics, by the names that figures give them."""
+    return ipywidgets.Dropdown(options=[(style.METRICS[name], name) for name in names], description="metric")
+
+
 def buttons(name: str, options: list, value) -> ipywidgets.ToggleButtons:
     """A row of buttons, one of them pressed."""
-    style = {"button_width": "auto", "description_width": "60px"}
-    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)
+    widths = {"button_width": "auto", "description_width": "60px"}
+    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=widths)
+
+
+def offer(control, options: list, last: bool = False) -> None:
+    """Give a control other options, keeping its value where it is among them; else it takes the first or the last."""
+    if list(control.options) == options:
+        return
+    kept = control.value if control.value in options else options[-1 if last else 0]
+    control.index = 0  # a place that every number of options has
+    control.options = options
+    control.value = kept

@@ -1,17 +1,16 @@
 """The activation panel: its controls move the picture, which shows what they say."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import planted
 import pytest
-from PIL import Image
+from panel_checks import check_control, check_shows_itself, pasted
 
 from depthseg_lib.boundaries import label_borders
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panel_activations import PLACE, ActivationResults, activation_figure, first_state, score
-from depthseg_lib.panels import Paste, fitted
+from depthseg_lib.panels import fitted
 from depthseg_lib.plots.activations import coloured
 from depthseg_lib.statistics import mean_interval
 from depthseg_lib.widget_activations import activation_panel
@@ -32,24 +31,11 @@ def panel(full):
     return activation_panel(full, planted.activations(full))
 
 
-def drawn(panel) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
-
-
-def pasted(figure) -> list[np.ndarray]:
-    return [artist.pixels for artist in figure.artists if isinstance(artist, Paste)]
-
-
 @pytest.mark.parametrize(
     ("control", "value"), [("example", 2), ("layer", "layer3"), ("initialisation", "none"), ("borders", True)]
 )
 def test_every_control_changes_the_picture(panel, control, value):
-    before, old = drawn(panel), getattr(panel, control).value
-    getattr(panel, control).value = value
-    assert panel.state == replace(panel.state, **{control: value})
-    assert (drawn(panel) != before).any()
-    getattr(panel, control).value = old
-    assert (drawn(panel) == before).all()
+    check_control(panel, control, value)
 
 
 def test_another_encoder_offers_its_own_initialisations(full):
@@ -65,7 +51,7 @@ def test_another_encoder_offers_its_own_initialisations(full):
 
 
 def test_the_panel_shows_itself_without_a_kernel_too(panel):
-    assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(panel._repr_mimebundle_())
+    check_shows_itself(panel)
     assert panel.example.max == 2 and not panel.example.continuous_update
 
 

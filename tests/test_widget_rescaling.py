@@ -1,6 +1,5 @@
 """The resize-factor panel: its controls move the picture, which shows what they say."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import planted
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from PIL import Image
+from panel_checks import check_control, check_shows_itself
 
 from depthseg_lib.data.rescale import FACTORS, rescaled
 from depthseg_lib.panel_rescaling import RescalingResults, first_state, rescaling_figure
@@ -33,26 +32,17 @@ def panel(full):
     return rescaling_panel(full, planted.rescaling(full))
 
 
-def drawn(panel) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
-
-
 @pytest.mark.parametrize(
     ("control", "value"), [("factor", 2.0), ("example", 2), ("initialisation", "none"), ("metric", "accuracy")]
 )
 def test_every_control_changes_the_picture(panel, control, value):
-    before, old = drawn(panel), getattr(panel, control).value
-    getattr(panel, control).value = value
-    assert panel.state == replace(panel.state, **{control: value})
-    assert (drawn(panel) != before).any()
-    getattr(panel, control).value = old
-    assert (drawn(panel) == before).all()
+    check_control(panel, control, value)
 
 
 def test_sliders_redraw_when_they_are_let_go_and_the_panel_shows_itself_without_a_kernel(panel):
     assert not panel.factor.continuous_update and not panel.example.continuous_update
     assert [value for _, value in panel.factor.options] == list(FACTORS)
-    assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(panel._repr_mimebundle_())
+    check_shows_itself(panel)
 
 
 def test_another_encoder_offers_its_own_initialisations(full):

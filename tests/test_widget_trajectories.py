@@ -1,6 +1,5 @@
 """The trajectory panel: controls move the picture, rings stand on their courses."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import planted
 import pytest
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from PIL import Image
+from panel_checks import check_control, drawn
 
 from depthseg_lib.panel_trajectories import CLASSES, COURSE, TrajectoryResults, first_state, trajectory_figure
 from depthseg_lib.widget_trajectories import trajectory_panel
@@ -24,21 +23,12 @@ def panel(results):
     return trajectory_panel(results)
 
 
-def drawn(panel) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
-
-
 @pytest.mark.parametrize(
     ("control", "value"),
-    [("iteration", 120), ("initialisation", "none"), ("metric", "miou_seven"), ("setting", "frozen")],
+    [("iteration", 105), ("initialisation", "none"), ("metric", "miou_seven"), ("setting", "frozen")],
 )
 def test_every_control_changes_the_picture(panel, control, value):
-    before, old = drawn(panel), getattr(panel, control).value
-    getattr(panel, control).value = value
-    assert panel.state == replace(panel.state, **{control: value})
-    assert (drawn(panel) != before).any()
-    getattr(panel, control).value = old
-    assert (drawn(panel) == before).all()
+    check_control(panel, control, value)
 
 
 def test_the_slider_waits_until_it_is_let_go(panel):
@@ -49,12 +39,12 @@ def test_a_setting_offers_only_what_was_run_with_it(results):
     frozen = results.history["setting"] == "frozen"
     kept = ~frozen | results.history["initialisation"].isin(["none", "depth"]) & (results.history["iteration"] < 200)
     panel = trajectory_panel(replace(results, history=results.history[kept]))
-    panel.initialisation.value, panel.iteration.value = "classification", 320
+    panel.initialisation.value, panel.iteration.value = "classification", 280
     panel.setting.value = "frozen"
     assert panel.initialisation.options == ("none", "depth") and panel.state.initialisation == "none"
     assert panel.iteration.options[-1] < 200 and panel.state.iteration == panel.iteration.options[-1]
     panel.setting.value = "full"
-    assert len(panel.initialisation.options) == 4 and panel.iteration.options[-1] == 320
+    assert len(panel.initialisation.options) == 4 and panel.iteration.options[-1] == 280
 
 
 def test_encoders_have_their_own_course(results):
@@ -70,9 +60,9 @@ def test_encoders_have_their_own_course(results):
 
 def test_rings_and_bars_are_the_means_of_the_iteration(results):
     held = TrajectoryResults(results)
-    state = replace(first_state(held), initialisation="depth", iteration=120)
+    state = replace(first_state(held), initialisation="depth", iteration=105)
     figure = trajectory_figure(state, held)
-    runs = results.select(setting="full", initialisation="depth").history.query("iteration == 120")
+    runs = results.select(setting="full", initialisation="depth").history.query("iteration == 105")
     (low, high), (floor, ceiling) = held.background(state.encoder, "full", "miou")[1]
     ring = next(line for line in figure.artists if isinstance(line, Line2D) and line.get_markersize() == 15)
     x, y = (float(data[0]) for data in ring.get_data())
@@ -81,7 +71,7 @@ def test_rings_and_bars_are_the_means_of_the_iteration(results):
     bars = [bar.get_width() / CLASSES[2] for bar in figure.artists if isinstance(bar, Rectangle)]
     expected = [runs[f"iou_{name}"].mean() for name in held.shares.index]
     assert bars == pytest.approx(expected) and held.shares.index[0] == "road" and len(bars) == 11
-    assert f"iteration 120: mIoU {100 * runs['miou'].mean():.1f} %" in figure.texts[0].get_text()
+    assert f"iteration 105: mIoU {100 * runs['miou'].mean():.1f} %" in figure.texts[0].get_text()
 
 
 def test_what_was_not_evaluated_is_said(results):

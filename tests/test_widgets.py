@@ -1,6 +1,5 @@
 """The training-size panel: controls move the picture, fast."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +7,9 @@ import planted
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from PIL import Image
+from panel_checks import check_control, pasted
 
-from depthseg_lib.panels import Paste, SizeResults, SizeState, first_state, fitted, training_size_figure
+from depthseg_lib.panels import SizeResults, SizeState, first_state, fitted, training_size_figure
 from depthseg_lib.plots import style
 from depthseg_lib.widgets import training_size_panel
 
@@ -20,21 +19,12 @@ def panel():
     return training_size_panel(planted.laptop())
 
 
-def drawn(panel) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(panel.picture.value)))
-
-
 @pytest.mark.parametrize(
     ("control", "value"),
     [("size", 128), ("initialisation", "none"), ("metric", "accuracy"), ("example", 2), ("setting", "frozen")],
 )
 def test_every_control_changes_the_picture(panel, control, value):
-    before, old = drawn(panel), getattr(panel, control).value
-    getattr(panel, control).value = value
-    assert panel.state == replace(panel.state, **{{"size": "images"}.get(control, control): value})
-    assert (drawn(panel) != before).any()
-    getattr(panel, control).value = old
-    assert (drawn(panel) == before).all()
+    check_control(panel, control, value, says={"size": "images"}.get(control, ""))
 
 
 def test_a_setting_offers_only_the_sizes_that_it_was_run_with(panel):
@@ -49,7 +39,7 @@ def test_figure_shows_image_truth_and_the_prediction_of_the_state():
     held = SizeResults(planted.laptop())
     state = replace(first_state(held), initialisation="depth", images=32, example=1)
     figure = training_size_figure(state, held)
-    image, truth, prediction = (artist.pixels for artist in pasted(figure)[1:])
+    image, truth, prediction = pasted(figure)[1:]
     examples, labels = held.results.examples, held.results.label_set
     assert np.array_equal(image, fitted(examples.images[1].transpose(1, 2, 0)))
     assert np.array_equal(truth, fitted(labels.colour(examples.truth[1])))
@@ -80,10 +70,6 @@ def test_what_was_not_run_is_said_not_drawn():
 def test_pictures_of_any_shape_fit_their_place(height, width):
     shown = fitted(np.zeros((height, width, 3), np.uint8)).shape
     assert shown[1] <= 312 and shown[0] <= 112 and shown[1] / shown[0] == pytest.approx(width / height, rel=0.03)
-
-
-def pasted(figure) -> list:
-    return [artist for artist in figure.artists if isinstance(artist, Paste)]
 
 
 def ring(figure):
