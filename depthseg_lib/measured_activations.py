@@ -24,30 +24,21 @@ _COLUMNS = ["name", *RUN, "layer", "image", "energy", "area", "edges"]
 
 
 @dataclass(frozen=True, eq=False)
-class Activations:
-    """Grad-CAM of fine-tuned networks: boundary scores of every trial, maps of each initialisation's first."""
+class Activations(measuring.OfRuns):
+    """Grad-CAM of fine-tuned networks: boundary scores of every trial, maps of each initialisation's first.
 
-    source: str
-    """Where these came from, as a sentence for the reader."""
-    scores: pd.DataFrame
-    """A row per run, layer and image: name, the run's identity, layer, image and three shares within the border band,
-    0..1: `energy` of the map, `area` of the labelled pixels, `edges` of the image's own gradient."""
+    `scores` has a row per run, layer and image: name, the run's identity, layer, image and three shares within the
+    border band, 0..1: `energy` of the map, `area` of the labelled pixels, `edges` of the image's own gradient.
+    """
+
+    kind = KIND
     maps: Maps
     """By run name and layer: maps of the first examples, K h w uint8 of the layer's size, each up to its own 255."""
-    missing: tuple[str, ...]
-    """Names of the runs that were asked for and have no activations."""
-    made_from: dict
-    """Hashes of the code and of the weights that they were computed from."""
-
-    @property
-    def note(self) -> str:
-        """What a figure says of runs that it lacks."""
-        return measuring.note(KIND, self.missing)
 
     @property
     def shown(self) -> dict[tuple[str, str], str]:
         """The run whose maps are kept, by encoder and initialisation."""
-        return measuring.shown(self.scores, self.maps)
+        return self.first_runs(self.maps)
 
     def boundary_scores(self) -> pd.DataFrame:
         """A row per run and layer with means over images of energy share over area share: `ratio` that of the map.
@@ -76,10 +67,9 @@ def load(
     def compute(chosen: Runs) -> tuple[dict, dict]:
         return _compute(results, chosen, progress)
 
-    found, source = measuring.load(KIND, results, (runs, figures), _made_from, compute)
-    scores, missing = measuring.of_asked(results, found.tables["scores"])
-    known, maps = set(scores["name"]), _by_run(found.arrays["maps"])
-    return Activations(source, scores, {n: of for n, of in maps.items() if n in known}, missing, found.made_from)
+    fields, arrays = measuring.load_scores(KIND, results, (runs, figures), _made_from, compute)
+    known, maps = set(fields["scores"]["name"]), _by_run(arrays["maps"])
+    return Activations(**fields, maps={name: of for name, of in maps.items() if name in known})
 
 
 def save(activations: Activations, profile: str, figures: str | Path) -> None:

@@ -19,20 +19,16 @@ KIND = Kind("rescaled predictions", tables=("scores",), arrays=("predictions",),
 
 
 @dataclass(frozen=True, eq=False)
-class Rescaling:
-    """How fine-tuned networks predict images at other scales: scores of every trial, predictions of the first."""
+class Rescaling(measuring.OfRuns):
+    """How fine-tuned networks predict images at other scales: scores of every trial, predictions of the first.
 
-    source: str
-    """Where these came from, as a sentence for the reader."""
-    scores: pd.DataFrame
-    """A row per run and factor: name, the run's identity, factor, miou_seven, miou, accuracy as fractions 0..1, and
-    `scored`, the number of images."""
+    `scores` has a row per run and factor: name, the run's identity, factor, miou_seven, miou, accuracy as fractions
+    0..1, and `scored`, the number of images.
+    """
+
+    kind = KIND
     predictions: Arrays
     """By run name: predicted classes of the first examples (F K H W uint8) at each of `factors`."""
-    missing: tuple[str, ...]
-    """Names of the runs that were asked for and have none."""
-    made_from: dict
-    """Hashes of the code and of the weights that they were computed from."""
 
     @property
     def factors(self) -> list[float]:
@@ -40,14 +36,9 @@ class Rescaling:
         return sorted(float(factor) for factor in self.scores["factor"].unique())
 
     @property
-    def note(self) -> str:
-        """What a figure says of runs that it lacks."""
-        return measuring.note(KIND, self.missing)
-
-    @property
     def shown(self) -> dict[tuple[str, str], str]:
         """The run whose predictions are kept, by encoder and initialisation."""
-        return measuring.shown(self.scores, self.predictions)
+        return self.first_runs(self.predictions)
 
     def losses(self) -> pd.DataFrame:
         """The scores with those of factor 1 taken off, run by run, without factor 1 itself."""
@@ -68,11 +59,10 @@ def load(
     def compute(chosen: Runs) -> tuple[dict, dict]:
         return _compute(results, chosen, progress)
 
-    found, source = measuring.load(KIND, results, (runs, figures), _made_from, compute)
-    scores, missing = measuring.of_asked(results, found.tables["scores"])
-    known = set(scores["name"])
-    predictions = {name: of for name, of in found.arrays["predictions"].items() if name in known}
-    return Rescaling(source, scores, predictions, missing, found.made_from)
+    fields, arrays = measuring.load_scores(KIND, results, (runs, figures), _made_from, compute)
+    known = set(fields["scores"]["name"])
+    predictions = {name: of for name, of in arrays["predictions"].items() if name in known}
+    return Rescaling(**fields, predictions=predictions)
 
 
 def save(rescaling: Rescaling, profile: str, figures: str | Path) -> None:

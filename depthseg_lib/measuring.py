@@ -1,7 +1,9 @@
 """Where measurements behind figures come from: computed where the runs are, else read as they were committed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -18,6 +20,42 @@ Runs = Mapping[str, RunFolder]
 """Runs of this machine by name."""
 _SHARED = ("measuring.py", "kept.py", "fine_tuned.py")
 """Library files that every measurement goes through."""
+
+
+@dataclass(frozen=True, eq=False)
+class OfRuns:
+    """Measurements of fine-tuned networks: scores of every trial, and something to look at of the first."""
+
+    kind: ClassVar[Kind]
+    """What is measured."""
+    source: str
+    """Where these came from, as a sentence for the reader."""
+    scores: pd.DataFrame
+    """Rows of a run: its name, its identity, and what was measured."""
+    missing: tuple[str, ...]
+    """Names of the runs that were asked for and have none."""
+    made_from: dict
+    """Hashes of the code and of the weights that they were computed from."""
+
+    @property
+    def note(self) -> str:
+        """What a figure says of runs that it lacks."""
+        return f"No {self.kind.name} of {', '.join(self.missing)}." if self.missing else ""
+
+    def first_runs(self, names) -> dict[tuple[str, str], str]:
+        """Which of the runs `names` stands for an encoder and initialisation."""
+        runs = self.scores[self.scores["name"].isin(list(names))].drop_duplicates("name")
+        return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
+
+
+def load_scores(kind: Kind, results: Results, places, made_from, compute) -> tuple[dict, dict]:
+    """`load`, cut down to the runs asked for: the fields of `OfRuns` by name, and the other arrays."""
+    found, source = load(kind, results, places, made_from, compute)
+    table, wanted = found.tables["scores"], asked_for(results)
+    known = set(table["name"])
+    fields = {"scores": table[table["name"].isin(wanted)].reset_index(drop=True), "source": source}
+    fields |= {"missing": tuple(name for name in wanted if name not in known), "made_from": found.made_from}
+    return fields, found.arrays
 
 
 def load(
@@ -63,24 +101,6 @@ def weights_hashes(runs: Runs) -> dict[str, str]:
 def asked_for(results: Results) -> list[str]:
     """The runs that can be measured: those that did not diverge."""
     return list(results.metrics.loc[results.metrics["diverged_at"].isna(), "name"])
-
-
-def of_asked(results: Results, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The rows of a table that are of runs asked for, by its column `name`, and the runs that have none."""
-    wanted, known = asked_for(results), set(table["name"])
-    missing = tuple(name for name in wanted if name not in known)
-    return table[table["name"].isin(wanted)].reset_index(drop=True), missing
-
-
-def note(kind: Kind, missing: tuple[str, ...]) -> str:
-    """What a figure says of runs that it lacks."""
-    return f"No {kind.name} of {', '.join(missing)}." if missing else ""
-
-
-def shown(table: pd.DataFrame, names) -> dict[tuple[str, str], str]:
-    """Which of the runs `names` stands for an encoder and initialisation."""
-    runs = table[table["name"].isin(list(names))].drop_duplicates("name")
-    return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
 
 
 def _committed(kind: Kind, profile: str, folder: Path) -> tuple[Kept, str]:

@@ -34,7 +34,7 @@ class Panel:
         raise NotImplementedError
 
     def update(self) -> None:
-        """Draw what the controls say; a control that is moved in doing so, to what is offered, draws nothing of its own."""
+        """Draw what the controls say; a control that this moves, to what is offered, draws nothing of its own."""
         if self._drawing:
             return
         self._drawing = True

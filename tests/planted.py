@@ -175,7 +175,7 @@ def activations(results: Results, images: int = 5) -> Activations:
         if run["trial"] == 0:
             sizes = {layer: (3, HEIGHT >> s, WIDTH >> s) for s, layer in enumerate(LAYERS, 1)}
             maps[run["name"]] = {layer: seed.integers(0, 256, size, np.uint8) for layer, size in sizes.items()}
-    return Activations("planted", pd.concat(scores, ignore_index=True), maps, (), {})
+    return Activations("planted", pd.concat(scores, ignore_index=True), (), {}, maps)
 
 
 def rescaling(results: Results, images: int = 3) -> Rescaling:
@@ -190,7 +190,7 @@ def rescaling(results: Results, images: int = 3) -> Rescaling:
         if run["trial"] == 0:
             rolled = [np.where(truth == VOID, 0, np.roll(truth, 4 * n, axis=2)) for n in range(len(FACTORS))]
             predictions[run["name"]] = np.where(np.stack(rolled) == VOID, 0, np.stack(rolled)).astype(np.uint8)
-    return Rescaling("planted", pd.DataFrame(rows), predictions, (), {})
+    return Rescaling("planted", pd.DataFrame(rows), (), {}, predictions)
 
 
 def sizes(things=("car", "truck", "person", "traffic sign", "bicycle"), images: bool = True) -> Sizes:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import WORLD, pretraining
+from small import WORLD, check_training_lowers_the_loss, pretraining
 from torch import nn
 
 from depthseg_lib import depth, pretrain
@@ -67,16 +67,7 @@ def test_the_loss_of_the_exact_depth_and_pose_is_far_below_that_of_wrong_ones(vi
 def test_training_lowers_the_loss(video):
     torch.manual_seed(0)
     task = depth.DepthTask(pretraining(batch=4), video, "cpu")
-    optimiser = torch.optim.Adam(task.module.parameters(), 1e-3)
-    losses = []
-    for _ in range(12):
-        torch.manual_seed(1)
-        loss = task.module(task.batch(torch.arange(4)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.97 * losses[0]
+    check_training_lowers_the_loss(task, steps=12, to=0.97)
 
 
 def test_evaluation_is_on_sequences_held_out_of_training(video):

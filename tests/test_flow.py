@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import WORLD, pretraining
+from small import WORLD, check_training_lowers_the_loss, pretraining
 
 from depthseg_lib import flow, pretrain
 from depthseg_lib.data import sources, streets
@@ -55,16 +55,7 @@ def test_coarser_scales_are_in_pixels_of_the_frames(video):
 
 
 def test_training_lowers_the_loss(task):
-    optimiser = torch.optim.Adam(task.module.parameters(), 1e-3)
-    losses = []
-    for _ in range(15):
-        torch.manual_seed(1)
-        loss = task.module(task.batch(torch.arange(4)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.95 * losses[0]
+    check_training_lowers_the_loss(task, steps=15, to=0.95)
 
 
 def test_it_is_evaluated_on_neighbours_in_sequences_held_out_of_training(task, video):

@@ -122,7 +122,7 @@ def test_neither_weights_nor_committed_activations_says_what_to_run(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (dict(profile="laptop"), "of profile 'laptop', version 2 of the study, expected 'smoke'"),
+        (dict(profile="laptop"), "of profile 'laptop', version 3 of the study, expected 'smoke'"),
         (dict(study=0), "version 0 of the study"),
         ("maps.npz", "cannot be read.*restore this folder with git"),
         ("scores.parquet", "cannot be read.*restore this folder with git"),

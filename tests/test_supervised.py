@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small import WORLD, pretraining
+from small import WORLD, check_training_lowers_the_loss, pretraining
 from torch import nn
 
 from depthseg_lib import geometry, metrics, supervised
@@ -63,16 +63,7 @@ def test_the_loss_of_the_measured_depth_is_zero_and_holes_are_not_asked_for(task
 
 
 def test_training_lowers_the_loss(task):
-    optimiser = torch.optim.Adam(task.module.parameters(), 1e-3)
-    losses = []
-    for _ in range(20):
-        torch.manual_seed(1)
-        loss = task.module(task.batch(torch.arange(4)))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.9 * losses[0]
+    check_training_lowers_the_loss(task, steps=20, to=0.9)
 
 
 def test_training_starts_within_the_scene():
