@@ -4,10 +4,12 @@ import ast
 import json
 from difflib import get_close_matches
 from pathlib import Path
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from depthseg_lib.errors import InputError
+
+if TYPE_CHECKING:  # at run time its import has to wait for `notebook._run`
+    from nbformat import NotebookNode
 
 _NAMES = {
     bool: "true or false",
@@ -19,7 +21,7 @@ _NAMES = {
 }
 
 
-def declared(notebook: NotebookNode, name: str) -> dict:
+def declared(notebook: "NotebookNode", name: str) -> dict:
     """The names and default values in the cell tagged `parameters`; `{}` without such a cell.
 
     Anything there that is not an assignment of a literal raises `InputError`: papermill's values come after that cell,

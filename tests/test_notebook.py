@@ -114,3 +114,10 @@ def test_a_line_is_handed_on_when_it_is_whole():
     for text in ("iteration ", "1/2\nitera", "tion 2/2", "\n\n", "10 %\r20 %\n", "rest"):
         relay.write(text)
     assert lines == ["iteration 1/2", "iteration 2/2", "20 %"]
+
+
+def test_nothing_that_makes_a_job_start_late_is_imported_before_it_is_kept_away():
+    """jsonschema's grammar of international addresses takes longer to import than everything else of a job's start."""
+    late = {"nbformat", "jsonschema", "papermill", "torch"}
+    code = f"import depthseg_lib.notebook, sys; print({late} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
