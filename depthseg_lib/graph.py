@@ -36,7 +36,8 @@ DEPENDS_ON = {
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
+REAL = ("camvid", "set_camvid", "frames", "folders", "images", "image_folder", "ingest", "kitti_*", "resize")
+REAL += ("pack", "blocks", "listing")
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""

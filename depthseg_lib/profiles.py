@@ -184,8 +184,11 @@ PROFILES = {
 """The profiles by name."""
 
 
-def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:
-    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations."""
+def get_profile(name: str, data_folder: str = "", imagenet: str = "", photographs: str = "") -> Profile:
+    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations.
+
+    With `photographs`, classification is pre-trained on that folder's photographs.
+    """
     if name not in PROFILES:
         close = get_close_matches(name, PROFILES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
@@ -196,10 +199,23 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
             f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
             "drop it, or name a profile for real images, such as PROFILE=camvid"
         )
+    if photographs:
+        profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
     if imagenet:
         added = ("imagenet", "depth-imagenet")
         profile = replace(profile, initialisations=(*profile.initialisations, *added))
     return replace(profile, data=replace(profile.data, data_folder=data_folder))
+
+
+def _photographs(profile: Profile, folder: str) -> dict:
+    """The settings of `PretrainConfig` by which classification is pre-trained on a folder of photographs."""
+    if profile.data.data_set == "streets" or not profile.classification:
+        lacks = "runs on the embedded world" if profile.classification else "pre-trains no classification"
+        raise InputError(
+            f"the profile '{profile.name}' {lacks} and reads no PHOTOGRAPHS, but PHOTOGRAPHS={folder} was given: drop "
+            "it, or name a profile for real images that does, such as PROFILE=camvid"
+        )
+    return {"photographs_folder": folder}
 
 
 def parts(profile: Profile) -> tuple[Part, ...]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from depthseg_lib.config import DataSettings
-from depthseg_lib.data import folders, objects, set_camvid, street_flow, streets
+from depthseg_lib.config import DataSettings, PretrainConfig
+from depthseg_lib.data import folders, image_folder, objects, set_camvid, street_flow, streets
 from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
@@ -49,8 +49,11 @@ def depth_camera(settings: DataSettings) -> DepthCamera | None:
     return DepthCamera() if settings.data_set == "streets" else None
 
 
-def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:
-    """The object photographs that classification is pre-trained on: the embedded world's, whatever the data set."""
+def load_photographs(settings: PretrainConfig, progress: Progress | None = None) -> Photographs:
+    """The photographs that classification is pre-trained on: a folder's where one is given, else the embedded world's,
+    whatever the data set."""
+    if settings.photographs_folder:
+        return image_folder.photographs(project_path(settings.photographs_folder), settings.photograph_size, progress)
     config = objects.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
     return objects.photographs(config, _device(), progress)
 
@@ -64,10 +67,10 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress | Non
     """
     pool, test = _annotated(settings, progress)
     order = split_order(len(pool.images))
-    training = pool.subset(_first(order, images, settings.data_folder or "the embedded world"))
+    training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
     if test is not None:
-        return training, test.subset(split_order(len(test.images)))
-    return training, pool.subset(order[images:] if images < len(order) else order)
+        return training, test.view(split_order(len(test.images)))
+    return training, pool.view(order[images:] if images < len(order) else order)
 
 
 def split_order(count: int) -> np.ndarray:
