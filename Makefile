@@ -8,6 +8,8 @@ SHELL := /bin/bash
 PROFILE ?=
 DATA ?=
 IMAGENET ?=
+MONODEPTH2 ?=
+WEIGHTS ?=
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUNS ?= runs
 FIGURES ?= figures
@@ -27,7 +29,8 @@ BIN := .venv/bin
 READY := .venv/$(ready)
 endif
 
-ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --cores $(CORES) --runs "$(RUNS)" \
+ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --monodepth2 "$(MONODEPTH2)" \
+        --weights "$(WEIGHTS)" --cores $(CORES) --runs "$(RUNS)" \
         --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
 
 help:
@@ -40,6 +43,7 @@ help:
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
 	@echo 'Variables: PROFILE=laptop|gpu|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
+	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
 	@echo '  IMAGENET=folder of weights, or download   CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'

@@ -1,5 +1,6 @@
 """The profiles: how large the study is on which data. `make figures` reruns what a change here touches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
@@ -181,8 +182,8 @@ PROFILES = {
 """The profiles by name."""
 
 
-def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:
-    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations."""
+def get_profile(name: str, data_folder: str = "", added: Sequence[str] = ()) -> Profile:
+    """The profile of this name on `data_folder`, with the initialisations `added` to its own."""
     if name not in PROFILES:
         close = get_close_matches(name, PROFILES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
@@ -193,10 +194,9 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
             f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
             "drop it, or name a profile for real images, such as PROFILE=camvid"
         )
-    if imagenet:
-        added = ("imagenet", "depth-imagenet")
-        profile = replace(profile, initialisations=(*profile.initialisations, *added))
-    return replace(profile, data=replace(profile.data, data_folder=data_folder))
+    initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
+    data = replace(profile.data, data_folder=data_folder)
+    return replace(profile, initialisations=initialisations, data=data)
 
 
 def parts(profile: Profile) -> tuple[Part, ...]:
