@@ -9,6 +9,8 @@ PROFILE ?=
 DATA ?=
 IMAGENET ?=
 PHOTOGRAPHS ?=
+MONODEPTH2 ?=
+WEIGHTS ?=
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUNS ?= runs
 FIGURES ?= figures
@@ -28,8 +30,9 @@ BIN := .venv/bin
 READY := .venv/$(ready)
 endif
 
-ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)" \
-        --cores $(CORES) --runs "$(RUNS)" --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
+ASKED = --profile "$(PROFILE)" --data "$(DATA)" --photographs "$(PHOTOGRAPHS)" --imagenet "$(IMAGENET)" \
+        --monodepth2 "$(MONODEPTH2)" --weights "$(WEIGHTS)" --cores $(CORES) --runs "$(RUNS)" \
+        --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
 
 help:
 	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
@@ -42,6 +45,7 @@ help:
 	@echo
 	@echo 'Variables: PROFILE=laptop|gpu|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
 	@echo '  PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
+	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
 	@echo '  CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'

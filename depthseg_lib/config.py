@@ -23,7 +23,9 @@ NEEDS_VIDEO = tuple(name for name in TRAINED_HERE if name != "classification")
 """Those of them that are learned from video, at its resolution."""
 APART = ("flow", "depth-supervised")
 """Those that the paper compares in figures of their own."""
-INITIALISATIONS = ("none", "imagenet", *TRAINED_HERE)
+SELF_SUPERVISED = ("moco-v2", "dino")
+"""Those that others learned from photographs without labels."""
+INITIALISATIONS = ("none", "imagenet", *SELF_SUPERVISED, *TRAINED_HERE)
 """Where an encoder's weights come from before fine-tuning."""
 SETTINGS = ("full", "frozen", "encoder-only", "deeplab")
 """What fine-tuning keeps and trains: encoder and decoder, everything trained; the same, the decoder alone trained; the
@@ -185,7 +187,7 @@ class FinetuneConfig(DataSettings):
     initialisation: str = "depth"
     """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
     start_weights: str = ""
-    """Weights file of the pre-training; empty for none, and for imagenet to take torchvision's own."""
+    """Weights file of the pre-training, or published weights; empty for none, and for imagenet to take torchvision's."""
     experiment: str = "main"
     """Which comparison the run belongs to: main, high, whole, large-to-small or small-to-large."""
     setting: str = "full"

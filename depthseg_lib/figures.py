@@ -20,6 +20,7 @@ from depthseg_lib.data.cache import cache_root, source_hash
 from depthseg_lib.device import device
 from depthseg_lib.errors import InputError
 from depthseg_lib.graph import FIGURES, Key, Request
+from depthseg_lib.models.published import Published, add_options
 from depthseg_lib.progress import Job, Screen, diverged, duration, jobs_of, rates, seconds_left
 from depthseg_lib.running import redraw, run
 
@@ -54,17 +55,17 @@ def _interrupt(number, frame):
 
 
 def _prepared(options, work) -> int:
-    request, data, imagenet = _request(options), _absolute(options.data), _absolute(options.imagenet)
-    photographs = _absolute(options.photographs)
-    made_from = _made_from(request, options.study, data, imagenet, photographs)
+    request, data, photographs = _request(options), _absolute(options.data), _absolute(options.photographs)
+    published = Published.given(options.imagenet, options.monodepth2, options.weights)
+    made_from = _made_from(request, options.study, data, photographs, repr(published))
     training = work is _make and not options.redraw
     if training and not options.dry and graph.up_to_date(request, made_from):
         print(f"everything is up to date: {Path(request.figures, request.profile)}")
         return 0
     study = importlib.import_module(options.study)  # takes seconds: it needs torch
     if not options.redraw:
-        study.check(request.profile, data, imagenet, photographs)
-    plan = study.plan(request.profile, data, request.runs, imagenet, photographs)
+        study.check(request.profile, data, published, photographs)
+    plan = study.plan(request.profile, data, request.runs, published, photographs)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         preflight.writable(folder, purpose)
     request.plan.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def _made_from(request: Request, study: str, *given: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return path if path in ("", "download") else str(Path(path).expanduser().absolute())
+    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 def _make(request: Request, jobs: list[Job], options, lock: int) -> int:
@@ -173,8 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--profile", default="", help="laptop, gpu, camvid, ...; default: laptop, or gpu where torch sees one")
     add("--data", default="", help="folder of the real set, for profiles that read one")
-    add("--imagenet", default="", help="folder of torchvision's ImageNet weights, or 'download'")
     add("--photographs", default="", help="folder of photographs for classification, with a folder per class")
+    add_options(parser)
     add("--runs", default="runs", help="folder of the runs")
     add("--figures", default="figures", help="folder of the figures")
     add("--notebooks", default="notebooks", help="folder of the notebooks")

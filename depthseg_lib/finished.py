@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from depthseg_lib import identity, study
-from depthseg_lib.config import PLACES, FinetuneConfig, PretrainConfig
+from depthseg_lib.config import PLACES, TRAINED_HERE, FinetuneConfig, PretrainConfig
 from depthseg_lib.files import read_json
+from depthseg_lib.models.published import ENCODERS, Published
 
 RUN = ("encoder", "initialisation", "setting", "images", "experiment", "trial")
 """Settings that tell one fine-tuning trial from another."""
@@ -54,11 +55,8 @@ def find(folder: Path, profile: str) -> Found:
     Settings, starting weights and the code that made them must be the same: what `identity.digest` says.
     """
     everything = {kind: _requests(folder / kind) for kind in ("pretrain", "finetune")}
-    imagenet = any(run.parameters.get("initialisation") == "imagenet" for run in everything["finetune"])
-    planned = {
-        (run.kind, run.name): _compared(run.parameters)
-        for run in study.plan(profile, imagenet="download" if imagenet else "").runs
-    }
+    runs = study.plan(profile, published=_published(everything["finetune"])).runs
+    planned = {(run.kind, run.name): _compared(run.parameters) for run in runs}
     fits = {
         kind: [run for run in of if planned.get((kind, run.folder.name)) == _compared(run.parameters)]
         for kind, of in everything.items()
@@ -72,6 +70,16 @@ def find(folder: Path, profile: str) -> Found:
 
 def _requests(folder: Path) -> list[RunFolder]:
     return [RunFolder(path.parent, read_json(path)) for path in sorted(folder.glob("*/params.json"))]
+
+
+def _published(requests: list[RunFolder]) -> Published:
+    """The published weights that the runs start from, which are in other files than those of a pre-training run."""
+    starts = [(run.parameters.get("initialisation"), run.parameters.get("start_weights", "")) for run in requests]
+    return Published({name: start for name, start in starts if name in ENCODERS and not _is_own(name, start)})
+
+
+def _is_own(initialisation: str, start: str) -> bool:
+    return initialisation in TRAINED_HERE and Path(start).name == "weights.safetensors"
 
 
 def _trials(requests: list[RunFolder]) -> list[RunFolder]:

@@ -9,6 +9,7 @@ from depthseg_lib import graph, inputs
 from depthseg_lib.config import PLACES, Settings
 from depthseg_lib.data.cache import source_hash
 from depthseg_lib.files import read_json
+from depthseg_lib.models.published import depth_files
 from depthseg_lib.project import project_path
 
 ENVIRONMENT = "environment.json"
@@ -18,10 +19,16 @@ ENVIRONMENT = "environment.json"
 def digest(kind: str, config: Settings) -> str:
     """A short digest of what makes a run of `kind` (pretrain or finetune) the same; where files lie does not count."""
     settings = {name: value for name, value in config.to_mapping().items() if name not in PLACES}
-    start = project_path(config.start_weights)
-    weights = inputs.sha256(start) if config.start_weights and start.is_file() else ""
-    made_by = json.dumps([settings, weights, _library(kind, config.data_set)])
+    made_by = json.dumps([settings, _start(config.start_weights), _library(kind, config.data_set)])
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]
+
+
+def _start(place: str) -> str:
+    """A digest of the weights that a run starts from: of a file, or of a Monodepth2 checkpoint's files."""
+    if not place:
+        return ""
+    start = project_path(place)
+    return "".join(inputs.sha256(file) for file in ([start] if start.is_file() else depth_files(start)))
 
 
 @cache

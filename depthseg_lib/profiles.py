@@ -1,5 +1,6 @@
 """The profiles: how large the study is on which data. `make figures` reruns what a change here touches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
@@ -184,8 +185,8 @@ PROFILES = {
 """The profiles by name."""
 
 
-def get_profile(name: str, data_folder: str = "", imagenet: str = "", photographs: str = "") -> Profile:
-    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations.
+def get_profile(name: str, data_folder: str = "", added: Sequence[str] = (), photographs: str = "") -> Profile:
+    """The profile of this name on `data_folder`, with the initialisations `added` to its own.
 
     With `photographs`, classification is pre-trained on that folder's photographs.
     """
@@ -201,10 +202,9 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "", photograph
         )
     if photographs:
         profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
-    if imagenet:
-        added = ("imagenet", "depth-imagenet")
-        profile = replace(profile, initialisations=(*profile.initialisations, *added))
-    return replace(profile, data=replace(profile.data, data_folder=data_folder))
+    initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
+    data = replace(profile.data, data_folder=data_folder)
+    return replace(profile, initialisations=initialisations, data=data)
 
 
 def _photographs(profile: Profile, folder: str) -> dict:

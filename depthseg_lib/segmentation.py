@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from depthseg_lib.config import PROTOCOLS, FinetuneConfig
+from depthseg_lib.config import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
 from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import Labelled
@@ -130,6 +130,6 @@ def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
 
 
 def _normalisation(config: FinetuneConfig) -> str:
-    """Classification saw images normalised by ImageNet's constants; everything else by Monodepth2's (Appendix A)."""
-    classified = config.initialisation in ("imagenet", "classification")
-    return "imagenet" if classified and PROTOCOLS[config.protocol].follow_normalisation else "depth"
+    """What learned from photographs saw them normalised by ImageNet's constants; the rest, by Monodepth2's (Appendix A)."""
+    photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
+    return "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"

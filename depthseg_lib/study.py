@@ -5,12 +5,14 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
-from depthseg_lib.profiles import Part, Profile, finetune_config, get_profile, parts, pretrain_config
+from depthseg_lib.models.published import ENCODERS, Published, add_options
+from depthseg_lib.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
@@ -37,6 +39,8 @@ NEEDS = {
 """Runs without which a figure is not drawn, where not every profile has them."""
 CROSSED = ("large-to-small", "small-to-large")
 """The experiments in which pre-training and fine-tuning differ in resolution."""
+NONE = Published()
+"""No published weights: everything is trained here."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,26 @@ class Plan:
     """Figures and tables by the notebook that draws them."""
 
 
-def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "", photographs: str = "") -> Plan:
-    """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`."""
-    chosen = _with_digest(get_profile(profile, data, imagenet, photographs))
+def plan(
+    profile: str, data: str = "", runs: str = "runs", published: Published = NONE, photographs: str = ""
+) -> Plan:
+    """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
+
+    Where there are `published` weights for an initialisation, none are trained. With `photographs`, classification is
+    learned from those in that folder.
+    """
+    chosen = _with_digest(get_profile(profile, data, published.initialisations, photographs))
     root = Path(runs) / profile
-    return Plan(chosen, (*_pretraining(chosen, root, imagenet), *_finetuning(chosen, root, imagenet)), _figures(chosen))
+    listed = (*_pretraining(chosen, root, published), *_finetuning(chosen, root, published))
+    return Plan(chosen, listed, _figures(chosen, published))
 
 
-def check(profile: str, data: str = "", imagenet: str = "", photographs: str = "") -> None:
+def check(profile: str, data: str = "", published: Published = NONE, photographs: str = "") -> None:
     """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
 
     A real set that was not read before is read now, and what that takes is printed.
     """
-    chosen = get_profile(profile, data, imagenet, photographs)
+    chosen = get_profile(profile, data, published.initialisations, photographs)
     if photographs:
         from depthseg_lib.data import image_folder
 
@@ -88,11 +99,11 @@ def check(profile: str, data: str = "", imagenet: str = "", photographs: str = "
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
         sources.check(chosen.data, max(chosen.sizes), print)
-    if imagenet:
-        from depthseg_lib.models.weights import imagenet_file
+    if published.places:
+        from depthseg_lib.models.weights import starting_weights
 
-        for encoder in chosen.encoders:
-            imagenet_file(encoder, imagenet)
+        for encoder, initialisation, place in published.wanted(chosen.encoders):
+            starting_weights(encoder, initialisation, place)
 
 
 def write_requests(study: Plan, runs: str | Path) -> None:
@@ -108,18 +119,26 @@ def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
     return Path(runs) / profile / run.kind / run.name
 
 
-def _pretraining(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
+def _pretraining(profile: Profile, root: Path, published: Published) -> Iterator[Run]:
     """The runs that any part starts from, with those that they start from themselves; each once, in order."""
     for encoder in profile.encoders:
-        for initialisation, large in _starts(profile):
-            yield _pretraining_run(profile, root, imagenet, encoder, initialisation, large)
+        for initialisation, large in _starts(profile, encoder, published):
+            yield _pretraining_run(profile, root, published, encoder, initialisation, large)
 
 
-def _starts(profile: Profile) -> list[tuple[str, bool]]:
+def _starts(profile: Profile, encoder: str, published: Published) -> list[tuple[str, bool]]:
     """The pre-training runs of an encoder: initialisation, and whether at the large size; what others need first."""
     wanted = {(name, _is_large(name, p.pretrained_large)) for p in parts(profile) for name in p.initialisations}
-    wanted |= {(TRAINED_HERE[name], False) for name, _ in wanted if name in TRAINED_HERE}
+    wanted = {one for one in wanted if _is_trained(published, encoder, *one)}
+    first = {(TRAINED_HERE[name], False) for name, _ in wanted}
+    wanted |= {one for one in first if _is_trained(published, encoder, *one)}
     return [(name, large) for large in (False, True) for name in TRAINED_HERE if (name, large) in wanted]
+
+
+def _is_trained(published: Published, encoder: str, initialisation: str, large: bool) -> bool:
+    """Whether a pre-training run makes it: what is published was learned at the usual size, not at the large one."""
+    given = published.gives(encoder, initialisation) and not _is_large(initialisation, large)
+    return initialisation in TRAINED_HERE and not given
 
 
 def _is_large(initialisation: str, large: bool) -> bool:
@@ -127,11 +146,9 @@ def _is_large(initialisation: str, large: bool) -> bool:
     return large and initialisation in NEEDS_VIDEO
 
 
-def _pretraining_run(profile, root, imagenet, encoder, initialisation, large) -> Run:
-    start = TRAINED_HERE[initialisation]
-    weights = _weights(root, encoder, start, False, imagenet)
+def _pretraining_run(profile, root, published, encoder, initialisation, large) -> Run:
+    weights, needs = _start(root, published, encoder, TRAINED_HERE[initialisation], False)
     config = pretrain_config(profile, encoder, initialisation, large, weights)
-    needs = (_pretrained(encoder, start, False),) if start in TRAINED_HERE else ()
     name = _pretrained(encoder, initialisation, large)
     return Run("pretrain", name, config.to_mapping(), needs, _pretraining_cost(profile, config))
 
@@ -150,22 +167,24 @@ def _with_digest(profile: Profile) -> Profile:
     return replace(profile, data=replace(profile.data, data_digest=sources.digest(profile.data)))
 
 
-def _finetuning(profile: Profile, root: Path, imagenet: str) -> Iterator[Run]:
-    for encoder in profile.encoders:
-        for part in parts(profile):
-            for setting in part.settings:
-                for initialisation in part.initialisations:
-                    weights = _weights(root, encoder, initialisation, part.pretrained_large, imagenet)
-                    chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
-                    config = finetune_config(profile, part, **chosen, start_weights=weights)
-                    yield _finetuning_run(profile, part, config)
+def _finetuning(profile: Profile, root: Path, published: Published) -> Iterator[Run]:
+    for encoder, part in product(profile.encoders, parts(profile)):
+        for setting, initialisation in product(part.settings, part.initialisations):
+            if not _exists(encoder, initialisation):
+                continue
+            weights, needs = _start(root, published, encoder, initialisation, part.pretrained_large)
+            chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
+            yield _finetuning_run(profile, finetune_config(profile, part, **chosen, start_weights=weights), needs)
 
 
-def _finetuning_run(profile: Profile, part: Part, config: FinetuneConfig) -> Run:
+def _exists(encoder: str, initialisation: str) -> bool:
+    """Whether an encoder can have it: not all encoders have published weights of every kind."""
+    return initialisation in ("none", *TRAINED_HERE) or encoder in ENCODERS[initialisation]
+
+
+def _finetuning_run(profile: Profile, config: FinetuneConfig, needs: tuple[str, ...]) -> Run:
     name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
     name += f"-{config.experiment}" if config.experiment != "main" else ""
-    trained = config.initialisation in TRAINED_HERE
-    needs = (_pretrained(config.encoder, config.initialisation, part.pretrained_large),) if trained else ()
     share = 0.7 if config.setting == "frozen" else 1.0
     step = share * profile.step_seconds * _pixels(config) / _pixels(profile.data)
     seconds = 8 + profile.trials * (4 + config.iterations * step)
@@ -181,10 +200,12 @@ def _pretrained(encoder: str, initialisation: str, large: bool) -> str:
     return f"{encoder}-{initialisation}" + ("-large" if _is_large(initialisation, large) else "")
 
 
-def _weights(root: Path, encoder: str, initialisation: str, large: bool, imagenet: str) -> str:
-    if initialisation in TRAINED_HERE:
-        return str(root / "pretrain" / _pretrained(encoder, initialisation, large) / "weights.safetensors")
-    return imagenet if initialisation == "imagenet" else ""
+def _start(root: Path, published: Published, encoder: str, initialisation: str, large: bool) -> tuple[str, tuple]:
+    """The weights that a run starts from, and the names of the runs that make them."""
+    if _is_trained(published, encoder, initialisation, large):
+        name = _pretrained(encoder, initialisation, large)
+        return str(root / "pretrain" / name / "weights.safetensors"), (name,)
+    return (published.place(encoder, initialisation) if published.gives(encoder, initialisation) else ""), ()
 
 
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
@@ -193,14 +214,19 @@ def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
     return 20 + steps * config.iterations * profile.step_seconds * larger
 
 
-def _figures(profile: Profile) -> dict[str, tuple[str, ...]]:
+def _figures(profile: Profile, published: Published) -> dict[str, tuple[str, ...]]:
     """What the profile's runs suffice for; a notebook of which nothing can be drawn is not run."""
-    chosen = {notebook: tuple(n for n in names if _has_runs(profile, n)) for notebook, names in FIGURES.items()}
+    chosen = {
+        notebook: tuple(n for n in names if _has_runs(profile, published, n)) for notebook, names in FIGURES.items()
+    }
     return {notebook: names for notebook, names in chosen.items() if names}
 
 
-def _has_runs(profile: Profile, figure: str) -> bool:
+def _has_runs(profile: Profile, published: Published, figure: str) -> bool:
     """Whether some part of the profile has what only this figure needs."""
+    if figure == "depth":
+        trained = _starts(profile, profile.encoders[0], published)
+        return any(name.startswith("depth") and not large for name, large in trained)
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
     if figure == "fig10_scale_mismatch" and profile.classification.get("photographs_folder"):
@@ -222,11 +248,12 @@ def main() -> int:
     parser.add_argument("profile")
     parser.add_argument("--data", default="", help="folder of the real set")
     parser.add_argument("--runs", default="runs", help="folder of the runs")
-    parser.add_argument("--imagenet", default="", help="folder of torchvision's ImageNet weights, or 'download'")
     parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
+    add_options(parser)
     given = parser.parse_args()
     try:
-        write_requests(plan(given.profile, given.data, given.runs, given.imagenet, given.photographs), given.runs)
+        published = Published.given(given.imagenet, given.monodepth2, given.weights)
+        write_requests(plan(given.profile, given.data, given.runs, published, given.photographs), given.runs)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -78,7 +78,7 @@ def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
     taught = [row.name.removeprefix(f"{row.encoder}-") for row in pretrain.itertuples(index=False)]
     tuned = metrics["setting"].astype(str) + ", " + metrics["experiment"].astype(str)
     before = pretrain.assign(kind=[f"pre-training, {name}" for name in taught])
-    both = pd.concat([before, metrics.assign(kind="fine-tuning, " + tuned)])
+    both = pd.concat([frame for frame in (before, metrics.assign(kind="fine-tuning, " + tuned)) if len(frame)])
     found = both.groupby(["encoder", "kind"], sort=False, observed=True)["seconds"].agg(["count", "mean", "sum"])
     found = found.rename(columns={"count": "runs", "mean": "seconds of one"}).reset_index()
     return found.assign(minutes=found.pop("sum") / 60)

@@ -38,7 +38,7 @@ def read(found: Found) -> Contents:
         "metrics": pd.DataFrame(metrics),
         "history": pd.concat(history, ignore_index=True),
         "confusion": _joined([_confusion(run) for run in ended if run in main]),
-        "pretrain": pd.DataFrame([_pretrain_metrics(run) for run in found.pretrain]),
+        "pretrain": _pretraining(found),
     }
     return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
 
@@ -60,6 +60,12 @@ def _metrics(run: RunFolder) -> dict:
     if not np.isnan(plain["diverged_at"]):  # its last evaluation is no final result
         plain |= {name: np.nan for name in plain if name not in ("diverged_at", "iteration")}
     return _identity(run) | plain | _provenance(run)
+
+
+def _pretraining(found: Found) -> pd.DataFrame:
+    """A row per run; without any, as where all weights are published ones, the columns that are asked for."""
+    rows = [_pretrain_metrics(run) for run in found.pretrain]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["name", "encoder", "initialisation", "seconds"])
 
 
 def _pretrain_metrics(run: RunFolder) -> dict:

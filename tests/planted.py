@@ -48,6 +48,8 @@ GAIN = {
     "depth": 0.09,
     "depth-classification": 0.12,
     "imagenet": 0.06,
+    "moco-v2": 0.07,
+    "dino": 0.08,
     "depth-imagenet": 0.13,
     "depth-supervised": 0.08,
     "flow": -0.03,
@@ -67,10 +69,10 @@ def everything() -> Results:
         return load("laptop", plant(Path(root), "laptop", validation=12), root)
 
 
-def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9) -> Path:
+def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, published=study.NONE) -> Path:
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
-    for run in study.plan(profile, runs=str(root)).runs:
+    for run in study.plan(profile, runs=str(root), published=published).runs:
         folder = study.run_folder(root, profile, run)
         folder.mkdir(parents=True)
         if run.kind == "pretrain":

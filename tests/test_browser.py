@@ -1,4 +1,4 @@
-"""Notebook 04 in JupyterLab in a real browser: run all, move the slider, and the picture changes."""
+"""The notebooks with panels in JupyterLab in a real browser: run all, move the slider, and the picture changes."""
 
 import os
 import shutil
@@ -10,7 +10,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import planted
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -25,17 +24,28 @@ FLAGS = [
 ]
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project folder of its own, with planted runs of the profile that the notebook opens by default."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "depthseg_lib").mkdir()
-    shutil.copy(ROOT / "notebooks" / "04_training_size.ipynb", tmp_path / "notebooks")
-    planted.plant(tmp_path / "runs", "laptop", examples=2, validation=20, trials=1)
-    return tmp_path
+PANELS = {
+    "04_training_size": "ArrowRight",
+    "05_activations": "ArrowRight",
+    "06_scale_mismatch": "ArrowRight",
+    "07_miou_vs_accuracy": "ArrowLeft",
+}
+"""Notebooks with a panel, and the key that moves its first slider away from where it starts."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """What a fresh clone has to slide with: the notebooks and the committed results, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "notebooks").mkdir()
+    (folder / "depthseg_lib").mkdir()
+    for name in PANELS:
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
+    shutil.copytree(ROOT / "figures" / "laptop" / "data", folder / "figures" / "laptop" / "data")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def lab(project):
     """The address of a JupyterLab without a token, with settings of its own, on the project's notebooks."""
     with socket.socket() as free:
@@ -79,30 +89,39 @@ def _wait_until_up(address: str, server, log: Path, patience: float = 60) -> Non
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
-@pytest.mark.timeout(240)
-def test_the_slider_changes_the_picture(lab, project):
+@pytest.fixture(scope="module")
+def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        page.goto(f"{lab}/lab/tree/04_training_size.ipynb")
-        page.locator(".jp-NotebookPanel").wait_for()
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before that, "Run all" asks which kernel to take
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        picture = page.locator("img.widget-image")
-        picture.wait_for(state="attached")
-        picture.scroll_into_view_if_needed()
-        before, address = _shot(picture), picture.get_attribute("src")
-        handle = page.locator(".widget-slider .noUi-handle").first
-        handle.focus()
-        handle.press("ArrowRight")
-        page.wait_for_function("old => document.querySelector('img.widget-image').src !== old", arg=address)
-        after = _shot(picture)
-        assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
-        browser.close()
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", PANELS)
+def test_the_slider_changes_the_picture(lab, browser, name):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(90_000)
+    page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what another notebook left open
+    page.locator(".jp-NotebookPanel").wait_for()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before that, "Run all" asks which kernel to take
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    picture = page.locator("img.widget-image")
+    picture.wait_for(state="attached")
+    picture.scroll_into_view_if_needed()
+    before, address = _shot(picture), picture.get_attribute("src")
+    handle = page.locator(".widget-slider .noUi-handle").first
+    handle.focus()
+    handle.press(PANELS[name])
+    page.wait_for_function("old => document.querySelector('img.widget-image').src !== old", arg=address)
+    after = _shot(picture)
+    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    if folder := os.environ.get("DEPTHSEG_SCREENSHOTS"):  # for a person who wants to see what it saw
+        page.screenshot(path=f"{folder}/{name}.png")
+    page.close()
     assert before != after
 
 

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
+from depthseg_lib.models import monodepth2
+from depthseg_lib.models.checkpoints import KEYS, read_encoder, require_whole, shortened
+from depthseg_lib.models.published import MONODEPTH2
 from depthseg_lib.project import project_path
 
 IMAGENET_WEIGHTS = {
@@ -34,7 +37,7 @@ class Transfer:
 
     def __str__(self) -> str:
         shown = {"fresh": self.fresh, "dropped": self.dropped}
-        parts = [f"{len(names)} {what} ({_shortened(names)})" for what, names in shown.items() if names]
+        parts = [f"{len(names)} {what} ({shortened(names)})" for what, names in shown.items() if names]
         return ", ".join([f"{len(self.loaded)} loaded", *parts])
 
 
@@ -47,18 +50,25 @@ def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
 
 
 def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
-    """The weights that a run from `initialisation` starts from and their name: of the file `place`, or torchvision's.
+    """The weights that a run from `initialisation` starts from, and their name.
 
-    Raises `InputError` where the file is missing, broken, or of another encoder or initialisation.
+    They are those of `place`: the weights.safetensors of a pre-training run, a folder with a checkpoint of Monodepth2,
+    or a file in a format of `checkpoints.KEYS`; for imagenet as in `imagenet_file`, and torchvision's where it is
+    empty. Raises `InputError` where they are missing, broken, or of another encoder or initialisation.
     """
     if initialisation == "imagenet":
         return imagenet_weights(encoder, place), place or "torchvision's ImageNet weights"
     if not place:
         raise InputError(
             f"the initialisation '{initialisation}' needs start_weights, the weights.safetensors of a pre-training run "
-            "that made it; none was given"
+            "that made it, or published weights; none was given"
         )
-    return load_weights(project_path(place), encoder, initialisation), place
+    path = project_path(place)
+    if initialisation in KEYS:
+        return read_encoder(path, encoder, initialisation), place
+    if initialisation in MONODEPTH2 and path.suffix != ".safetensors":
+        return monodepth2.load_depth(path, encoder), place
+    return load_weights(path, encoder, initialisation), place
 
 
 def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
@@ -102,9 +112,8 @@ def imagenet_file(encoder: str, place: str) -> str:
 
 
 def imagenet_weights(encoder: str, place: str) -> dict[str, Tensor]:
-    """torchvision's ImageNet classification weights under this library's names; `place` as in `imagenet_file`."""
-    state = _read_pickle(imagenet_file(encoder, place or "download"))
-    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
+    """ImageNet classification weights under this library's names; `place` as in `imagenet_file`."""
+    return read_encoder(imagenet_file(encoder, place or "download"), encoder, "imagenet")
 
 
 def _download(url: str, file: Path) -> Path:
@@ -121,30 +130,11 @@ def _download(url: str, file: Path) -> Path:
     return file
 
 
-def _read_pickle(file: str | Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; expected torchvision's ImageNet weights (.pth)") from None
-    except Exception as error:  # a broken or foreign pickle fails in many ways; all mean the same to the user
-        raise InputError(f"{file} is not a readable weights file ({type(error).__name__}: {error})") from None
-
-
 def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Transfer:
     """Copy what fits by name and shape into `network`; the encoder must come over whole, else `InputError`."""
     target = network.state_dict()
+    require_whole(state, {name: t for name, t in target.items() if name.startswith("encoder.")}, source, "encoder")
     loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
     fresh = [name for name in target if name not in loaded]
-    # old files, torchvision's ImageNet weights among them, have no counts of batches; nothing computes with them
-    missing = [n for n in fresh if n.startswith("encoder.") and not n.endswith("num_batches_tracked")]
-    if missing:
-        raise InputError(
-            f"{source} does not hold the whole encoder: {len(missing)} of its parameters are missing or of another "
-            f"shape ({_shortened(missing)}); expected weights made with the same encoder"
-        )
     network.load_state_dict({**target, **{name: state[name] for name in loaded}})
     return Transfer(tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))
-
-
-def _shortened(names) -> str:
-    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-LOOK = {  # initialisation: (Okabe-Ito colour, line, marker)
+LOOK = {  # initialisation: (colour, line, marker)
     "none": ("#000000", (0, (1, 1.2)), "o"),
     "imagenet": ("#E69F00", (0, (5, 1.5)), "s"),
+    "moco-v2": ("#882255", (0, (4, 1, 1, 1)), "P"),
+    "dino": ("#332288", (0, (4, 1, 1, 1)), "p"),
     "classification": ("#D55E00", (0, (5, 1.5)), "D"),
     "depth": ("#0072B2", "-", "^"),
     "depth-imagenet": ("#009E73", "-", "v"),
@@ -21,7 +23,8 @@ LOOK = {  # initialisation: (Okabe-Ito colour, line, marker)
     "depth-supervised": ("#CC79A7", "-", "X"),
     "flow": ("#F0E442", (0, (3, 1.5)), "*"),
 }
-"""Eight colours that colour-blind readers can tell apart (Okabe & Ito); the depth family has triangles besides."""
+"""Colours that colour-blind readers can tell apart: the eight of Okabe & Ito, and wine and indigo of Tol's, which are
+further from these than those are from each other. The depth family has triangles besides."""
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
 EXPERIMENTS = {
     "high": "large images",

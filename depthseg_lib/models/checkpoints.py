@@ -1,0 +1,132 @@
+"""Encoders' weights in the files of other projects: read without running code, and taken over whole or not at all."""
+
+import argparse
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from depthseg_lib.errors import InputError
+from depthseg_lib.models.encoder import Encoder
+
+KEYS = {
+    "imagenet": (
+        ("", ""),  # torchvision's weights, and timm's, which name a ResNet's layers alike
+        ("state_dict_ema", ""),  # timm's own training; the averaged weights, where there are any
+        ("state_dict", ""),
+        ("state_dict", "module."),  # PyTorch's ImageNet example
+        ("model", ""),  # torchvision's reference training
+    ),
+    "moco-v2": (("state_dict", "module.encoder_q."),),  # the query encoder
+    "dino": (
+        ("", ""),  # the backbone alone, as published
+        ("teacher", "module.backbone."),  # a full checkpoint; the teacher is what DINO publishes and evaluates
+        ("teacher", "backbone."),
+        ("student", "module.backbone."),
+        ("student", "backbone."),
+    ),
+}
+"""By initialisation, where its files have an encoder: the entry that holds its names ("" for the file itself), and
+what stands before torchvision's names there (`conv1.weight`, `layer1.0.conv1.weight`, ...). The first that fits counts.
+"""
+CLASSIFIER = "fc."
+"""Layers after the encoder's: a classifier, or a projection head. They are dropped."""
+
+
+def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
+    """An encoder's weights from a file of another project (`KEYS`), under this library's names.
+
+    Raises `InputError` where the file is not readable, of an unknown format, or of another encoder than `encoder`.
+    """
+    state = _found(read(file), str(file), initialisation)
+    with torch.device("meta"):  # names and shapes alone
+        wanted = Encoder(encoder).resnet.state_dict()
+    unknown = [name for name in state if name not in wanted and not name.startswith(CLASSIFIER)]
+    require_whole(state, wanted, str(file), encoder, unknown)
+    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
+
+
+def read(file: str | Path) -> dict:
+    """What a checkpoint of PyTorch (.pth, .pth.tar, ...) or a .safetensors file holds; no code in it is ever run."""
+    file = Path(file)
+    try:
+        content = safetensors.torch.load_file(file) if file.suffix == ".safetensors" else _unpickled(file)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}): expected a weights file") from None
+    except Exception as error:  # a broken or foreign file fails in many ways
+        raise InputError(f"{file} is not a readable weights file: {_reason(file, error)}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file} holds a {type(content).__name__}: expected tensors by name")
+    return content
+
+
+def require_whole(
+    state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, what: str, unknown: Sequence[str] = ()
+) -> None:
+    """Raise `InputError` with the first differing names unless `state` has all that is `wanted`, of the same shapes.
+
+    `unknown` are names that differ too, though nothing asks for them: of more layers, say, than `what` has.
+    """
+    differing = [*_differences(state, wanted), *(f"{name} is unknown" for name in unknown)]
+    if differing:
+        raise InputError(
+            f"{source} does not hold the whole {what}: {len(differing)} names are missing, of another shape or unknown "
+            f"({shortened(differing)}); expected weights made with the same encoder"
+        )
+
+
+def shortened(texts) -> str:
+    """The first few of them."""
+    return ", ".join(texts[:4]) + (" …" if len(texts) > 4 else "")
+
+
+def _differences(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> Iterator[str]:
+    for name, tensor in wanted.items():
+        found = state.get(name)
+        if not isinstance(found, Tensor):
+            # old files have no counts of batches, torchvision's ImageNet weights among them; nothing computes with them
+            if not name.endswith("num_batches_tracked"):
+                yield f"{name} is missing"
+        elif found.shape != tensor.shape:
+            yield f"{name} is of {_size(found)} instead of {_size(tensor)}"
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape))
+
+
+def _found(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
+    """The entries of the first format that fits, under torchvision's names."""
+    for entry, prefix in KEYS[initialisation]:
+        part = content.get(entry) if entry else content
+        if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
+            chosen = {str(name): tensor for name, tensor in part.items() if isinstance(tensor, Tensor)}
+            return {n.removeprefix(prefix): tensor for n, tensor in chosen.items() if n.startswith(prefix)}
+    nested = [(key, value) for key, value in content.items() if isinstance(value, dict)]
+    names = [str(key) for key, value in content.items() if isinstance(value, Tensor)]
+    names += [f"{key}: {name}" for key, value in nested for name in value if isinstance(value[name], Tensor)]
+    first = [(f"{entry}: " if entry else "") + f"{prefix}conv1.weight" for entry, prefix in KEYS[initialisation]]
+    raise InputError(
+        f"{file} is in no format known for '{initialisation}': it has {shortened(names) or 'no tensors'}; expected a "
+        f"ResNet with {' or '.join(first)}"
+    )
+
+
+def _unpickled(file: Path):
+    """Tensors and plain values alone; the options that DINO and timm store beside them are plain values too."""
+    with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+        warnings.simplefilter("ignore")  # of a pickle's protocol: what comes of it is checked here
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _reason(file: Path, error: Exception) -> str:
+    if not file.stat().st_size:
+        return "it is empty"
+    if asked := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it asks for {asked[1]}, but only tensors and plain values are read, and no code in a file is ever run"
+    return "it is not what PyTorch or safetensors wrote, or a part of it is missing"
