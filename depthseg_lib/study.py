@@ -12,7 +12,7 @@ from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, Finetun
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 from depthseg_lib.models.published import ENCODERS, Published, add_options
-from depthseg_lib.profiles import Part, Profile, finetune_config, get_profile, parts, pretrain_config
+from depthseg_lib.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups"),
