@@ -187,7 +187,7 @@ class FinetuneConfig(DataSettings):
     initialisation: str = "depth"
     """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
     start_weights: str = ""
-    """Weights file of the pre-training, or published weights; empty for none, and for imagenet to take torchvision's."""
+    """Weights file of the pre-training, or published weights; empty for none, and for imagenet: torchvision's own."""
     experiment: str = "main"
     """Which comparison the run belongs to: main, high, whole, large-to-small or small-to-large."""
     setting: str = "full"

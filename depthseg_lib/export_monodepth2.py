@@ -1,6 +1,6 @@
 """A depth run as a checkpoint in Monodepth2's own format, which Monodepth2's code reads too.
 
-    python -m depthseg_lib.export_monodepth2 runs/gpu/pretrain/resnet18-depth exported/mono_no_pt_640x192
+python -m depthseg_lib.export_monodepth2 runs/gpu/pretrain/resnet18-depth exported/mono_no_pt_640x192
 """
 
 import argparse
@@ -22,6 +22,7 @@ def export(run: str | Path, folder: str | Path) -> None:
     run = Path(run)
     config = _config(run)
     about = config.encoder, config.initialisation
+    monodepth2.check_encoder(config.encoder)
     depth = load_weights(run / "weights.safetensors", *about)
     monodepth2.save_depth(depth, folder, config.encoder, config.height, config.width)
     if config.task == "depth":

@@ -107,6 +107,9 @@ def test_normalisation_follows_the_pretraining(weights):
         means[name] = task(config).module.network.encoder.mean.flatten().tolist()
     assert means["none"] == means["depth"] == pytest.approx([0.45] * 3)
     assert means["classification"] == pytest.approx([0.485, 0.456, 0.406])
+    for name in ("imagenet", "moco-v2", "dino"):
+        network = segmentation.make_network(finetuning(initialisation=name), 19)
+        assert network.encoder.mean.flatten().tolist() == means["classification"]
 
 
 def test_trials_are_paired_same_images_and_fresh_decoder_for_every_initialisation(weights):

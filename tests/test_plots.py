@@ -9,11 +9,12 @@ import planted
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import rgb_to_hsv, to_hex
+from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from matplotlib.text import Text
 from torchvision.utils import flow_to_image
 
 from depthseg_lib import claims, cross_resolution, paper, plots, saved, tables, trajectories
+from depthseg_lib.config import INITIALISATIONS
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
@@ -322,7 +323,28 @@ def test_cross_resolution_means_stand_beside_the_papers_and_divergence_is_writte
 
 def test_each_initialisation_has_its_own_colour_and_marker():
     colours, lines, markers = zip(*style.LOOK.values(), strict=True)
-    assert len(set(colours)) == len(set(markers)) == len(style.LOOK) == 8 and len(lines) == 8
+    assert len(set(colours)) == len(set(markers)) == len(style.LOOK) == len(lines)
+    assert list(style.LOOK) == sorted(style.LOOK, key=INITIALISATIONS.index) and set(style.LOOK) == set(INITIALISATIONS)
+
+
+EYES = {  # linear RGB as people without one kind of cone see it (Machado, Oliveira & Fernandes 2009)
+    "all cones": np.eye(3),
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("eyes", EYES)
+def test_colours_are_told_apart_by_all_eyes(eyes):
+    """CIE 1976: a difference of 2.3 is just seen; white is the background."""
+    codes = np.array([to_rgb(colour) for colour, *_ in style.LOOK.values()])
+    linear = np.where(codes > 0.04045, ((codes + 0.055) / 1.055) ** 2.4, codes / 12.92)
+    seen = np.clip(linear @ np.array(EYES[eyes]).T, 0, 1)
+    xyz = seen @ np.array([[0.4340, 0.2126, 0.0178], [0.3762, 0.7152, 0.1094], [0.1898, 0.0722, 0.8728]])
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116).T
+    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) > 15
 
 
 def test_drawing_leaves_the_users_settings_alone(base):

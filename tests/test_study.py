@@ -8,7 +8,6 @@ import numpy as np
 import papermill
 import pytest
 import tiny
-import torch
 
 from depthseg_lib import study
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
@@ -203,16 +202,6 @@ def test_broken_sets_are_found_before_anything_runs(real_sets, damage, message):
     damage(real_sets)
     with pytest.raises(InputError, match=message):
         study.check("camvid", str(real_sets))
-
-
-def test_imagenet_adds_its_initialisations_when_weights_are_given(tmp_path):
-    with pytest.raises(InputError, match="there is no such file; expected ImageNet weights"):
-        study.check("gpu", imagenet=str(tmp_path))
-    for url in ("resnet18-f37072fd.pth", "resnet50-0676ba61.pth"):
-        torch.save({}, tmp_path / url)
-    study.check("gpu", imagenet=str(tmp_path))
-    names = {run.name for run in study.plan("gpu", imagenet=str(tmp_path)).runs}
-    assert {"resnet50-depth-imagenet", "resnet18-imagenet-frozen-n16"} <= names
 
 
 def test_other_data_is_another_run(tmp_path):

@@ -54,10 +54,10 @@ def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[st
 def read(file: str | Path) -> dict:
     """What a checkpoint of PyTorch (.pth, .pth.tar, ...) or a .safetensors file holds; no code in it is ever run."""
     file = Path(file)
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; expected weights")
     try:
         content = safetensors.torch.load_file(file) if file.suffix == ".safetensors" else _unpickled(file)
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror or error}): expected a weights file") from None
     except Exception as error:  # a broken or foreign file fails in many ways
         raise InputError(f"{file} is not a readable weights file: {_reason(file, error)}") from None
     if not isinstance(content, dict):
@@ -125,6 +125,8 @@ def _unpickled(file: Path):
 
 
 def _reason(file: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "there is no permission to read it"
     if not file.stat().st_size:
         return "it is empty"
     if asked := re.search(r"GLOBAL (\S+)", str(error)):

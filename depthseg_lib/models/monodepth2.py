@@ -63,7 +63,7 @@ def save_pose(state: dict[str, Tensor], folder: str | Path, encoder: str) -> Non
 
 
 def _load(folder: Path, encoder: str, table: tuple, network: type) -> dict[str, Tensor]:
-    _check_encoder(encoder)
+    check_encoder(encoder)
     with torch.device("meta"):  # names and shapes alone
         own = network(encoder).state_dict()
         wanted = _files(own, table)
@@ -86,7 +86,7 @@ def _read(file: Path) -> dict:
 
 
 def _save(state: dict[str, Tensor], folder: Path, encoder: str, table: tuple, plain: dict) -> None:
-    _check_encoder(encoder)
+    check_encoder(encoder)
     files = _files(state, table)
     classifier = torch.zeros(CLASSES, ENCODERS[encoder])
     files[table[0][0]] |= {f"{UNUSED}weight": classifier, f"{UNUSED}bias": classifier[:, 0].clone(), **plain}
@@ -109,6 +109,7 @@ def _place(name: str, table: tuple) -> tuple[str, str]:
     return next((file, theirs + name.removeprefix(ours)) for file, theirs, ours in table if name.startswith(ours))
 
 
-def _check_encoder(encoder: str) -> None:
+def check_encoder(encoder: str) -> None:
+    """Raise `InputError` for an encoder that Monodepth2 does not have."""
     if encoder not in ENCODERS:
         raise InputError(f"Monodepth2 has no encoder '{encoder}', only {' and '.join(ENCODERS)}")

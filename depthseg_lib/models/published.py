@@ -40,12 +40,11 @@ class Published:
         """
         if monodepth2 and _is_checkpoint(Path(monodepth2).expanduser()):
             raise InputError(
-                f"MONODEPTH2={monodepth2} is one checkpoint: expected the folder above, with {', '.join(_folders())}; or "
-                f"say what this one is, such as WEIGHTS=depth={monodepth2}"
+                f"MONODEPTH2={monodepth2} is one checkpoint: expected the folder above, with {', '.join(_folders())}; "
+                f"or say what this one is, such as WEIGHTS=depth={monodepth2}"
             )
-        places = ({"imagenet": imagenet} if imagenet else {}) | (dict.fromkeys(MONODEPTH2, monodepth2) if monodepth2 else {})
-        places |= _assigned(weights)
-        return cls({name: _absolute(places[name]) for name in ENCODERS if name in places})
+        places = {"imagenet": imagenet, **dict.fromkeys(MONODEPTH2, monodepth2), **_assigned(weights)}
+        return cls({name: _absolute(places[name]) for name in ENCODERS if places.get(name)})
 
     @property
     def initialisations(self) -> tuple[str, ...]:
