@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from depthseg_lib.config import STUDY_VERSION
-from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet
+from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, LabelSet
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json, replacing, write_json
 
@@ -71,7 +71,7 @@ class Contents:
 
 def label_set(name: str) -> LabelSet:
     """A label set by its name."""
-    known = {labels.name: labels for labels in (KITTI, CAMVID)}
+    known = {labels.name: labels for labels in (KITTI, CAMVID, CITYSCAPES, NYU13)}
     if name not in known:
         raise InputError(f"unknown label set '{name}': expected one of {', '.join(known)}")
     return known[name]

@@ -36,9 +36,14 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
 
 
 def digest(folders: Sequence[Path]) -> str:
-    """A short digest of the names and sizes of all files below `folders`; folders that are missing count as empty."""
+    """A short digest of the names and sizes of all files below `folders`; folders that are missing count as empty.
+
+    Single files among `folders` count as themselves.
+    """
     lines = []
     for folder in folders:
+        if folder.is_file():
+            lines.append(f"{folder.name} {folder.stat().st_size}")
         for place, _, names in os.walk(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
