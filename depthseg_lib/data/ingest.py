@@ -7,6 +7,7 @@ changed is read again; the source is never written to.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +77,13 @@ def labelled(
     """
 
     def one(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
-        ids = files_of_images.label_ids(pair[1])
+        ids = files_of_images.label_ids(pair[1], label_set.coloured)
         how = resize.plan(ids.shape, height, width, crop)
         return how.image(files_of_images.photograph(pair[0])), how.label(label_set.encode(ids, where=str(pair[1])))
 
     def build(folder: Path) -> None:
         pairs = list(zip(images, labels, strict=True))
-        list(mapped(_check_pair, pairs, None))
+        list(mapped(partial(_check_pair, coloured=label_set.coloured), pairs, None))
         count = len(pairs)
         arrays = {"images": (np.uint8, (count, 3, height, width)), "labels": (np.uint8, (count, height, width))}
         pack(folder, arrays, mapped(one, pairs, progress))
@@ -114,8 +115,8 @@ def _check_size(item: tuple[Path, tuple[int, int]]) -> None:
         )
 
 
-def _check_pair(pair: tuple[Path, Path]) -> None:
-    image, label = files_of_images.size(pair[0]), files_of_images.label_size(pair[1])
+def _check_pair(pair: tuple[Path, Path], coloured: bool) -> None:
+    image, label = files_of_images.size(pair[0]), files_of_images.label_size(pair[1], coloured)
     if image != label:
         raise InputError(
             f"{pair[0]} is {_text(image)}, but its label image {pair[1]} is {_text(label)}: expected one size; fetch "
