@@ -57,12 +57,12 @@ def _prepared(options, work) -> int:
     request, data, imagenet = _request(options), _absolute(options.data), _absolute(options.imagenet)
     made_from = _made_from(request, options.study, data, imagenet)
     training = work is _make and not options.redraw
-    if training and not options.dry and graph.up_to_date(request, made_from):
+    if training and not options.dry and not data and graph.up_to_date(request, made_from):  # data may have changed
         print(f"everything is up to date: {Path(request.figures, request.profile)}")
         return 0
     study = importlib.import_module(options.study)  # takes seconds: it needs torch
     if not options.redraw:
-        study.check(request.profile, data, imagenet)
+        study.check(request.profile, data, imagenet, decode=not options.dry)
     plan = study.plan(request.profile, data, request.runs, imagenet)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         preflight.writable(folder, purpose)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from depthseg_lib import own
 from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
@@ -69,18 +70,21 @@ class Plan:
 
 def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "") -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`."""
-    chosen = _with_digest(get_profile(profile, data, imagenet))
     root = Path(runs) / profile
+    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, imagenet), root))
     return Plan(chosen, (*_pretraining(chosen, root, imagenet), *_finetuning(chosen, root, imagenet)), _figures(chosen))
 
 
-def check(profile: str, data: str = "", imagenet: str = "") -> None:
-    """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there."""
-    chosen = get_profile(profile, data, imagenet)
+def check(profile: str, data: str = "", imagenet: str = "", decode: bool = True) -> None:
+    """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
+
+    Without `decode` no image is read.
+    """
+    chosen = own.fitted_profile(get_profile(profile, data, imagenet))
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        sources.check(chosen.data, max(chosen.sizes))
+        sources.check(chosen.data, max(chosen.sizes), decode=decode)
     if imagenet:
         from depthseg_lib.models.weights import imagenet_file
 
@@ -94,6 +98,7 @@ def write_requests(study: Plan, runs: str | Path) -> None:
         path = run_folder(runs, study.profile.name, run) / "params.json"
         if not path.exists() or json.loads(path.read_text()) != run.parameters:
             write_json(path, run.parameters)
+    own.remember(study.profile, Path(runs) / study.profile.name)
 
 
 def run_folder(runs: str | Path, profile: str, run: Run) -> Path:

@@ -1,6 +1,7 @@
 """Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -53,6 +54,20 @@ class LabelSet:
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self.colours)] = self.colours
         return palette[labels]
+
+
+def to_mapping(label_set: LabelSet) -> dict:
+    """A label set as plain values, as JSON has them."""
+    return asdict(label_set)
+
+
+def from_mapping(values: Mapping) -> LabelSet:
+    """The label set that `to_mapping` made plain, also after JSON, which has lists for tuples."""
+    return LabelSet(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def packed_colour(red: int, green: int, blue: int) -> int:
