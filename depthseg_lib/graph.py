@@ -38,7 +38,8 @@ DEPENDS_ON = {
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
 REAL = ("camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
-OWN = ("set_folder", "described*", "located", "matched", "frames", "folders", "images", "ingest", "pack", "resize")
+OWN = ("set_folder", "described*", "located", "matched")
+OWN += ("frames", "folders", "images", "ingest", "pack", "blocks", "resize")
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
 READS |= {"folder": (*WORLD, *(f"data/{name}.py" for name in OWN))}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's

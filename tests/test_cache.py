@@ -2,32 +2,22 @@
 
 import errno
 import os
-import resource
-import subprocess
-import sys
-import tempfile
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from limited import child, files_of_at_most, folder_for_all, ordinary_user
 
 from depthseg_lib.data import cache
 from depthseg_lib.data.cache import cache_root, cached, require_space, source_hash
 from depthseg_lib.errors import InputError
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-def child(script: str) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_root_follows_the_environment(monkeypatch, tmp_path):
@@ -90,12 +80,8 @@ def test_a_full_disk_is_one_sentence(root):
 
 def test_a_short_write_of_numpy_is_one_sentence():
     def build(folder):
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-        try:
+        with files_of_at_most(100_000):
             np.save(folder / "array.npy", np.zeros(100_000))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     with pytest.raises(InputError, match="cannot be written"):
         cached("kind", {}, build)
@@ -108,22 +94,9 @@ def test_a_file_in_place_of_the_cache_folder_is_one_sentence(root):
     assert root.read_text() == "not a folder"
 
 
-@contextmanager
-def ordinary_user():
-    """Root may write everywhere, so for the test it becomes a user that may not."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
 def test_a_folder_without_permission_is_one_sentence(monkeypatch):
-    with tempfile.TemporaryDirectory() as parent:  # not pytest's folder, which nobody else may even enter
-        os.chmod(parent, 0o755)
-        root = Path(parent) / "cache"
+    with folder_for_all() as parent:
+        root = parent / "cache"
         root.mkdir(mode=0o555)
         monkeypatch.setenv("DEPTHSEG_CACHE", str(root))
         with ordinary_user(), pytest.raises(InputError, match=f"{root} cannot be written .Permission denied"):
@@ -170,6 +143,45 @@ cached("kind", {}, build)
     folder = cached("kind", {}, lambda folder: (folder / "value").write_text("whole") and None)
     assert (folder / "value").read_text() == "whole"
     assert [path for path in (root / "kind").iterdir() if path.is_dir()] == [folder]
+
+
+def test_a_build_that_resumes_gets_the_folder_that_the_last_one_left(root):
+    def killed(folder):
+        (folder / "half").write_text("1")
+        raise KeyboardInterrupt
+
+    def whole(folder):
+        (folder / "value").write_text((folder / "half").read_text() + "2")
+
+    with pytest.raises(KeyboardInterrupt):
+        cached("kind", {}, killed, resumes=True)
+    folder = cached("kind", {}, whole, resumes=True)
+    assert (folder / "value").read_text() == "12"
+    assert [path for path in (root / "kind").iterdir() if path.is_dir()] == [folder]
+
+
+def test_what_was_left_long_ago_goes_and_what_was_written_lately_stays(root):
+    for name, age in {"old.partial": 8 * 24 * 3600, "new.partial": 3600}.items():
+        (root / "kind" / name).mkdir(parents=True)
+        for path in (root / "kind" / name / "rows", root / "kind" / name):
+            path.exists() or path.write_text("rows")
+            os.utime(path, (time.time() - age,) * 2)
+    folder = cached("kind", {}, lambda folder: None)
+    assert {path for path in (root / "kind").iterdir() if path.is_dir()} == {folder, root / "kind" / "new.partial"}
+
+
+def test_a_folder_that_is_not_sound_is_said_and_built_anew():
+    said, built = [], []
+    for _ in range(3):
+        folder = cached(
+            "kind",
+            {},
+            lambda folder: built.append((folder / "value").write_text("good")),
+            said.append,
+            sound=lambda folder: folder.is_dir() and (folder / "value").read_text() == "good",
+        )
+        (folder / "value").write_text("good" if built[1:] else "bad")
+    assert len(built) == 2 and said == [f"{folder} is not as it was written: it is removed and made anew"]
 
 
 def test_source_hash_follows_the_text(tmp_path):

@@ -5,13 +5,20 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from depthseg_lib.errors import InputError
+
+Progress = Callable[[str], None] | None
+"""Gets one line of text now and then."""
+ABANDONED = 7 * 24 * 3600
+"""Seconds after which a build that was cut off and never gone on with is removed."""
 
 
 def cache_root() -> Path:
@@ -29,22 +36,30 @@ def source_hash(*files: str | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def cached(kind: str, key: Mapping, build: Callable[[Path], None]) -> Path:
+def cached(
+    kind: str,
+    key: Mapping,
+    build: Callable[[Path], None],
+    progress: Progress = None,
+    resumes: bool = False,
+    sound: Callable[[Path], bool] = Path.is_dir,
+) -> Path:
     """The folder that holds what `build(folder)` writes for `key`, built now if it is not there.
 
-    `key` is any JSON mapping; equal keys share a folder. Two processes that ask at once build once. A build that
-    fails, or is killed, leaves nothing under the final name. Raises `InputError` when the disk is full or the cache
-    folder cannot be written; any other error of `build` is passed on as it is.
+    `key` is any JSON mapping; equal keys share a folder. Of two processes that ask at once, one builds and the other
+    says that it waits. A build that fails, or is killed, leaves nothing under the final name; with `resumes` the next
+    one gets the folder that it left. A folder that is not `sound` is said and built anew. Raises `InputError` when the
+    disk is full or the cache folder cannot be written; any other error of `build` is passed on as it is.
     """
     text = json.dumps(key, sort_keys=True)
     folder = cache_root() / kind / hashlib.sha256(text.encode()).hexdigest()[:16]
     try:
-        if folder.is_dir():
-            return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                _build(folder, text, build)
+        if not sound(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(folder, progress):
+                if not sound(folder):
+                    _remove_unsound(folder, progress)
+                    _build(folder, text, build, resumes)
     except OSError as error:
         if not _from_writing(error):
             raise
@@ -76,19 +91,55 @@ def _from_writing(error: OSError) -> bool:
     return file.is_relative_to(root) or root.is_relative_to(file)
 
 
-def _build(folder: Path, text: str, build: Callable[[Path], None]) -> None:
+@contextmanager
+def _alone(folder: Path, progress: Progress) -> Iterator[None]:
+    lock = FileLock(f"{folder}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if progress:
+            progress(f"another process is making {folder}: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_unsound(folder: Path, progress: Progress) -> None:
+    if folder.is_dir():
+        if progress:
+            progress(f"{folder} is not as it was written: it is removed and made anew")
+        shutil.rmtree(folder)
+
+
+def _build(folder: Path, text: str, build: Callable[[Path], None], resumes: bool) -> None:
     _remove_abandoned(folder)
-    scratch = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    scratch.mkdir()
+    scratch = folder.with_name(f"{folder.name}{'' if resumes else '.' + uuid.uuid4().hex[:8]}.partial")
+    scratch.mkdir(exist_ok=resumes)
     try:
         build(scratch)
         (scratch / "key.json").write_text(text)
         scratch.rename(folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if not resumes:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed builds of this key left behind; the caller holds the key's lock, so none is alive."""
-    for partial in folder.parent.glob(f"{folder.name}.*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
+    """Remove what killed builds of this key left behind that cannot be gone on with, and what any key's left long ago.
+
+    The caller holds the key's lock, so none of its builds is alive; one of another key that is alive wrote lately.
+    """
+    for partial in folder.parent.glob("*.partial"):
+        own = partial.name.startswith(f"{folder.name}.") and partial.stem != folder.name
+        if own or (partial.stem != folder.name and _age(partial) > ABANDONED):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _age(partial: Path) -> float:
+    """Seconds since something was last written in a folder."""
+    try:
+        return time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
+    except OSError:  # finished, and renamed, at this moment
+        return 0.0

@@ -1,7 +1,7 @@
 """Real images, decoded once: resized to the size of the study and packed as uint8 under the cache.
 
 Every reader of a real set comes through here. The cache key holds the name, size and time of every file, so a file that
-changed is read again; the source is never written to.
+changed is read again, and one that changes meanwhile is an error; the source is never written to.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ import numpy as np
 from depthseg_lib.data import images as files_of_images
 from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data import resize
-from depthseg_lib.data.cache import cached, source_hash
-from depthseg_lib.data.pack import Progress, mapped, pack
-from depthseg_lib.data.sets import Labelled, Video, load_arrays
+from depthseg_lib.data.cache import Progress, source_hash
+from depthseg_lib.data.pack import packed
+from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
 
@@ -52,14 +52,14 @@ def video(clips: Sequence[Clip], height: int, width: int, crop: bool, step: int,
     clips = [part for clip in clips for part in clip.every(step)]
     files = [file for clip in clips for file in clip.files]
     sizes = [clip.size for clip in clips for _ in clip.files]
-    (packed,) = load_arrays(_images(files, sizes, height, width, crop, progress), "images")
+    images = _images(files, sizes, height, width, crop, progress)
     lengths = [len(clip.files) for clip in clips]
     intrinsics = [resize.plan(clip.size, height, width, crop).intrinsics(clip.intrinsics) for clip in clips]
     poses = None
     if all(clip.poses is not None for clip in clips):
         poses = np.concatenate([clip.poses for clip in clips]).astype(np.float32)
     sequence = np.repeat(np.arange(len(clips), dtype=np.int32), lengths)
-    return Video(packed, sequence, np.repeat(np.stack(intrinsics), lengths, axis=0), poses=poses)
+    return Video(images, sequence, np.repeat(np.stack(intrinsics), lengths, axis=0), poses=poses)
 
 
 def labelled(
@@ -81,28 +81,21 @@ def labelled(
         how = resize.plan(ids.shape, height, width, crop)
         return how.image(files_of_images.photograph(pair[0])), how.label(label_set.encode(ids, where=str(pair[1])))
 
-    def build(folder: Path) -> None:
-        pairs = list(zip(images, labels, strict=True))
-        list(mapped(partial(_check_pair, coloured=label_set.coloured), pairs, None))
-        count = len(pairs)
-        arrays = {"images": (np.uint8, (count, 3, height, width)), "labels": (np.uint8, (count, height, width))}
-        pack(folder, arrays, mapped(one, pairs, progress))
-
-    key = _key([*images, *labels], height, width, crop) | {"label_set": asdict(label_set)}
-    arrays = load_arrays(cached("ingest", key, build), "images", "labels")
-    return Labelled(*arrays, label_set, tuple(file.stem for file in images))
+    key = _key(height, width, crop) | {"label_set": [asdict(label_set), source_hash(label_sets.__file__)]}
+    arrays = {"images": (np.uint8, (3, height, width)), "labels": (np.uint8, (height, width))}
+    pairs = list(zip(images, labels, strict=True))
+    check = partial(_check_pair, coloured=label_set.coloured)
+    found = packed("ingest", key, [*images, *labels], arrays, pairs, one, progress, check)
+    return Labelled(*found, label_set, tuple(file.stem for file in images))
 
 
-def _images(files, sizes, height, width, crop, progress) -> Path:
+def _images(files, sizes, height, width, crop, progress) -> np.ndarray:
     def one(item: tuple[Path, tuple[int, int]]) -> tuple[np.ndarray]:
         return (resize.plan(item[1], height, width, crop).image(files_of_images.photograph(item[0])),)
 
-    def build(folder: Path) -> None:
-        items = list(zip(files, sizes, strict=True))
-        list(mapped(_check_size, items, None))
-        pack(folder, {"images": (np.uint8, (len(files), 3, height, width))}, mapped(one, items, progress))
-
-    return cached("ingest", _key(files, height, width, crop) | {"sizes": _digest(sizes)}, build)
+    key = _key(height, width, crop) | {"sizes": hashlib.sha256(repr(sizes).encode()).hexdigest()}
+    arrays, items = {"images": (np.uint8, (3, height, width))}, list(zip(files, sizes, strict=True))
+    return packed("ingest", key, files, arrays, items, one, progress, _check_size)[0]
 
 
 def _check_size(item: tuple[Path, tuple[int, int]]) -> None:
@@ -128,17 +121,6 @@ def _text(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _key(files: Sequence[Path], height: int, width: int, crop: bool) -> dict:
-    listing = []
-    for file in files:
-        try:
-            stat = file.stat()
-        except OSError as error:
-            raise InputError(f"{file} cannot be read ({error.strerror}): expected an image; fetch it again") from error
-        listing.append((str(file.absolute()), stat.st_size, stat.st_mtime_ns))
-    code = source_hash(__file__, resize.__file__, files_of_images.__file__, label_sets.__file__)
-    return {"files": _digest(listing), "count": len(files), "size": [height, width], "crop": crop, "code": code}
-
-
-def _digest(value) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()
+def _key(height: int, width: int, crop: bool) -> dict:
+    code = source_hash(__file__, resize.__file__, files_of_images.__file__)
+    return {"size": [height, width], "crop": crop, "code": code}

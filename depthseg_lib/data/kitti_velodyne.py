@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import kitti_calibration
-from depthseg_lib.data.cache import cached, source_hash
-from depthseg_lib.data.pack import Progress, mapped, pack
-from depthseg_lib.data.sets import load_arrays
+from depthseg_lib.data.cache import Progress, source_hash
+from depthseg_lib.data.pack import packed
 from depthseg_lib.errors import InputError
 
 
@@ -30,15 +29,14 @@ def depth(frames: Sequence[Path], intrinsics: np.ndarray, height: int, width: in
             return (np.zeros((height, width)),)
         return (project(_camera_points(scans[index], frames[index]), intrinsics[index], height, width),)
 
-    def build(folder: Path) -> None:
-        arrays = {"depth": (np.float16, (len(frames), height, width))}
-        pack(folder, arrays, mapped(one, range(len(frames)), progress))
-
-    listing = [(str(scan.absolute()), scan.exists() and scan.stat().st_mtime_ns) for scan in scans]
     names = [str(frame.absolute()) for frame in frames]
-    digest = hashlib.sha256(repr((listing, names, intrinsics.tolist())).encode()).hexdigest()
-    key = {"scans": digest, "size": [height, width], "code": source_hash(__file__, kitti_calibration.__file__)}
-    return load_arrays(cached("velodyne", key, build), "depth")[0]
+    digest = hashlib.sha256(repr((names, intrinsics.tolist())).encode()).hexdigest()
+    key = {"frames": digest, "size": [height, width], "code": source_hash(__file__, kitti_calibration.__file__)}
+    dates = sorted({frame.parents[3] for frame in frames})
+    calibrations = [date / name for date in dates for name in ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt")]
+    files, arrays = [*scans, *calibrations], {"depth": (np.float16, (height, width))}
+    present = [file for file in files if file.exists()]
+    return packed("velodyne", key, present, arrays, range(len(frames)), one, progress)[0]
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, height: int, width: int) -> np.ndarray:

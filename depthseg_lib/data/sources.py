@@ -64,10 +64,10 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress | Non
     """
     pool, test = _annotated(settings, progress)
     order = split_order(len(pool.images))
-    training = pool.subset(_first(order, images, settings.data_folder or "the embedded world"))
+    training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
     if test is not None:
-        return training, test.subset(split_order(len(test.images)))
-    return training, pool.subset(order[images:] if images < len(order) else order)
+        return training, test.view(split_order(len(test.images)))
+    return training, pool.view(order[images:] if images < len(order) else order)
 
 
 def split_order(count: int) -> np.ndarray:
