@@ -20,7 +20,7 @@ from depthseg_lib.data.cache import cache_root, source_hash
 from depthseg_lib.device import device
 from depthseg_lib.errors import InputError
 from depthseg_lib.graph import FIGURES, Key, Request
-from depthseg_lib.progress import Job, Screen, diverged, duration, jobs_of, rates, seconds_left
+from depthseg_lib.progress import Job, Screen, diverged, duration, estimated, jobs_of, rates, seconds_left
 from depthseg_lib.running import redraw, run
 
 
@@ -119,8 +119,8 @@ def _dry(jobs: list[Job], order: list[Key]) -> int:
     for number, job in enumerate((job for job in jobs if job.key in order), 1):
         needs = ", ".join(name for _, name in job.needs) if job.key[0] != FIGURES else "all runs"
         print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}" + (f"  after {needs}" if needs else ""))
-    hours = sum(job.cost for job in jobs if job.key in order) / 3600
-    print(f"estimated: {hours:.2f} hours of jobs in all")
+    for line in estimated(job for job in jobs if job.key in order):
+        print(line)
     return 0
 
 

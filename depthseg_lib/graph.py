@@ -37,8 +37,8 @@ DEPENDS_ON = {
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
-OWN = ("set_folder", "described*", "located", "matched")
+REAL = ("sample", "camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
+OWN = ("sample", "set_folder", "described*", "located", "matched")
 OWN += ("frames", "folders", "images", "ingest", "pack", "blocks", "resize")
 READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
 READS |= {"folder": (*WORLD, *(f"data/{name}.py" for name in OWN))}

@@ -66,7 +66,8 @@ class Profile:
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
-    """Rough seconds per fine-tuning step, from which the first estimate of the study's length is made."""
+    """Rough seconds per fine-tuning step of the quarter-width network on a core, from which the first estimate of the
+    study's length is made; runs for a GPU are estimated otherwise."""
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
@@ -159,7 +160,6 @@ PROFILES = {
             large=dict(height=320, width=1024, streets=100),
             depth_large=dict(iterations=10000),
             parts=_other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
-            step_seconds=0.03,
         ),
         Profile(
             name="camvid",

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import described, folders, frames, images, ingest
+from depthseg_lib.data import sample as samples
 from depthseg_lib.data.described import NAME, Description, Footage
 from depthseg_lib.data.matched import Pair, pairs
 from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.sample import Sample
 from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
@@ -59,6 +61,24 @@ def check(folder: Path) -> None:
             f"validate on, found {len(training)}; label more, or describe a 'test' split"
         )
     _clips(description)
+
+
+def sample(folder: Path) -> Sample:
+    """What `make check-data` looks at: everything that the description names."""
+    description = described.read(folder)
+    training, test = _pairs(description)
+    sequences = {str(place): folders.image_files(place) for one in description.footage for place in _sequences(one)}
+    splits = {"training": training} | ({"test": test} if test else {})
+    return Sample(
+        description.label_set,
+        {name: samples.labelled(of, description.label_set.coloured) for name, of in splits.items()},
+        sequences,
+        remarks=[
+            f"{one.where}: these intrinsics are guessed: correct them, then take the key '{described.GUESSED}' out"
+            for one in description.footage
+            if isinstance(one.intrinsics, dict) and described.GUESSED in one.intrinsics
+        ],
+    )
 
 
 def usable(description: Description) -> int:

@@ -2,7 +2,7 @@
 
 A real set is a module with a text `LAYOUT` (what DATA is to hold) and the functions `check(folder)`, `parts(folder)`,
 `annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
-`set_camvid` shows what each is for.
+`set_camvid` shows what each is for. With `sample(folder)`, which `make check-data` needs, it lists what it found.
 """
 
 from collections.abc import Callable
