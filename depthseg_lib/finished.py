@@ -57,7 +57,7 @@ def find(folder: Path, profile: str) -> Found:
     imagenet = any(run.parameters.get("initialisation") == "imagenet" for run in everything["finetune"])
     planned = {
         (run.kind, run.name): _compared(run.parameters)
-        for run in study.plan(profile, imagenet="download" if imagenet else "").runs
+        for run in study.plan(profile, runs=str(folder.parent), imagenet="download" if imagenet else "").runs
     }
     fits = {
         kind: [run for run in of if planned.get((kind, run.folder.name)) == _compared(run.parameters)]

@@ -70,7 +70,8 @@ class Profile:
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
-    """Rough seconds per fine-tuning step, from which the first estimate of the study's length is made."""
+    """Rough seconds per fine-tuning step of the quarter-width network on a core, from which the first estimate of the
+    study's length is made; runs for a GPU are estimated otherwise."""
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
@@ -163,7 +164,6 @@ PROFILES = {
             large=dict(height=320, width=1024, streets=100),
             depth_large=dict(iterations=10000),
             parts=_other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
-            step_seconds=0.03,
         ),
         Profile(
             name="camvid",
@@ -213,9 +213,52 @@ PROFILES = {
             parts=(Part(("encoder-only",), ("depth",), 16), Part(("deeplab",), ("none", "depth"), 16)),
             step_seconds=0.06,
         ),
+        Profile(
+            name="folder",
+            about="a user's own images, labels and video; image size and encoder stand in their dataset.json",
+            data=DataSettings(data_set="folder", height=96, width=160),
+            encoders=("resnet18-slim",),
+            initialisations=("none", "classification", "depth"),
+            settings=("full", "frozen"),
+            trials=3,
+            sizes=(8, 16, 32, 64, 128),
+            images=16,
+            classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+            depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
+        ),
     )
 }
 """The profiles by name."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a user's own data say about the study on them."""
+
+    height: int
+    """Image height."""
+    width: int
+    """Image width."""
+    encoder: str
+    """The encoder; all but resnet18-slim take the iterations, rates and trials of the profile `gpu`."""
+    frame_step: int
+    """Frames between the neighbours of a triplet."""
+    usable: int
+    """The largest training set that leaves images to validate on."""
+
+
+def fitted(profile: Profile, fit: Fit) -> Profile:
+    """`profile` on data of this kind: no training set is larger than they allow, and there is one at least."""
+    sizes = tuple(size for size in profile.sizes if size <= fit.usable) or (fit.usable,)
+    usual = max((size for size in sizes if size <= profile.images), default=sizes[0])
+    data = replace(profile.data, height=fit.height, width=fit.width)
+    profile = replace(profile, data=data, sizes=sizes, images=usual)
+    if fit.encoder not in profile.encoders:
+        gpu = PROFILES["gpu"]
+        trained = dict(classification=gpu.classification, depth=gpu.depth, finetune=gpu.finetune, trials=gpu.trials)
+        profile = replace(profile, encoders=(fit.encoder,), **trained)
+    return replace(profile, depth=profile.depth | dict(frame_step=fit.frame_step))
 
 
 def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from depthseg_lib import finished, stored, tidy
 from depthseg_lib.config import APART, INITIALISATIONS
-from depthseg_lib.data.labels import LabelSet
+from depthseg_lib.data.labels import LabelSet, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.project import project_path
 
@@ -20,7 +20,7 @@ DATA = {
     "nyu": "NYU-V2",
     "cityscapes": "Cityscapes",
 }
-"""How figures name a data set."""
+"""How figures name a data set; a user's own has its own name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Results:
     of_this_machine: bool
     """Whether they came from runs here; only such results are worth storing."""
     data_set: str
-    """streets, or the name of a real set."""
+    """Its name: one of `config.DATA_SETS`."""
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame
@@ -56,7 +56,7 @@ class Results:
     @property
     def data(self) -> str:
         """The data's name in figures."""
-        return DATA.get(self.data_set, self.data_set)
+        return DATA.get(self.data_set) or f"{self.label_set.name} (own data)"
 
     @property
     def base_images(self) -> int:
@@ -118,7 +118,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
 
 def save(results: Results, folder: str | Path) -> None:
     """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
-    about = {"profile": results.profile, "data_set": results.data_set, "label_set": results.label_set.name}
+    about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
     frames = {name: getattr(results, name) for name in stored.FRAMES}
     contents = stored.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
     stored.write(project_path(folder), contents)

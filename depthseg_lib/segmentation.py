@@ -66,9 +66,9 @@ class SegmentationTask:
 
     def evaluate(self) -> dict[str, float]:
         nll, pixels, confusion = 0.0, 0, []
-        labels = torch.from_numpy(self.validation.labels[:])
-        for start in range(0, len(labels), TOGETHER):
-            truth = labels[start : start + TOGETHER].to(self.device).long()
+        for start in range(0, len(self.validation.labels), TOGETHER):
+            labels = self.validation.labels[start : start + TOGETHER]
+            truth = torch.from_numpy(labels).to(self.device).long()
             logits = self._logits(start, start + TOGETHER)
             count = int((truth != VOID).sum())
             nll, pixels = nll + segmentation_nll(logits, truth).item() * count, pixels + count
@@ -109,8 +109,9 @@ class SegmentationTask:
 
     def _validation_features(self) -> list[Tensor]:
         if self._validated_on is None:
-            batches = torch.from_numpy(self.validation.images[:]).split(TOGETHER)
-            self._validated_on = self._features(images_to_float(batch.to(self.device)) for batch in batches)
+            starts, images = range(0, len(self.validation.images), TOGETHER), self.validation.images
+            batches = (torch.from_numpy(images[start : start + TOGETHER]).to(self.device) for start in starts)
+            self._validated_on = self._features(map(images_to_float, batches))
         return self._validated_on
 
     @torch.no_grad()

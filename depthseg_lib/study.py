@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from depthseg_lib import estimate, own
 from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
@@ -55,7 +56,7 @@ class Run:
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
     cost: float
-    """Rough seconds on the machine that the profile is for."""
+    """Rough seconds: on a core, or on a GPU such as `estimate.BASIS` names, as the encoder needs."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,21 @@ class Plan:
 
 def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "") -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`."""
-    chosen = _with_digest(get_profile(profile, data, imagenet))
     root = Path(runs) / profile
+    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, imagenet), root))
     return Plan(chosen, (*_pretraining(chosen, root, imagenet), *_finetuning(chosen, root, imagenet)), _figures(chosen))
 
 
-def check(profile: str, data: str = "", imagenet: str = "") -> None:
-    """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there."""
-    chosen = get_profile(profile, data, imagenet)
+def check(profile: str, data: str = "", imagenet: str = "", decode: bool = True) -> None:
+    """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
+
+    Without `decode` no image is read.
+    """
+    chosen = own.fitted_profile(get_profile(profile, data, imagenet))
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        sources.check(chosen.data, max(chosen.sizes))
+        sources.check(chosen.data, max(chosen.sizes), decode=decode)
     if imagenet:
         from depthseg_lib.models.weights import imagenet_file
 
@@ -97,6 +101,7 @@ def write_requests(study: Plan, runs: str | Path) -> None:
         path = run_folder(runs, study.profile.name, run) / "params.json"
         if not path.exists() or json.loads(path.read_text()) != run.parameters:
             write_json(path, run.parameters)
+    own.remember(study.profile, Path(runs) / study.profile.name)
 
 
 def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
@@ -157,10 +162,8 @@ def _finetuning_run(profile: Profile, part: Part, config: FinetuneConfig) -> Run
     name += f"-{config.experiment}" if config.experiment != "main" else ""
     trained = config.initialisation in TRAINED_HERE
     needs = (_pretrained(config.encoder, config.initialisation, part.pretrained_large),) if trained else ()
-    share = 0.7 if config.setting == "frozen" else 1.0
-    step = share * profile.step_seconds * _pixels(config) / _pixels(profile.data)
-    seconds = 8 + profile.trials * (4 + config.iterations * step)
-    return Run("finetune", name, config.to_mapping() | {"trials": profile.trials}, needs, seconds)
+    parameters = config.to_mapping() | {"trials": profile.trials}
+    return Run("finetune", name, parameters, needs, 8 + 4 * profile.trials + _finetuning_cost(profile, parameters))
 
 
 def _pixels(data: DataSettings) -> int:
@@ -178,7 +181,17 @@ def _weights(root: Path, encoder: str, initialisation: str, large: bool, imagene
     return imagenet if initialisation == "imagenet" else ""
 
 
+def _finetuning_cost(profile: Profile, run: dict) -> float:
+    if estimate.on_gpu(run["encoder"]):
+        return estimate.gpu_seconds("finetune", run)
+    share = 0.7 if run["setting"] == "frozen" else 1.0
+    larger = run["height"] * run["width"] / _pixels(profile.data)
+    return profile.trials * run["iterations"] * share * profile.step_seconds * larger
+
+
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
+    if estimate.on_gpu(config.encoder):
+        return 20 + estimate.gpu_seconds("pretrain", config.to_mapping())
     steps = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0}[config.task]
     larger = 1.0 if config.task == "classification" else _pixels(config) / _pixels(profile.data)
     return 20 + steps * config.iterations * profile.step_seconds * larger

@@ -123,6 +123,17 @@ def test_the_loss_sees_clean_frames_and_half_of_the_triplets_are_jittered(video)
     assert 0.35 < torch.stack(changed).float().mean() < 0.65
 
 
+def test_the_frames_of_a_triplet_share_one_draw(video):
+    still = np.repeat(np.arange(10)[:, None], 3, axis=1)  # the same frame three times
+    jittered = []
+    for generator in draws():
+        batch = batches.triplet_batch(video, still, torch.arange(10), generator, "cpu")
+        assert torch.equal(batch.jittered[:, 0], batch.jittered[:, 1])
+        assert torch.equal(batch.jittered[:, 0], batch.jittered[:, 2])
+        jittered.append((batch.jittered != batch.frames).flatten(1).any(1))
+    assert 0.35 < torch.stack(jittered).float().mean() < 0.65
+
+
 def test_batches_of_the_same_generator_are_the_same_bytes(video, labelled):
     for iteration in range(3):
         first, second = (

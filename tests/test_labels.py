@@ -1,9 +1,21 @@
 """Label sets: ids of files to training indices, and colours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, NYU40, NYU_40_TO_13, VOID
+from depthseg_lib.data.labels import (
+    CAMVID,
+    CITYSCAPES,
+    KITTI,
+    NYU13,
+    NYU40,
+    NYU_40_TO_13,
+    VOID,
+    packed_colour,
+    unpacked_colour,
+)
 from depthseg_lib.errors import InputError
 
 
@@ -70,3 +82,17 @@ def test_colour_blind_readers_can_tell_nyus_colours_apart(missing):
     lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
     apart = np.linalg.norm(lab[:, None] - lab, axis=-1) + 99 * np.eye(13)
     assert apart.min() > 15
+
+
+def test_several_ids_may_stand_for_one_class():
+    labels = replace(CAMVID, more_ids=((20, 3), (21, 3)))
+    assert labels.encode(np.array([3, 20, 21, 11]), "file").tolist() == [3, 3, 3, VOID]
+
+
+def test_the_labels_of_a_coloured_set_are_its_colours():
+    colours = [packed_colour(*colour) for colour in CAMVID.colours]
+    labels = replace(CAMVID, ids=tuple(colours), void_ids=(0,), coloured=True)
+    assert labels.encode(np.array([[*colours, 0]]), "file").tolist() == [[*range(11), VOID]]
+    assert unpacked_colour(packed_colour(1, 2, 255)) == (1, 2, 255)
+    with pytest.raises(InputError, match=r"a\.png: colours \(9, 9, 9\) are not in .*known: \(0, 0, 0\), "):
+        labels.encode(np.array([packed_colour(9, 9, 9)]), "a.png")

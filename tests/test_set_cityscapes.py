@@ -1,14 +1,17 @@
 """The cityscapes profile: its data, its plan, and the whole study on a tiny set of the true format."""
 
+from dataclasses import replace
+
 import pytest
 import tiny_cityscapes
 from shrunk_study import ShrunkStudy
 
-from depthseg_lib import study
+from depthseg_lib import check_data, study
 from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data import sources
 from depthseg_lib.data.labels import CITYSCAPES
 from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import PROFILES
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,15 @@ def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
     assert runs["resnet18-depth"]["batch"] == 12 and "resnet50-none-deeplab-n16" in runs
     drawn = {name for names in study.plan("cityscapes").figures.values() for name in names}
     assert {"fig04_training_size", "fig05_frozen", "fig10_scale_mismatch", "table1", "table2", "claims"} <= drawn
+
+
+def test_check_data_looks_into_it(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(PROFILES, "cityscapes", replace(PROFILES["cityscapes"], sizes=(4,), images=4))
+    lines = []
+    assert check_data.check("cityscapes", str(root), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
+    said = "\n".join(lines)
+    assert "val: 4 labelled images" in said and "video: 20 frames in 4 sequences, from 5 (aachen_000000_000000)" in said
 
 
 @pytest.mark.timeout(600)

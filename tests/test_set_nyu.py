@@ -10,7 +10,7 @@ from scipy.io import savemat
 from shrunk_study import ShrunkStudy
 from tiny import truncate
 
-from depthseg_lib import claims, study
+from depthseg_lib import check_data, claims, study
 from depthseg_lib.config import PretrainConfig
 from depthseg_lib.data import set_nyu, sources
 from depthseg_lib.data.labels import NYU13
@@ -94,6 +94,16 @@ def test_claim_13_is_decided_by_its_results(order, verdict):
     others = ledger[~ledger["id"].str.startswith("C13")]
     assert set(others["verdict"]) == {claims.NOT_RUN}
     assert set(found.main.metrics["initialisation"]) == set(starts)
+
+
+def test_check_data_looks_into_it(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(PROFILES, "nyu", replace(PROFILES["nyu"], sizes=(8,), images=8))
+    lines = []
+    assert check_data.check("nyu", str(root), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
+    said = "\n".join(lines)
+    assert "train: 8 labelled images" in said and "video: 12 frames in 3 sequences" in said
+    assert "measured depth, in 4 images" in said and "1.5 to 4." in said
 
 
 @pytest.mark.timeout(600)

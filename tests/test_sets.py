@@ -35,6 +35,23 @@ def test_a_subset_keeps_images_labels_and_names_together():
     assert (subset.depth == labels[[2, 0]] / 2).all()
 
 
+def test_a_view_is_the_subset_and_reads_nothing_before_it_is_asked(tmp_path):
+    images, labels = np.arange(5 * 3 * 4).reshape(5, 3, 2, 2), np.arange(20).reshape(5, 2, 2)
+    whole = Labelled(images, labels, CAMVID, tuple("abcde"), labels / 2)
+    view, subset = whole.view([4, 0, 2]), whole.subset([4, 0, 2])
+    assert view.names == subset.names and view.label_set is CAMVID
+    for name in ("images", "labels", "depth"):
+        rows, expected = getattr(view, name), getattr(subset, name)
+        assert len(rows) == 3 and rows.shape == expected.shape and rows.dtype == expected.dtype
+        for key in (1, slice(1, 3), slice(1, 9), np.array([2, 2, 0]), [1], -1):
+            assert np.array_equal(rows[key], expected[key])
+        assert np.array_equal(np.concatenate([rows, expected[:1]]), np.concatenate([expected, expected[:1]]))
+        assert np.array_equal(np.stack(list(rows)), expected)
+    assert (view.view([1]).images[0] == images[0]).all() and (view.subset([1]).labels == labels[:1]).all()
+    labels[4] = 77
+    assert (view.labels[0] == 77).all() and not (subset.labels[0] == 77).any()
+
+
 def test_arrays_are_mapped_read_only(tmp_path):
     np.save(tmp_path / "images.npy", np.arange(6))
     (images,) = load_arrays(tmp_path, "images")

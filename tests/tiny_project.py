@@ -32,7 +32,7 @@ class Plan:
     figures: dict
 
 
-def check(profile, data="", imagenet=""):
+def check(profile, data="", imagenet="", decode=True):
     if profile != "tiny":
         raise InputError(f"unknown profile '{profile}': expected tiny")
 

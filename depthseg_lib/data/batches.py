@@ -67,7 +67,7 @@ def segmentation_batch(
     """Images (B, 3, H, W) in 0..1 and labels (B, H, W) int64 (void 255), each pair mirrored with probability 0.5."""
     images, labels = _rows(labelled.images, indices, device), _rows(labelled.labels, indices, device)
     if flip:
-        mirrored = _chosen(len(indices), generator).to(device)
+        mirrored = _moved(_chosen(len(indices), generator), device)
         images[mirrored], labels[mirrored] = images[mirrored].flip(-1), labels[mirrored].flip(-1)
     return images_to_float(images), labels.long()
 
@@ -89,7 +89,7 @@ def triplet_batch(
     frames = _rows(video.images, members, device)
     intrinsics = _rows(video.intrinsics, members[:, 1], device)
     if flip:
-        mirrored = _chosen(len(indices), generator).to(device)
+        mirrored = _moved(_chosen(len(indices), generator), device)
         frames[mirrored] = frames[mirrored].flip(-1)
         intrinsics[mirrored, 0, 2] = frames.shape[-1] - 1 - intrinsics[mirrored, 0, 2]
     frames = images_to_float(frames)
@@ -107,7 +107,7 @@ def pair_batch(
     """The `pairs` (P, 2) at `indices`: whole pairs mirrored and, apart from that, jittered, each with chance 0.5."""
     frames = _rows(video.images, torch.as_tensor(pairs)[indices], device)
     if augment:
-        mirrored = _chosen(len(indices), generator).to(device)
+        mirrored = _moved(_chosen(len(indices), generator), device)
         frames[mirrored] = frames[mirrored].flip(-1)
     frames = images_to_float(frames)
     return Pair(frames, jitter_clips(frames, _chosen(len(frames), generator), generator) if augment else frames)
@@ -121,8 +121,8 @@ def depth_batch(
     Images are jittered besides with chance 0.5, in brightness, contrast and saturation (section 4.3). `images` is
     (B, 3, H, W) uint8, `depth` (B, H, W) float32 metres, 0 where there is none.
     """
-    pictures, metres = torch.tensor(images).to(device), torch.tensor(depth)[:, None].to(device)
-    mirrored = _chosen(len(images), generator).to(device)
+    pictures, metres = _moved(torch.tensor(images), device), _moved(torch.tensor(depth)[:, None], device)
+    mirrored = _moved(_chosen(len(images), generator), device)
     pictures[mirrored], metres[mirrored] = pictures[mirrored].flip(-1), metres[mirrored].flip(-1)
     clips, chosen = images_to_float(pictures)[:, None], _chosen(len(images), generator)
     return jitter_clips(clips, chosen, generator, hue=False)[:, 0], metres
@@ -141,7 +141,7 @@ def photograph_batch(
     A crop keeps 0.5 to 1 of the area at a ratio of sides of 3/4 to 4/3, as in the usual ImageNet training.
     """
     images = images_to_float(_rows(photographs.images, indices, device))
-    grid = affine_grid(_crops(len(indices), generator).to(device), list(images.shape), align_corners=False)
+    grid = affine_grid(_moved(_crops(len(indices), generator), device), list(images.shape), align_corners=False)
     images = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return images, _rows(photographs.labels, indices, device).long()
 
@@ -167,7 +167,14 @@ def _generator(*entropy: int) -> torch.Generator:
 
 def _rows(array: np.ndarray, indices: torch.Tensor, device: torch.device | str) -> torch.Tensor:
     """A copy of the rows at `indices`, which must not be a view: the batches are changed in place."""
-    return torch.from_numpy(array[indices.numpy()]).to(device)
+    return _moved(torch.from_numpy(array[indices.numpy()]), device)
+
+
+def _moved(rows: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """Rows on the device; to a GPU through pinned memory, so that nobody waits until it has done what it is at."""
+    if torch.device(device).type != "cuda" or not len(rows):
+        return rows.to(device)
+    return rows.pin_memory().to(device, non_blocking=True)
 
 
 def _chosen(count: int, generator: torch.Generator) -> torch.Tensor:

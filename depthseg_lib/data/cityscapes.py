@@ -70,6 +70,12 @@ def video(
     return ingest.video(clips, height, width, crop, step, progress)
 
 
+def sequences(root: str | Path, split: str) -> dict[str, tuple[Path, ...]]:
+    """The frames of each snippet of `split`, by the name of its first; nothing is read but folders."""
+    snippets = _snippets(_files(root, split, "video", "_leftImg8bit.png"))
+    return {"_".join(next(iter(snippet))): tuple(snippet.values()) for snippet in snippets}
+
+
 def pairs(root: str | Path, split: str) -> tuple[list[Path], list[Path]]:
     """The images of `split` and their label images, in the order of the names; nothing is read but folders."""
     pictures = _files(root, split, "images", "_leftImg8bit.png")

@@ -37,6 +37,6 @@ def adjust_hue(images: torch.Tensor, shift: float) -> torch.Tensor:
     sixth = torch.where(value == green, 2 * chroma + blue - red, 4 * chroma + red - green)
     sixth = torch.where(value == red, green - blue, sixth) / chroma.clamp(min=1e-12)  # hue in sixths of the circle
     # back to RGB: channel n of (5, 3, 1) is value - chroma * max(0, min(k, 4 - k, 1)) with k = (n + hue) mod 6
-    k = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(3, 1, 1) + sixth + 6 * shift
+    k = torch.arange(5.0, 0.0, -2.0, device=images.device).view(3, 1, 1) + sixth + 6 * shift  # made on the device
     k = k.sub_((k / 6).floor_().mul_(6))
     return value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1)

@@ -1,6 +1,7 @@
 """Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -23,27 +24,60 @@ class LabelSet:
     """Ids that the label files may hold besides, all read as void."""
     representative: tuple[int, ...]
     """Training indices of the paper's seven representative classes, as far as the set has them (section 4.2)."""
+    more_ids: tuple[tuple[int, int], ...] = ()
+    """Further ids in the label files, each with the training index of the class that it stands for too."""
+    coloured: bool = False
+    """Whether the label files hold colours; all ids here are then RGB as one number, from `packed_colour`."""
 
     def encode(self, ids: np.ndarray, where: str) -> np.ndarray:
         """Map file ids to training indices (uint8, void 255); an unknown id raises, naming the file `where`."""
-        table = np.full(65536, -1, np.int32)
-        table[list(self.void_ids)] = VOID
-        table[list(self.ids)] = np.arange(len(self.ids))
-        within = (ids >= 0) & (ids < len(table))  # an id beyond 16 bits must not wrap round to a known one
-        encoded = np.where(within, table[ids.astype(np.uint16)], -1)
+        index_of = {**dict.fromkeys(self.void_ids, VOID), **dict(self.more_ids)}
+        index_of |= {label_id: index for index, label_id in enumerate(self.ids)}
+        table = np.full(max(index_of) + 1, -1, np.int16)
+        table[list(index_of)] = list(index_of.values())
+        within = (ids >= 0) & (ids < len(table))
+        encoded = np.where(within, table[np.where(within, ids, 0)], -1)
         if (encoded < 0).any():
-            unknown = np.unique(ids[encoded < 0]).tolist()
+            unknown, known = np.unique(ids[encoded < 0]).tolist(), sorted(index_of)
+            kind = "colours" if self.coloured else "label ids"
             raise InputError(
-                f"{where}: label ids {unknown[:8]} are not in the label set '{self.name}' "
-                f"(known: {sorted(self.ids + self.void_ids)}); check that these are {self.name} label-id images"
+                f"{where}: {kind} {self._shown(unknown[:8])} are not in the label set '{self.name}' "
+                f"(known: {self._shown(known)}); check that these are {self.name} label-id images"
             )
         return encoded.astype(np.uint8)
+
+    def _shown(self, ids: list[int]) -> str:
+        return ", ".join(str(unpacked_colour(i)) for i in ids) if self.coloured else str(ids)
 
     def colour(self, labels: np.ndarray) -> np.ndarray:
         """Colour training indices (..., H, W) as RGB uint8 (..., H, W, 3); void is black."""
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self.colours)] = self.colours
         return palette[labels]
+
+
+def to_mapping(label_set: LabelSet) -> dict:
+    """A label set as plain values, as JSON has them."""
+    return asdict(label_set)
+
+
+def from_mapping(values: Mapping) -> LabelSet:
+    """The label set that `to_mapping` made plain, also after JSON, which has lists for tuples."""
+    return LabelSet(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def packed_colour(red: int, green: int, blue: int) -> int:
+    """A colour as one number, by which the label files of a coloured set are read."""
+    return (red << 16) + (green << 8) + blue
+
+
+def unpacked_colour(number: int) -> tuple[int, int, int]:
+    """The colour that `packed_colour` made this number of."""
+    return number >> 16, number >> 8 & 255, number & 255
 
 
 _KITTI = {  # class: (label id, colour), in the order of the 19 evaluation classes of KITTI and Cityscapes

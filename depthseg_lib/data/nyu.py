@@ -52,15 +52,15 @@ def labelled(
         how, table = resize.plan(_size(*sources, file=file), height, width, crop), _classes(root, label_set)
 
         def one(row: int) -> tuple[np.ndarray, ...]:
-            image, ids, *metres = (nyu_files.row(source, row) for source in sources)
+            pixels, found, *metres = (nyu_files.row(source, row) for source in sources)
             where = f"{file}, image {row + 1}"
-            classes = label_set.encode(_mapped(ids, table, where), where)
-            return how.image(Image.fromarray(image)), how.label(classes), *map(how.label, metres)
+            classes = label_set.encode(_mapped(found, table, where), where)
+            return how.image(Image.fromarray(pixels)), how.label(classes), *map(how.label, metres)
 
         files = [root / name for name in FILES]
-        found = packed("nyu", key, files, shapes, rows.tolist(), one, progress)
+        arrays = packed("nyu", key, files, shapes, rows.tolist(), one, progress)
     names = tuple(f"{row + 1:04}" for row in rows)
-    return Labelled(found[0], found[1], label_set, names, found[2] if depth else None)
+    return Labelled(arrays[0], arrays[1], label_set, names, arrays[2] if depth else None)
 
 
 def numbers(root: str | Path, split: str) -> np.ndarray:
@@ -70,6 +70,19 @@ def numbers(root: str | Path, split: str) -> np.ndarray:
     with nyu_files.labelled_set(Path(root) / LABELLED) as opened:
         count = len(nyu_files.array(opened, "images"))
     return nyu_files.split(Path(root) / SPLITS, count)[_PARTS.index(split)]
+
+
+def image(root: str | Path, row: int) -> Image.Image:
+    """One image of the labelled set, by its row from 0, as it is on the disk."""
+    with nyu_files.labelled_set(Path(root) / LABELLED) as opened:
+        return Image.fromarray(nyu_files.row(nyu_files.array(opened, "images"), row))
+
+
+def ids(root: str | Path, row: int) -> np.ndarray:
+    """Its ids (H, W) among the 13 classes, from 1, 0 where unlabelled."""
+    with nyu_files.labelled_set(Path(root) / LABELLED) as opened:
+        found = nyu_files.row(nyu_files.array(opened, "labels"), row)
+    return _mapped(found, _classes(Path(root), NYU13), f"{Path(root) / LABELLED}, image {row + 1}")
 
 
 def check(root: str | Path) -> None:

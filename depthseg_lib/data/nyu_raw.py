@@ -65,6 +65,11 @@ def scenes(root: str | Path) -> list[Scene]:
     return found
 
 
+def depth(file: Path, how: resize.Resize) -> np.ndarray:
+    """The depth frame `file` in metres, as the colour image sees it, brought to another size by `how`; 0 for none."""
+    return nyu_kinect.registered(nyu_kinect.metres(nyu_kinect.raw_depth(file)), how)
+
+
 def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:
     """For each of `times` the index of the nearest of `others` (seconds, both rising; the earlier of two as near)."""
     after = np.searchsorted(others, times).clip(1, max(1, len(others) - 1))
@@ -100,7 +105,7 @@ def _depth(files: Sequence[Path], how: resize.Resize, progress: Progress) -> np.
     """Depth (N H W float16 metres) of the colour images from the depth frames `files`."""
 
     def one(file: Path) -> tuple[np.ndarray]:
-        return (nyu_kinect.registered(nyu_kinect.metres(nyu_kinect.raw_depth(file)), how),)
+        return (depth(file, how),)
 
     key = {"how": asdict(how), "code": source_hash(__file__, nyu_kinect.__file__, resize.__file__)}
     arrays = {"depth": (np.float16, (how.height, how.width))}

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 from depthseg_lib.data import cityscapes
+from depthseg_lib.data import sample as samples
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.labels import CITYSCAPES
+from depthseg_lib.data.sample import Sample
 from depthseg_lib.data.sets import Labelled, Video
 
 LAYOUT = f"one that holds {', '.join(cityscapes.FOLDERS.values())} of Cityscapes"
+READ_FIRST = False
+"""Whether the video is short enough to be read before anything is trained."""
 
 
 def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
@@ -33,3 +38,10 @@ def parts(folder: Path) -> list[Path]:
 def check(folder: Path) -> None:
     """Raise `InputError` unless all parts are there."""
     cityscapes.check(folder)
+
+
+def sample(folder: Path) -> Sample:
+    """What `make check-data` looks at: train and val, and the training split's snippets."""
+    splits = {name: list(zip(*cityscapes.pairs(folder, name), strict=True)) for name in ("train", "val")}
+    labelled = {name: samples.labelled(pairs) for name, pairs in splits.items()}
+    return Sample(CITYSCAPES, labelled, cityscapes.sequences(folder, "train"))

@@ -37,19 +37,46 @@ class Video:
         return np.stack([target - step, target, target + step], axis=1)
 
 
+class Rows:
+    """Some rows of an array, in an order of their own, that are read when they are asked for.
+
+    Of a memory map none is in memory before; `rows[k]` copies what `array[indices[k]]` does.
+    """
+
+    def __init__(self, array: "np.ndarray | Rows", indices: np.ndarray):
+        self.array, self.indices = array, indices
+        self.shape, self.dtype = (len(indices), *array.shape[1:]), array.dtype
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, key) -> np.ndarray:
+        return self.array[self.indices[key]]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+
 @dataclass(frozen=True)
 class Labelled:
     """Images with a class for every pixel."""
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     """(N, 3, H, W) uint8, RGB."""
-    labels: np.ndarray
+    labels: np.ndarray | Rows
     """(N, H, W) uint8, index into `label_set.classes`, `labels.VOID` where unlabelled."""
     label_set: LabelSet
     names: tuple[str, ...]
     """One name per image, for figures and error messages."""
-    depth: np.ndarray | None = None
+    depth: np.ndarray | Rows | None = None
     """(N, H, W) float16 metres, as in `Video`; None without any."""
+
+    def view(self, indices) -> "Labelled":
+        """The images at `indices`, which stay where they are until they are asked for."""
+        indices = np.asarray(indices)
+        depth = None if self.depth is None else Rows(self.depth, indices)
+        names = tuple(self.names[i] for i in indices)
+        return Labelled(Rows(self.images, indices), Rows(self.labels, indices), self.label_set, names, depth)
 
     def subset(self, indices) -> "Labelled":
         """The images at `indices`, copied into memory."""
