@@ -21,7 +21,7 @@ from depthseg_lib.device import device
 from depthseg_lib.errors import InputError
 from depthseg_lib.graph import FIGURES, Key, Request
 from depthseg_lib.models.published import Published, add_options
-from depthseg_lib.progress import Job, Screen, diverged, duration, jobs_of, rates, seconds_left
+from depthseg_lib.progress import Job, Screen, diverged, duration, estimated, jobs_of, rates, seconds_left
 from depthseg_lib.running import redraw, run
 
 
@@ -59,12 +59,12 @@ def _prepared(options, work) -> int:
     published = Published.given(options.imagenet, options.monodepth2, options.weights)
     made_from = _made_from(request, options.study, data, photographs, repr(published))
     training = work is _make and not options.redraw
-    if training and not options.dry and graph.up_to_date(request, made_from):
+    if training and not options.dry and not data and graph.up_to_date(request, made_from):  # data may have changed
         print(f"everything is up to date: {Path(request.figures, request.profile)}")
         return 0
     study = importlib.import_module(options.study)  # takes seconds: it needs torch
     if not options.redraw:
-        study.check(request.profile, data, published, photographs)
+        study.check(request.profile, data, published, photographs, decode=not options.dry)
     plan = study.plan(request.profile, data, request.runs, published, photographs)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         preflight.writable(folder, purpose)
@@ -121,8 +121,8 @@ def _dry(jobs: list[Job], order: list[Key]) -> int:
     for number, job in enumerate((job for job in jobs if job.key in order), 1):
         needs = ", ".join(name for _, name in job.needs) if job.key[0] != FIGURES else "all runs"
         print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}" + (f"  after {needs}" if needs else ""))
-    hours = sum(job.cost for job in jobs if job.key in order) / 3600
-    print(f"estimated: {hours:.2f} hours of jobs in all")
+    for line in estimated(job for job in jobs if job.key in order):
+        print(line)
     return 0
 
 

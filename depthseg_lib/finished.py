@@ -55,7 +55,7 @@ def find(folder: Path, profile: str) -> Found:
     Settings, starting weights and the code that made them must be the same: what `identity.digest` says.
     """
     everything = {kind: _requests(folder / kind) for kind in ("pretrain", "finetune")}
-    runs = study.plan(profile, published=_published(everything["finetune"])).runs
+    runs = study.plan(profile, runs=str(folder.parent), published=_published(everything["finetune"])).runs
     planned = {(run.kind, run.name): _compared(run.parameters) for run in runs}
     fits = {
         kind: [run for run in of if planned.get((kind, run.folder.name)) == _compared(run.parameters)]

@@ -26,7 +26,8 @@ DEPENDS_ON = {
     "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "panels.py", "panel_*.py", "widgets.py", "widget_*.py", "tables.py", "saved.py", "paper.py"),
-        *("study.py", "profiles.py", "results.py", "finished.py", "identity.py", "inputs.py", "tidy.py", "stored.py"),
+        *("study.py", "own.py", "profiles.py", "results.py", "finished.py", "identity.py", "inputs.py"),
+        *("tidy.py", "stored.py"),
         *("metrics.py", "scores.py", "statistics.py", "claims*.py", "convergence.py", "trajectories.py"),
         *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "activations.py", "activation_scores.py"),
         *("boundaries.py", "object_sizes.py", "resize_scores.py", "cross_resolution.py"),
@@ -36,9 +37,15 @@ DEPENDS_ON = {
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("camvid", "set_camvid", "frames", "folders", "images", "image_folder", "ingest", "kitti_*", "resize")
-REAL += ("pack", "blocks", "listing")
-READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
+REAL = ("sample", "folders", "images", "image_folder", "ingest", "pack", "blocks", "listing", "resize")
+READERS = {
+    "camvid": ("camvid", "set_camvid", "frames", "kitti_*"),
+    "nyu": ("nyu", "nyu_*", "set_nyu"),
+    "cityscapes": ("cityscapes", "set_cityscapes"),
+    "folder": ("set_folder", "described*", "located", "matched", "frames"),
+}
+READS = {"streets": WORLD}
+READS |= {name: (*WORLD, *(f"data/{file}.py" for file in (*REAL, *own))) for name, own in READERS.items()}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
 TABLES = ("claims",)

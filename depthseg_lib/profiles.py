@@ -1,11 +1,11 @@
 """The profiles: how large the study is on which data. `make figures` reruns what a change here touches."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from depthseg_lib.config import DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
+from depthseg_lib.models.published import NONE, Published
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ class Profile:
     """Settings of `FinetuneConfig`."""
     other_sizes: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig` for the other training-set sizes, of which only the end is drawn."""
+    finetune_of: dict[str, dict] = field(default_factory=dict)
+    """Settings of `FinetuneConfig` that an encoder has besides those, by its name."""
+    not_trained: tuple[str, ...] = ()
+    """Initialisations that ImageNet's weights would add, but that this study does not train."""
     large: dict = field(default_factory=dict)
     """Settings of `DataSettings` at the large image size."""
     depth_large: dict = field(default_factory=dict)
@@ -69,7 +73,8 @@ class Profile:
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
-    """Rough seconds per fine-tuning step, from which the first estimate of the study's length is made."""
+    """Rough seconds per fine-tuning step of the quarter-width network on a core, from which the first estimate of the
+    study's length is made; runs for a GPU are estimated otherwise."""
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
@@ -163,7 +168,6 @@ PROFILES = {
             large=dict(height=320, width=1024, streets=100),
             depth_large=dict(iterations=10000),
             parts=_other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
-            step_seconds=0.03,
         ),
         Profile(
             name="camvid",
@@ -180,13 +184,89 @@ PROFILES = {
             flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
         ),
+        Profile(  # section 4.3; an epoch is all 407,024 frames of the raw dump, 50,878 steps
+            name="nyu",
+            about="the paper's NYU-V2: 13 classes indoors, depth from a depth camera, everything trained",
+            data=DataSettings(data_set="nyu", height=384, width=448),
+            encoders=("resnet18", "resnet50"),
+            initialisations=("none", "depth-supervised"),
+            not_trained=("depth-imagenet",),
+            settings=("full",),
+            trials=4,
+            sizes=(795,),
+            images=795,
+            supervised=dict(
+                iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000, precision="bf16-mixed"
+            ),
+            finetune=dict(iterations=20000, batch=32, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed"),
+            finetune_of={"resnet50": dict(batch=16)},
+            step_seconds=0.08,
+        ),
+        Profile(  # the paper's KITTI protocol; 125,000 steps are Monodepth2's 20 epochs of the training snippets
+            name="cityscapes",
+            about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
+            data=DataSettings(data_set="cityscapes", height=512, width=512),
+            encoders=("resnet18", "resnet50"),
+            initialisations=("none", "depth"),
+            settings=("full", "frozen"),
+            trials=4,
+            sizes=(8, 16, 32, 64, 128, 2975),
+            images=16,
+            depth=dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000, precision="bf16-mixed"),
+            finetune=dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed"),
+            parts=(Part(("encoder-only",), ("depth",), 16), Part(("deeplab",), ("none", "depth"), 16)),
+            step_seconds=0.06,
+        ),
+        Profile(
+            name="folder",
+            about="a user's own images, labels and video; image size and encoder stand in their dataset.json",
+            data=DataSettings(data_set="folder", height=96, width=160),
+            encoders=("resnet18-slim",),
+            initialisations=("none", "classification", "depth"),
+            settings=("full", "frozen"),
+            trials=3,
+            sizes=(8, 16, 32, 64, 128),
+            images=16,
+            classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+            depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+            finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
+        ),
     )
 }
 """The profiles by name."""
 
 
-def get_profile(name: str, data_folder: str = "", added: Sequence[str] = (), photographs: str = "") -> Profile:
-    """The profile of this name on `data_folder`, with the initialisations `added` to its own.
+@dataclass(frozen=True)
+class Fit:
+    """What a user's own data say about the study on them."""
+
+    height: int
+    """Image height."""
+    width: int
+    """Image width."""
+    encoder: str
+    """The encoder; all but resnet18-slim take the iterations, rates and trials of the profile `gpu`."""
+    frame_step: int
+    """Frames between the neighbours of a triplet."""
+    usable: int
+    """The largest training set that leaves images to validate on."""
+
+
+def fitted(profile: Profile, fit: Fit) -> Profile:
+    """`profile` on data of this kind: no training set is larger than they allow, and there is one at least."""
+    sizes = tuple(size for size in profile.sizes if size <= fit.usable) or (fit.usable,)
+    usual = max((size for size in sizes if size <= profile.images), default=sizes[0])
+    data = replace(profile.data, height=fit.height, width=fit.width)
+    profile = replace(profile, data=data, sizes=sizes, images=usual)
+    if fit.encoder not in profile.encoders:
+        gpu = PROFILES["gpu"]
+        trained = dict(classification=gpu.classification, depth=gpu.depth, finetune=gpu.finetune, trials=gpu.trials)
+        profile = replace(profile, encoders=(fit.encoder,), **trained)
+    return replace(profile, depth=profile.depth | dict(frame_step=fit.frame_step))
+
+
+def get_profile(name: str, data_folder: str = "", published: Published = NONE, photographs: str = "") -> Profile:
+    """The profile of this name on `data_folder`, which compares what is `published` besides.
 
     With `photographs`, classification is pre-trained on that folder's photographs.
     """
@@ -202,6 +282,7 @@ def get_profile(name: str, data_folder: str = "", added: Sequence[str] = (), pho
         )
     if photographs:
         profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
+    added = (n for n in published.initialisations if n in published.places or n not in profile.not_trained)
     initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
     data = replace(profile.data, data_folder=data_folder)
     return replace(profile, initialisations=initialisations, data=data)
@@ -238,7 +319,8 @@ def pretrain_config(
 
 def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:
     """The settings of one fine-tuning run of a part of a profile."""
-    chosen = {**profile.finetune, **part.finetune, "experiment": part.experiment, "images": part.images}
+    own = {**profile.finetune, **profile.finetune_of.get(run.get("encoder", ""), {})}
+    chosen = {**own, **part.finetune, "experiment": part.experiment, "images": part.images}
     return FinetuneConfig(**_data(profile, part.large), **chosen, **run)
 
 

@@ -1,13 +1,14 @@
 """What the terminal shows while a study runs: a line per event of a run, and how long it should still take."""
 
 import json
+import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from depthseg_lib import journal
+from depthseg_lib import estimate, journal
 from depthseg_lib.graph import FIGURES, Key
 
 DRAWING = 30.0
@@ -30,15 +31,44 @@ class Job:
     """The jobs that come before it."""
     data_set: str = ""
     """What it is trained on."""
+    group: str = ""
+    """Runs that are alike, for a table of them."""
+    on_gpu: bool = False
+    """Whether `cost` is for a GPU."""
 
 
 def jobs_of(runs: Iterable, figures: Iterable[str]) -> list[Job]:
     """The jobs of a `study.Plan`'s runs, in their order, then of its notebooks that draw."""
-    training = [
-        Job((r.kind, r.name), r.cost, tuple(("pretrain", n) for n in r.needs), r.parameters["data_set"]) for r in runs
-    ]
+    training = [_job(run) for run in runs]
     everything = tuple(job.key for job in training)
     return training + [Job((FIGURES, stem), DRAWING, everything) for stem in figures]
+
+
+def _job(run) -> Job:
+    asked = run.parameters
+    alike = "initialisation" if run.kind == "pretrain" else "setting"
+    group = " ".join(str(asked.get(name, "")) for name in ("encoder", alike)).strip()
+    if asked.get("experiment", "main") != "main":
+        group += f", {asked['experiment']}"
+    needs = tuple(("pretrain", name) for name in run.needs)
+    gpu = estimate.on_gpu(asked.get("encoder", ""))
+    return Job((run.kind, run.name), run.cost, needs, asked["data_set"], f"{run.kind} {group}".strip(), gpu)
+
+
+def estimated(jobs: Iterable[Job]) -> Iterator[str]:
+    """A table of the runs of `jobs` by group, with the hours of each, and what these rest on; a line each."""
+    runs = [job for job in jobs if job.key[0] != FIGURES]
+    groups: dict[str, list[float]] = {}
+    for job in runs:
+        groups.setdefault(job.group, []).append(job.cost / 3600)
+    gpu = any(job.on_gpu for job in runs)
+    width = max(map(len, ("together", *groups)))
+    yield f"\nestimated {'GPU hours' if gpu else 'hours of a core'}, by kind of run"
+    yield f"{'':{width}}  {'runs':>5}  {'of one':>8}  {'in all':>8}"
+    for name, hours in {**groups, "together": [job.cost / 3600 for job in runs]}.items():
+        one = f"{sum(hours) / len(hours):8.2f}" if name != "together" else " " * 8
+        yield f"{name:{width}}  {len(hours):5}  {one}  {sum(hours):8.2f}"
+    yield from textwrap.wrap(estimate.BASIS if gpu else estimate.CORE_BASIS, LINE)
 
 
 def rates(jobs: Iterable[Job], folder: Callable[[Key], Path]) -> dict[str, float]:

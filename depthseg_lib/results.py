@@ -8,14 +8,19 @@ import pandas as pd
 
 from depthseg_lib import finished, stored, tidy
 from depthseg_lib.config import APART, INITIALISATIONS
-from depthseg_lib.data.labels import LabelSet
+from depthseg_lib.data.labels import LabelSet, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.project import project_path
 
 IDS = finished.RUN
 """Columns that tell one fine-tuning run from another."""
-DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)"}
-"""How figures name a data set."""
+DATA = {
+    "streets": "embedded street world",
+    "camvid": "CamVid (real images)",
+    "nyu": "NYU-V2",
+    "cityscapes": "Cityscapes",
+}
+"""How figures name a data set; a user's own has its own name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,7 @@ class Results:
     of_this_machine: bool
     """Whether they came from runs here; only such results are worth storing."""
     data_set: str
-    """streets or camvid."""
+    """Its name: one of `config.DATA_SETS`."""
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame
@@ -51,7 +56,7 @@ class Results:
     @property
     def data(self) -> str:
         """The data's name in figures."""
-        return DATA.get(self.data_set, self.data_set)
+        return DATA.get(self.data_set) or f"{self.label_set.name} (own data)"
 
     @property
     def base_images(self) -> int:
@@ -60,8 +65,12 @@ class Results:
 
     @property
     def main(self) -> "Results":
-        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras."""
-        compared = [name for name in self.metrics["initialisation"].unique() if name not in APART]
+        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras.
+
+        Where no depth was learned from video (NYU-V2) these are what the others are compared with, and stay.
+        """
+        names = list(self.metrics["initialisation"].unique())
+        compared = [name for name in names if name not in APART or "depth" not in names]
         return self.select(experiment="main", initialisation=compared)
 
     def has(self, **wanted) -> bool:
@@ -109,7 +118,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
 
 def save(results: Results, folder: str | Path) -> None:
     """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
-    about = {"profile": results.profile, "data_set": results.data_set, "label_set": results.label_set.name}
+    about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
     frames = {name: getattr(results, name) for name in stored.FRAMES}
     contents = stored.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
     stored.write(project_path(folder), contents)

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from depthseg_lib.config import STUDY_VERSION
-from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet
+from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, from_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json, replacing, write_json
 
@@ -61,7 +61,7 @@ class Contents:
     """What a results folder holds."""
 
     about: dict
-    """profile, data_set and label_set by name."""
+    """profile and data_set by name, and label_set as `labels.to_mapping` has it."""
     frames: dict[str, pd.DataFrame]
     """The tables of `FRAMES`."""
     examples: Examples
@@ -69,9 +69,11 @@ class Contents:
     flow_examples: dict[str, FlowExamples]
 
 
-def label_set(name: str) -> LabelSet:
-    """A label set by its name."""
-    known = {labels.name: labels for labels in (KITTI, CAMVID)}
+def label_set(of: dict | str) -> LabelSet:
+    """The label set of `Contents.about`; results that were committed before it stood there have its name."""
+    if isinstance(of, dict):
+        return from_mapping(of)
+    known, name = {labels.name: labels for labels in (KITTI, CAMVID)}, of
     if name not in known:
         raise InputError(f"unknown label set '{name}': expected one of {', '.join(known)}")
     return known[name]

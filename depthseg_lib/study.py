@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
+from depthseg_lib import estimate, own
 from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
-from depthseg_lib.models.published import ENCODERS, Published, add_options
+from depthseg_lib.models.published import ENCODERS, NONE, Published, add_options
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
 
 FIGURES = {
@@ -28,6 +29,7 @@ FIGURES = {
 }
 """Figures and tables by the notebook that draws them."""
 NEEDS = {
+    "fig05_frozen": dict(setting="frozen"),
     "table2": dict(setting="encoder-only"),
     "fig07_high_resolution": dict(experiment="high", setting="full"),
     "fig08_deeplab_high_resolution": dict(experiment="high", setting="deeplab"),
@@ -37,10 +39,10 @@ NEEDS = {
     "cross_resolution": dict(experiment="large-to-small"),
 }
 """Runs without which a figure is not drawn, where not every profile has them."""
+INDOORS = ("nyu",)
+"""Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
 CROSSED = ("large-to-small", "small-to-large")
 """The experiments in which pre-training and fine-tuning differ in resolution."""
-NONE = Published()
-"""No published weights: everything is trained here."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Run:
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
     cost: float
-    """Rough seconds on the machine that the profile is for."""
+    """Rough seconds: on a core, or on a GPU such as `estimate.BASIS` names, as the encoder needs."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,20 @@ def plan(
     Where there are `published` weights for an initialisation, none are trained. With `photographs`, classification is
     learned from those in that folder.
     """
-    chosen = _with_digest(get_profile(profile, data, published.initialisations, photographs))
     root = Path(runs) / profile
+    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, published, photographs), root))
     listed = (*_pretraining(chosen, root, published), *_finetuning(chosen, root, published))
     return Plan(chosen, listed, _figures(chosen, published))
 
 
-def check(profile: str, data: str = "", published: Published = NONE, photographs: str = "") -> None:
+def check(
+    profile: str, data: str = "", published: Published = NONE, photographs: str = "", decode: bool = True
+) -> None:
     """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
 
-    A real set that was not read before is read now, and what that takes is printed.
+    A real set that was not read before is read now, and what that takes is printed; without `decode`, no image is read.
     """
-    chosen = get_profile(profile, data, published.initialisations, photographs)
+    chosen = own.fitted_profile(get_profile(profile, data, published, photographs))
     if photographs:
         from depthseg_lib.data import image_folder
 
@@ -98,7 +102,7 @@ def check(profile: str, data: str = "", published: Published = NONE, photographs
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        sources.check(chosen.data, max(chosen.sizes), print)
+        sources.check(chosen.data, max(chosen.sizes), print, decode=decode)
     if published.places:
         from depthseg_lib.models.weights import starting_weights
 
@@ -112,6 +116,7 @@ def write_requests(study: Plan, runs: str | Path) -> None:
         path = run_folder(runs, study.profile.name, run) / "params.json"
         if not path.exists() or json.loads(path.read_text()) != run.parameters:
             write_json(path, run.parameters)
+    own.remember(study.profile, Path(runs) / study.profile.name)
 
 
 def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
@@ -185,10 +190,8 @@ def _exists(encoder: str, initialisation: str) -> bool:
 def _finetuning_run(profile: Profile, config: FinetuneConfig, needs: tuple[str, ...]) -> Run:
     name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
     name += f"-{config.experiment}" if config.experiment != "main" else ""
-    share = 0.7 if config.setting == "frozen" else 1.0
-    step = share * profile.step_seconds * _pixels(config) / _pixels(profile.data)
-    seconds = 8 + profile.trials * (4 + config.iterations * step)
-    return Run("finetune", name, config.to_mapping() | {"trials": profile.trials}, needs, seconds)
+    parameters = config.to_mapping() | {"trials": profile.trials}
+    return Run("finetune", name, parameters, needs, 8 + 4 * profile.trials + _finetuning_cost(profile, parameters))
 
 
 def _pixels(data: DataSettings) -> int:
@@ -208,7 +211,17 @@ def _start(root: Path, published: Published, encoder: str, initialisation: str, 
     return (published.place(encoder, initialisation) if published.gives(encoder, initialisation) else ""), ()
 
 
+def _finetuning_cost(profile: Profile, run: dict) -> float:
+    if estimate.on_gpu(run["encoder"]):
+        return estimate.gpu_seconds("finetune", run)
+    share = 0.7 if run["setting"] == "frozen" else 1.0
+    larger = run["height"] * run["width"] / _pixels(profile.data)
+    return profile.trials * run["iterations"] * share * profile.step_seconds * larger
+
+
 def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
+    if estimate.on_gpu(config.encoder):
+        return 20 + estimate.gpu_seconds("pretrain", config.to_mapping())
     steps = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0}[config.task]
     larger = 1.0 if config.task == "classification" else _pixels(config) / _pixels(profile.data)
     return 20 + steps * config.iterations * profile.step_seconds * larger
@@ -229,8 +242,8 @@ def _has_runs(profile: Profile, published: Published, figure: str) -> bool:
         return any(name.startswith("depth") and not large for name, large in trained)
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
-    if figure == "fig10_scale_mismatch" and profile.classification.get("photographs_folder"):
-        return False  # the sizes that it compares are measured in the embedded world's photographs
+    if figure == "fig10_scale_mismatch":  # the sizes that it compares are measured in the embedded photographs
+        return profile.data.data_set not in INDOORS and not profile.classification.get("photographs_folder")
     if figure not in NEEDS:
         return True
     wanted = NEEDS[figure]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from depthseg_lib.data.labels import CAMVID, KITTI
+from depthseg_lib import own
+from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, LabelSet, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.finished import RUN, Found, RunFolder
@@ -15,8 +16,8 @@ from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples,
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
-LABEL_SETS = {"streets": KITTI, "camvid": CAMVID}
-"""The classes of each data set."""
+LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "nyu": NYU13, "cityscapes": CITYSCAPES}
+"""The classes of each data set; those of a user's own are kept beside its runs."""
 
 
 def read(found: Found) -> Contents:
@@ -28,11 +29,10 @@ def read(found: Found) -> Contents:
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
     predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
-    data_set = found.finetune[0].parameters.get("data_set", "streets")
     about = {
         "profile": found.finetune[0].folder.parents[2].name,
-        "data_set": data_set,
-        "label_set": LABEL_SETS[data_set].name,
+        "data_set": _data_set(found.finetune[0]),
+        "label_set": to_mapping(_label_set(found.finetune[0])),
     }
     frames = {
         "metrics": pd.DataFrame(metrics),
@@ -41,6 +41,14 @@ def read(found: Found) -> Contents:
         "pretrain": _pretraining(found),
     }
     return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
+
+
+def _data_set(run: RunFolder) -> str:
+    return run.parameters.get("data_set", "streets")
+
+
+def _label_set(run: RunFolder) -> LabelSet:
+    return LABEL_SETS.get(_data_set(run)) or own.label_set(run.folder.parents[2])
 
 
 def _identity(run: RunFolder) -> dict:
@@ -83,7 +91,7 @@ def _labelled(run: RunFolder, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _confusion(run: RunFolder) -> pd.DataFrame:
     """The filled cells of a run's matrices."""
-    path, label_set = run.folder / "confusion.npz", LABEL_SETS[run.parameters.get("data_set", "streets")]
+    path, label_set = run.folder / "confusion.npz", _label_set(run)
     arrays = _arrays(path)
     matrices, classes = arrays["images"], list(label_set.classes)
     if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import label, picture, snapshot, truncate
 
 from depthseg_lib.data import images, ingest
-from depthseg_lib.data.labels import CAMVID, VOID
+from depthseg_lib.data.labels import CAMVID, VOID, packed_colour
 from depthseg_lib.errors import InputError
 
 MATRIX = np.array([[20.0, 0, 11.5], [0, 20.0, 7.5], [0, 0, 1]])
@@ -230,3 +230,36 @@ def test_images_that_hold_no_ids_are_refused_as_labels(pair, pixels, found):
     label(pair[1][0], pixels)
     with pytest.raises(InputError, match=rf"labels/a\.png is no label image: .*found .*{found}"):
         read_pairs(pair)
+
+
+def coloured(pair, ids=None):
+    ids = np.tile(np.arange(11, dtype=np.uint8).repeat(2), (16, 1)) if ids is None else ids
+    Image.fromarray(CAMVID.colour(ids)).save(pair[1][0])
+    known = tuple(packed_colour(*colour) for colour in CAMVID.colours)
+    return replace(CAMVID, ids=known, void_ids=(packed_colour(0, 0, 0),), coloured=True)
+
+
+def test_coloured_label_images_are_read_by_their_colours(pair):
+    picture(pair[0][0], 16, 22)
+    found = ingest.labelled(*pair, coloured(pair), 8, 11, False, None)
+    assert found.labels[0, 0].tolist() == [*range(11)]
+
+
+def test_a_colour_of_no_class_is_named(pair):
+    label_set = coloured(pair, np.zeros((16, 24), np.uint8))
+    Image.new("RGB", (24, 16), (1, 2, 3)).save(pair[1][0])
+    with pytest.raises(InputError, match=r"labels/a\.png: colours \(1, 2, 3\) are not in the label set"):
+        ingest.labelled(*pair, label_set, 8, 12, False, None)
+
+
+def test_ids_where_colours_were_expected_are_refused(pair):
+    label_set = coloured(pair, np.zeros((16, 24), np.uint8))
+    label(pair[1][0], np.zeros((16, 24), np.uint8))
+    with pytest.raises(InputError, match=r"labels/a\.png is no coloured label image: .*map ids to classes"):
+        ingest.labelled(*pair, label_set, 8, 12, False, None)
+
+
+def test_labels_that_were_saved_as_jpeg_are_refused(pair, tmp_path):
+    picture(tmp_path / "labels" / "a.jpg", 16, 24, channels=1)
+    with pytest.raises(InputError, match=r"labels/a\.jpg is a JPEG, which changes ids and colours"):
+        read_pairs((pair[0], [tmp_path / "labels" / "a.jpg"]))

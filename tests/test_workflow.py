@@ -1,7 +1,6 @@
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_project import TinyProject
-
-from depthseg_lib.graph import SNAKEFILE
+from tiny_project import TinyProject, copy_project
 
 EVERYTHING = ["figures 03_results", "finetune from-first", "finetune from-none", "finetune from-second"]
 EVERYTHING += ["pretrain first", "pretrain second"]
@@ -136,8 +133,7 @@ def test_runs_from_elsewhere_are_adopted_when_their_inputs_are_the_same(project)
 
 @pytest.mark.timeout(900)
 def test_the_smoke_profile_of_the_real_study(tmp_path):
-    for folder in ("depthseg_lib", "notebooks", "workflow"):  # a copy: Snakemake keeps records where it works
-        shutil.copytree(SNAKEFILE.parents[1] / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(tmp_path, "depthseg_lib", "notebooks", "workflow")
 
     def figures():
         call = [sys.executable, "-m", "depthseg_lib.figures", "--profile", "smoke", "--cores", str(os.cpu_count())]

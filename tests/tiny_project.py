@@ -32,7 +32,7 @@ class Plan:
     figures: dict
 
 
-def check(profile, data="", published=None, photographs=""):
+def check(profile, data="", published=None, photographs="", decode=True):
     if profile != "tiny":
         raise InputError(f"unknown profile '{profile}': expected tiny")
 
@@ -100,14 +100,18 @@ def write_notebook(path: Path, *cells: str) -> Path:
     return path
 
 
+def copy_project(root: Path, *folders: str) -> None:
+    """Copy these folders of the project to `root`, to be changed and worked in: Snakemake keeps records there."""
+    for folder in folders:
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 class TinyProject:
     """A copy of the library and the workflow with `STUDY` and its notebooks, to be run and changed freely."""
 
     def __init__(self, root: Path):
         self.root = root
-        hidden = shutil.ignore_patterns("__pycache__")
-        for folder in ("depthseg_lib", "workflow"):
-            shutil.copytree(ROOT / folder, root / folder, ignore=hidden)
+        copy_project(root, "depthseg_lib", "workflow")
         (root / "tiny_study.py").write_text(STUDY)
         write_notebook(root / "notebooks/01_pretrain.ipynb", *TRAINING)
         write_notebook(root / "notebooks/02_finetune.ipynb", *TRAINING)

@@ -9,6 +9,8 @@ from pathlib import Path
 from depthseg_lib.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_SMALL = 2**20
+"""Bytes up to which a file's content is in a digest."""
 
 
 def existing(folder: str | Path, expected: str) -> Path:
@@ -35,14 +37,23 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
     return tuple(files)
 
 
-def digest(folders: Sequence[Path]) -> str:
-    """A short digest of the names and sizes of all files below `folders`; folders that are missing count as empty."""
-    lines = []
-    for folder in folders:
+def digest(places: Sequence[Path]) -> str:
+    """A short digest of `places`: of a small file, its content; of a large one and of a folder, names and sizes.
+
+    Those of a folder are of all files below it. What is missing counts as an empty folder.
+    """
+    lines = [_file_digest(place) for place in places if place.is_file()]
+    for folder in places:
         for place, _, names in os.walk(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _file_digest(file: Path) -> str:
+    if file.stat().st_size > _SMALL:
+        return f"{file.name} {file.stat().st_size}"
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
@@ -90,9 +101,10 @@ def _entries(folder: Path, expected: str) -> list[Path]:
         raise InputError(
             f"the folder {folder} cannot be read ({error.strerror}): expected {expected}; give the right folder"
         ) from error
-    return sorted(entries, key=_natural)
+    return sorted(entries, key=natural)
 
 
-def _natural(file: Path) -> tuple:
+def natural(file: Path) -> tuple:
+    """The key by which files are sorted: names in order, numbers in them by value."""
     parts = re.split(r"(\d+)", file.name)  # text, number, text, ...
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), file.name

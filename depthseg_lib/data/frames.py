@@ -1,7 +1,7 @@
 """A user's own video: folders of frames with an `intrinsics.json`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 
 _LAYOUT = "frames as PNG or JPEG, directly or in one sub-folder per sequence"
-_KEYS = ("width", "height", "fx", "fy", "cx", "cy")
+INTRINSICS = ("width", "height", "fx", "fy", "cx", "cy")
+"""What the intrinsics of a camera are, in pixels of its frames."""
 _JSON = (
     'a json object like {"width": 640, "height": 320, "fx": 578.3, "fy": 575.7, "cx": 335.7, "cy": 194.6}, in pixels '
     "of the frames"
@@ -40,11 +41,12 @@ def video(
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise InputError(f"no folder of frames was given: expected at least one with {_LAYOUT}")
-    clips = [_clip(folder, intrinsics) for given in sources for folder in _sequences(given)]
+    clips = [_clip(folder, intrinsics) for given in sources for folder in sequences(given)]
     return ingest.video(clips, height, width, crop, step, progress)
 
 
-def _sequences(source: str | Path) -> list[Path]:
+def sequences(source: str | Path) -> list[Path]:
+    """The folders of frames in `source`: itself, its sub-folders, or both; `InputError` where there are none."""
     folder = folders.existing(source, _LAYOUT)
     sequences = [part for part in (folder, *folders.subfolders(folder)) if folders.holds_images(part)]
     if not sequences:
@@ -53,12 +55,13 @@ def _sequences(source: str | Path) -> list[Path]:
 
 
 def _clip(folder: Path, intrinsics: str | Path | None) -> ingest.Clip:
-    file = Path(intrinsics).expanduser() if intrinsics else _beside(folder)
+    file = Path(intrinsics).expanduser() if intrinsics else beside(folder)
     size, matrix = read_intrinsics(file)
     return ingest.Clip(folders.image_files(folder), size, matrix)
 
 
-def _beside(folder: Path) -> Path:
+def beside(folder: Path) -> Path:
+    """The `intrinsics.json` for the frames in `folder`, there or in the folder above; it need not exist."""
     file, above = folder / "intrinsics.json", folder.absolute().parent / "intrinsics.json"
     return above if above.exists() and not file.exists() else file
 
@@ -72,12 +75,18 @@ def read_intrinsics(file: Path) -> tuple[tuple[int, int], np.ndarray]:
         values = json.loads(folders.file_text(file, _JSON))
     except json.JSONDecodeError as error:
         raise InputError(f"{file} is not json ({error}): expected {_JSON}; correct it") from error
-    wrong = [key for key in _KEYS if not isinstance(values, dict) or not _positive(values.get(key))]
+    wrong = [key for key in INTRINSICS if not isinstance(values, dict) or not is_positive(values.get(key))]
     if wrong:
         raise InputError(f"{file} has no positive number for {', '.join(wrong)}: expected {_JSON}; add what is missing")
+    return camera(values)
+
+
+def camera(values: Mapping) -> tuple[tuple[int, int], np.ndarray]:
+    """The size (height, width) and the matrix (3, 3) of positive numbers for the keys of `INTRINSICS`."""
     matrix = np.array([[values["fx"], 0, values["cx"]], [0, values["fy"], values["cy"]], [0, 0, 1]], float)
     return (int(values["height"]), int(values["width"])), matrix
 
 
-def _positive(value: object) -> bool:
+def is_positive(value: object) -> bool:
+    """Whether `value` is a finite number above zero."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")

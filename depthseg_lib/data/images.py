@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from depthseg_lib.data.labels import packed_colour
 from depthseg_lib.errors import InputError
 
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -23,13 +24,23 @@ def size(file: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def label_size(file: Path) -> tuple[int, int]:
-    """Height and width of a label image; raises `InputError` unless it has one channel of 8 bits."""
+def label_size(file: Path, coloured: bool = False) -> tuple[int, int]:
+    """Height and width of a label image; raises `InputError` unless it has one channel of 8 bits, or is `coloured`."""
     with _opened(file) as image:
-        if image.mode not in ("L", "P"):
+        if not coloured and image.mode not in ("L", "P"):
             raise InputError(
                 f"{file} is no label image: expected one channel of 8 bits with an id per pixel, found "
                 f"{_description(image.mode)}; give the label-id images, not the coloured or the instance ones"
+            )
+        if coloured and image.mode not in ("RGB", "RGBA", "P"):
+            raise InputError(
+                f"{file} is no coloured label image: expected 8-bit RGB with its class's colour in every pixel, found "
+                f"{_description(image.mode)}; give the coloured images, or map ids to classes and not colours"
+            )
+        if image.format == "JPEG":
+            raise InputError(
+                f"{file} is a JPEG, which changes ids and colours near every border: expected PNG label images; take "
+                "them as they were before they were compressed"
             )
         return image.height, image.width
 
@@ -48,11 +59,17 @@ def photograph(file: Path) -> Image.Image:
         return (image.convert("RGBA") if "transparency" in image.info else image).convert("RGB")
 
 
-def label_ids(file: Path) -> np.ndarray:
-    """The ids (H, W) uint8 of a label image; raises `InputError` where it is broken or no label image."""
-    label_size(file)
+def label_ids(file: Path, coloured: bool = False) -> np.ndarray:
+    """The ids (H, W) uint8 of a label image; raises `InputError` where it is broken or no label image.
+
+    Of a `coloured` one, the colours as numbers (H, W) int32, as `labels.packed_colour` makes them.
+    """
+    label_size(file, coloured)
     with _opened(file) as image:
-        return np.asarray(image)
+        if not coloured:
+            return np.asarray(image)
+        red, green, blue = np.asarray(image.convert("RGB")).astype(np.int32).transpose(2, 0, 1)
+        return packed_colour(red, green, blue)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ changed is read again, and one that changes meanwhile is an error; the source is
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,14 +77,15 @@ def labelled(
     """
 
     def one(pair: tuple[Path, Path]) -> tuple[np.ndarray, np.ndarray]:
-        ids = files_of_images.label_ids(pair[1])
+        ids = files_of_images.label_ids(pair[1], label_set.coloured)
         how = resize.plan(ids.shape, height, width, crop)
         return how.image(files_of_images.photograph(pair[0])), how.label(label_set.encode(ids, where=str(pair[1])))
 
     key = _key(height, width, crop) | {"label_set": [asdict(label_set), source_hash(label_sets.__file__)]}
     arrays = {"images": (np.uint8, (3, height, width)), "labels": (np.uint8, (height, width))}
     pairs = list(zip(images, labels, strict=True))
-    found = packed("ingest", key, [*images, *labels], arrays, pairs, one, progress, _check_pair)
+    check = partial(_check_pair, coloured=label_set.coloured)
+    found = packed("ingest", key, [*images, *labels], arrays, pairs, one, progress, check)
     return Labelled(*found, label_set, tuple(file.stem for file in images))
 
 
@@ -106,8 +108,8 @@ def _check_size(item: tuple[Path, tuple[int, int]]) -> None:
         )
 
 
-def _check_pair(pair: tuple[Path, Path]) -> None:
-    image, label = files_of_images.size(pair[0]), files_of_images.label_size(pair[1])
+def _check_pair(pair: tuple[Path, Path], coloured: bool) -> None:
+    image, label = files_of_images.size(pair[0]), files_of_images.label_size(pair[1], coloured)
     if image != label:
         raise InputError(
             f"{pair[0]} is {_text(image)}, but its label image {pair[1]} is {_text(label)}: expected one size; fetch "

@@ -18,7 +18,7 @@ def depth(frames: Sequence[Path], intrinsics: np.ndarray, height: int, width: in
     `intrinsics` (N, 3, 3) are those of the H x W images. Raises `InputError` where no frame has a scan, or a
     calibration is missing or broken.
     """
-    scans = [_scan(frame) for frame in frames]
+    scans = [scan(frame) for frame in frames]
     if not any(scan.exists() for scan in scans):
         raise InputError(
             f"no frame has a velodyne scan: expected files such as {scans[0]}; fetch the scans, or ask for no depth"
@@ -51,8 +51,8 @@ def project(points: np.ndarray, intrinsics: np.ndarray, height: int, width: int)
     return np.where(np.isinf(image), 0.0, image)
 
 
-def _scan(frame: Path) -> Path:
-    """`drive/velodyne_points/data/N.bin` for `drive/image_0C/data/N.png`."""
+def scan(frame: Path) -> Path:
+    """The scan of a frame, which need not exist: `drive/velodyne_points/data/N.bin` for `drive/image_0C/data/N.png`."""
     return frame.parents[2] / "velodyne_points" / "data" / f"{frame.stem}.bin"
 
 

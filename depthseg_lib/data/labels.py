@@ -1,6 +1,7 @@
 """Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -23,27 +24,60 @@ class LabelSet:
     """Ids that the label files may hold besides, all read as void."""
     representative: tuple[int, ...]
     """Training indices of the paper's seven representative classes, as far as the set has them (section 4.2)."""
+    more_ids: tuple[tuple[int, int], ...] = ()
+    """Further ids in the label files, each with the training index of the class that it stands for too."""
+    coloured: bool = False
+    """Whether the label files hold colours; all ids here are then RGB as one number, from `packed_colour`."""
 
     def encode(self, ids: np.ndarray, where: str) -> np.ndarray:
         """Map file ids to training indices (uint8, void 255); an unknown id raises, naming the file `where`."""
-        table = np.full(65536, -1, np.int32)
-        table[list(self.void_ids)] = VOID
-        table[list(self.ids)] = np.arange(len(self.ids))
-        within = (ids >= 0) & (ids < len(table))  # an id beyond 16 bits must not wrap round to a known one
-        encoded = np.where(within, table[ids.astype(np.uint16)], -1)
+        index_of = {**dict.fromkeys(self.void_ids, VOID), **dict(self.more_ids)}
+        index_of |= {label_id: index for index, label_id in enumerate(self.ids)}
+        table = np.full(max(index_of) + 1, -1, np.int16)
+        table[list(index_of)] = list(index_of.values())
+        within = (ids >= 0) & (ids < len(table))
+        encoded = np.where(within, table[np.where(within, ids, 0)], -1)
         if (encoded < 0).any():
-            unknown = np.unique(ids[encoded < 0]).tolist()
+            unknown, known = np.unique(ids[encoded < 0]).tolist(), sorted(index_of)
+            kind = "colours" if self.coloured else "label ids"
             raise InputError(
-                f"{where}: label ids {unknown[:8]} are not in the label set '{self.name}' "
-                f"(known: {sorted(self.ids + self.void_ids)}); check that these are {self.name} label-id images"
+                f"{where}: {kind} {self._shown(unknown[:8])} are not in the label set '{self.name}' "
+                f"(known: {self._shown(known)}); check that these are {self.name} label-id images"
             )
         return encoded.astype(np.uint8)
+
+    def _shown(self, ids: list[int]) -> str:
+        return ", ".join(str(unpacked_colour(i)) for i in ids) if self.coloured else str(ids)
 
     def colour(self, labels: np.ndarray) -> np.ndarray:
         """Colour training indices (..., H, W) as RGB uint8 (..., H, W, 3); void is black."""
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self.colours)] = self.colours
         return palette[labels]
+
+
+def to_mapping(label_set: LabelSet) -> dict:
+    """A label set as plain values, as JSON has them."""
+    return asdict(label_set)
+
+
+def from_mapping(values: Mapping) -> LabelSet:
+    """The label set that `to_mapping` made plain, also after JSON, which has lists for tuples."""
+    return LabelSet(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def packed_colour(red: int, green: int, blue: int) -> int:
+    """A colour as one number, by which the label files of a coloured set are read."""
+    return (red << 16) + (green << 8) + blue
+
+
+def unpacked_colour(number: int) -> tuple[int, int, int]:
+    """The colour that `packed_colour` made this number of."""
+    return number >> 16, number >> 8 & 255, number & 255
 
 
 _KITTI = {  # class: (label id, colour), in the order of the 19 evaluation classes of KITTI and Cityscapes
@@ -102,3 +136,65 @@ CAMVID = LabelSet(
     representative=tuple(list(_CAMVID).index(n) for n in ("road", "pavement", "building", "tree", "sky", "car")),
 )
 """CamVid's 11 classes; of the seven representative ones it lacks terrain, and names two of them otherwise."""
+
+CITYSCAPES = replace(KITTI, name="Cityscapes")
+"""Cityscapes: KITTI took over its label ids, evaluation classes and colours; a class's training index is its official
+trainId. The seven representative classes are the paper's of KITTI."""
+
+_NYU_13 = {  # class: colour; the id is the position, from 1
+    "bed": (174, 118, 163),
+    "books": (153, 153, 51),
+    "ceiling": (202, 224, 171),
+    "chair": (0, 114, 178),
+    "floor": (221, 204, 119),
+    "furniture": (204, 102, 119),
+    "objects": (136, 46, 114),
+    "picture": (102, 17, 0),
+    "sofa": (17, 119, 51),
+    "table": (246, 193, 65),
+    "tv": (51, 34, 136),
+    "wall": (209, 187, 215),
+    "window": (86, 180, 233),
+}
+NYU_40_TO_13 = (
+    *(12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7, 5),
+    *(7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7, 7, 6, 7),
+)
+"""The id among NYU-V2's 13 classes of each of its 40, by id from 1 (Couprie et al. 2013)."""
+
+NYU13 = LabelSet(
+    name="NYU13",
+    classes=tuple(_NYU_13),
+    colours=tuple(_NYU_13.values()),
+    ids=tuple(range(1, 14)),
+    void_ids=(0,),
+    representative=tuple(range(13)),
+)
+"""NYU-V2's 13 classes. All are representative: the paper names no subset in section 4.3, and each is in many images.
+Readers with deuteranopia or protanopia can tell any two colours apart."""
+
+_NYU_40 = (
+    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
+    *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
+    *("ceiling", "books", "refridgerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard"),
+    *("person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture"),
+    "otherprop",
+)
+
+
+def _shade(position: int) -> tuple[int, int, int]:
+    """The colour of a class of the 40: that of its class among the 13, darker from each to the next that shares it."""
+    own = NYU_40_TO_13[position]
+    before, all_of_it = NYU_40_TO_13[:position].count(own), NYU_40_TO_13.count(own)
+    return tuple(round(channel * (1 - 0.7 * before / all_of_it)) for channel in NYU13.colours[own - 1])
+
+
+NYU40 = LabelSet(
+    name="NYU40",
+    classes=_NYU_40,
+    colours=tuple(_shade(position) for position in range(40)),
+    ids=tuple(range(1, 41)),
+    void_ids=(0,),
+    representative=tuple(range(40)),
+)
+"""NYU-V2's 40 classes (Gupta et al. 2013), named as their file has them; shades of the 13."""

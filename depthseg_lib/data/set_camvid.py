@@ -6,7 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import camvid, frames, kitti_odometry, kitti_raw
+from depthseg_lib.data import (
+    camvid,
+    folders,
+    frames,
+    images,
+    kitti_calibration,
+    kitti_odometry,
+    kitti_raw,
+    kitti_velodyne,
+)
+from depthseg_lib.data import sample as samples
+from depthseg_lib.data.labels import CAMVID
+from depthseg_lib.data.sample import Measured, Sample
 from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
@@ -61,6 +73,34 @@ def check(folder: Path) -> None:
     if missing:
         found = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
         raise InputError(f"DATA={folder} lacks {', '.join(missing)}: expected {', '.join(PARTS)}, found {found}")
+
+
+def sample(folder: Path) -> Sample:
+    """What `make check-data` looks at: all three splits, all clips, and a few laser scans."""
+    root, drives = folder / "camvid", samples.sequences(folder / "kitti_raw", "image_02")
+    splits = {name: (camvid.files(root, name), camvid.files(root, name, "annot")) for name in ("train", "test")}
+    pairs = {name: list(zip(of[0], folders.paired(*of), strict=True)) for name, of in splits.items()}
+    scanned = [frame for frames_of in drives.values() for frame in frames_of if kitti_velodyne.scan(frame).exists()]
+    return Sample(
+        CAMVID,
+        {name: samples.labelled(of) for name, of in pairs.items()},
+        samples.sequences(folder / "highway")
+        | samples.sequences(folder / "kitti_odometry")
+        | {"camvid/val": camvid.files(root, "val")}
+        | drives,
+        [_measured(frame) for frame in samples.evenly(scanned, 4)],
+        ["nobody gives CamVid's intrinsics: fx = fy = 0.8 of the width is assumed for its video"],
+    )
+
+
+def _measured(frame: Path) -> Measured:
+    def depth() -> np.ndarray:
+        file, (rows, columns) = frame.parents[3] / "calib_cam_to_cam.txt", images.size(frame)
+        values = kitti_calibration.read(file, "the calibration of the cameras of that date")
+        matrix = kitti_calibration.camera(kitti_calibration.entry(values, "P_rect_02", (3, 4), file))[0]
+        return kitti_velodyne.depth([frame], matrix[None], rows, columns, None)[0]
+
+    return Measured(str(kitti_velodyne.scan(frame)), lambda: images.photograph(frame), depth)
 
 
 def halves(clip: Video) -> Video:

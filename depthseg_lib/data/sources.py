@@ -2,7 +2,7 @@
 
 A real set is a module with a text `LAYOUT` (what DATA is to hold) and the functions `check(folder)`, `parts(folder)`,
 `annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
-`set_camvid` shows what each is for.
+`set_camvid` shows what each is for. With `sample(folder)`, which `make check-data` needs, it lists what it found.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,17 @@ import numpy as np
 import torch
 
 from depthseg_lib.config import DataSettings, PretrainConfig
-from depthseg_lib.data import folders, image_folder, objects, set_camvid, street_flow, streets
+from depthseg_lib.data import (
+    folders,
+    image_folder,
+    objects,
+    set_camvid,
+    set_cityscapes,
+    set_folder,
+    set_nyu,
+    street_flow,
+    streets,
+)
 from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
@@ -20,7 +30,7 @@ from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
-REAL_SETS = {"camvid": set_camvid}
+REAL_SETS = {"camvid": set_camvid, "nyu": set_nyu, "cityscapes": set_cityscapes, "folder": set_folder}
 """The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
 
@@ -78,18 +88,20 @@ def split_order(count: int) -> np.ndarray:
     return np.random.default_rng(SPLIT_SEED).permutation(count)
 
 
-def check(settings: DataSettings, images: int, progress: Progress | None = None) -> None:
+def check(settings: DataSettings, images: int, progress: Progress | None = None, decode: bool = True) -> None:
     """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
 
     A small real set is read whole: what is cut short, of the wrong size or wrongly labelled is found before training.
+    Without `decode` only names and counts of files are looked at.
     """
     if settings.data_set == "streets":
         return
     chosen, folder = REAL_SETS[settings.data_set], _folder(settings)
     chosen.check(folder)
     _first(split_order(chosen.annotated_count(folder)), images, folder)
-    load_annotated(settings, images, progress)
-    load_video(settings, progress).triplets()
+    if decode:
+        load_annotated(settings, images, progress)
+        load_video(settings, progress).triplets()
 
 
 def digest(settings: DataSettings) -> str:

@@ -77,6 +77,10 @@ class Published:
         return [(e, name, self.place(e, name)) for e in encoders for name in self.places if self.gives(e, name)]
 
 
+NONE = Published()
+"""No published weights: everything is trained here."""
+
+
 def add_options(parser: ArgumentParser) -> None:
     """Give a command line the options of `Published.given`."""
     add = parser.add_argument
