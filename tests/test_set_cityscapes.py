@@ -52,7 +52,8 @@ def test_changed_files_change_the_digest(tmp_path):
 
 
 def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
-    runs = {run.name: run.parameters for run in study.plan("cityscapes", published=Published({"imagenet": "weights"})).runs}
+    planned = study.plan("cityscapes", published=Published({"imagenet": "weights"}))
+    runs = {run.name: run.parameters for run in planned.runs}
     for name in ("none", "depth", "imagenet", "depth-imagenet"):
         assert {f"resnet50-{name}-full-n{n}" for n in (8, 16, 32, 64, 128, 2975)} <= set(runs)
         run = runs[f"resnet18-{name}-frozen-n16"]
