@@ -130,6 +130,6 @@ def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
 
 
 def _normalisation(config: FinetuneConfig) -> str:
-    """Learning from photographs saw them normalised by ImageNet's constants; the rest, by Monodepth2's (Appendix A)."""
+    """What learned from photographs saw ImageNet's normalisation; everything else, Monodepth2's (Appendix A)."""
     photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
     return "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"
