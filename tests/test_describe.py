@@ -17,13 +17,6 @@ from depthseg_lib.errors import InputError
 IDS = np.repeat(np.array([0, 1, 2, 255], np.uint8), 24)
 
 
-def drive(folder, frames=12):
-    """Frames in which a picture slides by, so that neighbours look alike."""
-    pixels = picture(folder / "000.jpg", 64, 400)
-    for i in range(frames):
-        Image.fromarray(pixels[:, 20 * i : 20 * i + 96]).save(folder / f"{i:03}.jpg")
-
-
 def labelled(root, names, image="images/{}.jpg", ids="labels/{}.png"):
     for seed, name in enumerate(names):
         picture(root / image.format(name), 64, 96, seed=seed)
@@ -34,7 +27,7 @@ def labelled(root, names, image="images/{}.jpg", ids="labels/{}.png"):
 def root(tmp_path):
     """Labelled images, and a drive without intrinsics."""
     labelled(tmp_path / "own", range(6))
-    drive(tmp_path / "own" / "drive")
+    own_data.drive(tmp_path / "own" / "drive")
     return tmp_path / "own"
 
 
@@ -112,7 +105,7 @@ def test_colours_and_ids_of_known_sets_get_their_names(root):
 
 def test_several_drives_in_a_folder_are_named_by_it(root):
     for name in ("a", "b"):
-        drive(root / "drives" / name)
+        own_data.drive(root / "drives" / name)
     assert [entry["folder"] for entry in written(root)[0]["video"]] == ["drive", "drives"]
 
 
