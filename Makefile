@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help figures redraw lab test doctor adopt clean environment
+.PHONY: help figures redraw describe check-data lab test doctor adopt clean environment
 
 PROFILE ?=
 DATA ?=
@@ -18,6 +18,7 @@ EXECUTOR ?= local
 GPUS ?= all
 JOBS_PER_GPU ?= 4
 DRY ?=
+FORCE ?=
 PYTHON ?= python3
 
 # The plugin for a cluster slows every start of Snakemake down, so it is installed when it is first asked for.
@@ -37,14 +38,16 @@ ASKED = --profile "$(PROFILE)" --data "$(DATA)" --photographs "$(PHOTOGRAPHS)" -
 help:
 	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
 	@echo 'make redraw    every figure again from stored results, without training'
+	@echo 'make describe  write a dataset.json for your own images, labels and video in DATA (FORCE=1: once more)'
+	@echo 'make check-data  look into the data of PROFILE in DATA: what is there, what is wrong, pictures, disk, hours'
 	@echo 'make lab       JupyterLab on notebooks/'
 	@echo 'make test      all tests, with the smallest profile of the whole study'
 	@echo 'make doctor    versions, device, kernel, folders: can it run here?'
 	@echo 'make adopt     accept finished runs whose inputs are unchanged, whatever their dates say (copied runs)'
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
-	@echo 'Variables: PROFILE=laptop|gpu|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
-	@echo '  PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
+	@echo 'Variables: PROFILE=laptop|gpu|camvid|kitti|nyu|cityscapes|folder|smoke (default: laptop, or gpu with CUDA)'
+	@echo '  DATA=folder of real sets   PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
 	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
 	@echo '  CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
@@ -55,6 +58,13 @@ figures: $(READY)
 
 redraw: $(READY)
 	@$(BIN)/python -m depthseg_lib.figures $(ASKED) --redraw
+
+describe: $(READY)
+	@$(BIN)/python -m depthseg_lib.describe "$(DATA)" $(if $(FORCE),--force)
+
+check-data: $(READY)
+	@$(BIN)/python -m depthseg_lib.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
+	    --imagenet "$(IMAGENET)"
 
 lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.lab

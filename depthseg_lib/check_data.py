@@ -67,7 +67,10 @@ def _look(plan: study.Plan, sample, report: Report, sheet: Path) -> None:
 
 def _footer(plan: study.Plan, sample) -> str:
     size = f"{plan.profile.data.height}x{plan.profile.data.width}"
-    return f"{sample.label_set.name}: images as they are on the disk; the study takes them at {size}. Void is black."
+    return (
+        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size} (height x width). "
+        "Labels: void is black. Change: yellow is a lot, dark is none. Depth: dark is near, white is unknown."
+    )
 
 
 def _cost(plan: study.Plan, sample, report: Report, say, runs: str) -> None:

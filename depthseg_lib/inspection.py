@@ -159,7 +159,8 @@ def _show_motion(shown: Sequence[tuple], step: int, report: Report) -> None:
     if shown:
         names = [f"{file.parent.name}/{file.name}" for file, _, _ in shown]
         report.rows.append(Row("video", [picture for _, picture, _ in shown], names))
-        report.rows.append(Row(f"change, {step} later", [np.minimum(change, 64) for _, _, change in shown]))
+        changes = [change for _, _, change in shown]
+        report.rows.append(Row(f"change, {step} later", changes, limits=(0, 64)))
 
 
 def _show_depth(read: Sequence[tuple[Measured, np.ndarray]], report: Report) -> None:
@@ -168,7 +169,9 @@ def _show_depth(read: Sequence[tuple[Measured, np.ndarray]], report: Report) -> 
     if pictures:
         small = [_small(picture.convert("RGB")) for _, picture, _ in pictures]
         report.rows.append(Row("images", small, [_name(one.where) for one, _, _ in pictures]))
-        report.rows.append(Row("depth (log)", [_spread(metres) for _, _, metres in pictures]))
+        logs = [_spread(metres) for _, _, metres in pictures]
+        low, high = (np.nanpercentile(np.concatenate([log.ravel() for log in logs]), part) for part in (1, 99))
+        report.rows.append(Row(f"{np.exp(low):.0f} to {np.exp(high):.0f} m", logs, limits=(low, high)))
 
 
 def _spread(metres: np.ndarray) -> np.ndarray:

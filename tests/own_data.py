@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tiny import label, picture
 
 CAMERA = dict(width=96, height=64, fx=70, fy=70, cx=47.5, cy=31.5)
@@ -24,10 +25,16 @@ def write(root: Path, images: int = 8, frames: int = 12, **changes) -> Path:
     for i in range(images):
         picture(root / "images" / f"{i}.jpg", 64, 96, seed=i)
         label(root / "labels" / f"{i}.png", np.tile(np.roll(ids, i), (64, 1)))
-    for i in range(frames):
-        picture(root / "drive" / f"{i:03}.jpg", 64, 96, seed=i)
+    drive(root / "drive", frames)
     describe(root, **changes)
     return root
+
+
+def drive(folder: Path, frames: int = 12) -> None:
+    """Frames 64x96 in which a picture slides by, so that neighbours look alike."""
+    pixels = picture(folder / "000.jpg", 64, 96 + 20 * frames)
+    for i in range(frames):
+        Image.fromarray(pixels[:, 20 * i : 20 * i + 96]).save(folder / f"{i:03}.jpg")
 
 
 def describe(root: Path, **changes) -> None:

@@ -1,5 +1,6 @@
 """Label sets: ids of files to training indices, and colours."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,9 @@ from depthseg_lib.data.labels import (
     NYU40,
     NYU_40_TO_13,
     VOID,
+    from_mapping,
     packed_colour,
+    to_mapping,
     unpacked_colour,
 )
 from depthseg_lib.errors import InputError
@@ -96,3 +99,8 @@ def test_the_labels_of_a_coloured_set_are_its_colours():
     assert unpacked_colour(packed_colour(1, 2, 255)) == (1, 2, 255)
     with pytest.raises(InputError, match=r"a\.png: colours \(9, 9, 9\) are not in .*known: \(0, 0, 0\), "):
         labels.encode(np.array([packed_colour(9, 9, 9)]), "a.png")
+
+
+def test_a_label_set_comes_back_from_json():
+    labels = replace(CAMVID, more_ids=((20, 3), (21, 3)))
+    assert from_mapping(json.loads(json.dumps(to_mapping(labels)))) == labels == from_mapping(to_mapping(labels))

@@ -58,12 +58,16 @@ class LabelSet:
 
 def to_mapping(label_set: LabelSet) -> dict:
     """A label set as plain values, as JSON has them."""
-    return asdict(label_set)
+    return {name: _lists(value) for name, value in asdict(label_set).items()}
 
 
 def from_mapping(values: Mapping) -> LabelSet:
     """The label set that `to_mapping` made plain, also after JSON, which has lists for tuples."""
     return LabelSet(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _lists(value):
+    return [_lists(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _tuples(value):

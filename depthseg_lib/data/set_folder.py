@@ -67,7 +67,8 @@ def sample(folder: Path) -> Sample:
     """What `make check-data` looks at: everything that the description names."""
     description = described.read(folder)
     training, test = _pairs(description)
-    sequences = {str(place): folders.image_files(place) for one in description.footage for place in _sequences(one)}
+    places = [place for one in description.footage for place in _sequences(one)]
+    sequences = {os.path.relpath(place, folder): folders.image_files(place) for place in places}
     splits = {"training": training} | ({"test": test} if test else {})
     return Sample(
         description.label_set,

@@ -1,0 +1,105 @@
+"""The study on a user's own data: what their description decides, and that results are read without the data."""
+
+import json
+import shutil
+
+import own_data
+import pytest
+from shrunk_study import ShrunkStudy
+from tiny import snapshot
+
+from depthseg_lib import describe, own, results, study
+from depthseg_lib.data import described
+from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import PROFILES, Fit, fitted
+
+
+def fit(**changes):
+    return Fit(**(dict(height=96, width=160, encoder="resnet18-slim", frame_step=1, usable=200) | changes))
+
+
+@pytest.mark.parametrize(
+    ("usable", "sizes", "images"), [(200, (8, 16, 32, 64, 128), 16), (20, (8, 16), 16), (12, (8,), 8), (3, (3,), 3)]
+)
+def test_no_training_set_is_larger_than_the_data_allow(usable, sizes, images):
+    profile = fitted(PROFILES["folder"], fit(usable=usable, height=64, frame_step=2))
+    assert (profile.sizes, profile.images) == (sizes, images)
+    assert (profile.data.height, profile.data.width, profile.depth["frame_step"]) == (64, 160, 2)
+    assert profile.finetune == PROFILES["folder"].finetune and profile.encoders == ("resnet18-slim",)
+
+
+def test_a_larger_encoder_takes_the_settings_of_the_gpu_profile():
+    profile = fitted(PROFILES["folder"], fit(encoder="resnet18"))
+    assert profile.encoders == ("resnet18",) and profile.finetune == PROFILES["gpu"].finetune
+    assert profile.depth["iterations"] == PROFILES["gpu"].depth["iterations"]
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    return own_data.write(tmp_path / "data")
+
+
+def test_the_plan_follows_the_description(root):
+    own_data.describe(root, image_size=[64, 128], frame_step=2)
+    runs = study.plan("folder", str(root)).runs
+    assert {(r.parameters["height"], r.parameters["width"]) for r in runs} == {(64, 128)}
+    assert {r.parameters["images"] for r in runs if r.kind == "finetune"} == {6}  # two are left to validate on
+    (depth,) = [r for r in runs if r.name.endswith("-depth")]
+    assert depth.parameters["frame_step"] == 2
+
+
+def test_a_corrected_description_makes_the_runs_anew(root):
+    first = study.plan("folder", str(root)).runs[0].parameters["data_digest"]
+    video = [{"folder": "drive", "intrinsics": own_data.CAMERA | {"fx": 71}}]
+    own_data.describe(root, video=video)
+    assert study.plan("folder", str(root)).runs[0].parameters["data_digest"] != first
+
+
+def test_runs_are_found_where_the_data_are_not(root, tmp_path):
+    plan = study.plan("folder", str(root), str(tmp_path / "runs"))
+    study.write_requests(plan, tmp_path / "runs")
+    kept = tmp_path / "runs/folder" / own.KEPT
+    before = kept.stat().st_mtime_ns
+    study.write_requests(plan, tmp_path / "runs")
+    assert kept.stat().st_mtime_ns == before
+    shutil.rmtree(root)
+    again = study.plan("folder", runs=str(tmp_path / "runs"))
+    assert [run.name for run in again.runs] == [run.name for run in plan.runs] and again.figures == plan.figures
+    assert own.label_set(tmp_path / "runs/folder").classes == ("road", "house", "car")
+
+
+def test_without_data_or_runs_the_folder_is_asked_for(tmp_path):
+    assert study.plan("folder", runs=str(tmp_path)).profile.sizes == PROFILES["folder"].sizes
+    with pytest.raises(InputError, match=r"'folder' needs DATA=folder, one with a dataset\.json in it"):
+        study.check("folder")
+
+
+def test_the_quick_check_decodes_nothing(root, monkeypatch):
+    monkeypatch.setattr("depthseg_lib.data.images.photograph", lambda file: pytest.fail(f"{file} was decoded"))
+    study.check("folder", str(root), decode=False)
+    with pytest.raises(pytest.fail.Exception, match="was decoded"):
+        study.check("folder", str(root))
+
+
+@pytest.mark.timeout(600)
+def test_a_described_folder_is_studied_whole_and_drawn_again_without_the_data(tmp_path, monkeypatch):
+    root = own_data.write(tmp_path / "town")
+    (root / "dataset.json").unlink()
+    describe.describe(root, say=lambda line: None)
+    values = json.loads((root / "dataset.json").read_text())
+    values["classes"] = {name: values["classes"][f"class {i}"] for i, name in enumerate(("road", "house", "car"))}
+    (root / "dataset.json").write_text(json.dumps(values | {"name": "my town", "image_size": [64, 96]}))
+    before = snapshot(root)
+    work = ShrunkStudy(tmp_path / "work", monkeypatch, "folder", root)
+    shown = work.dry()
+    assert "pretrain resnet18-slim depth" in shown and "estimated hours of a core" in shown
+    work.make()
+    assert snapshot(root) == before
+    about = json.loads((work.figures / "fig03_curves.json").read_text())
+    assert about["data"] == "my town (own data)" and "representative: road, house, car" in about["note"]
+    root.rename(tmp_path / "gone")
+    for runs in (work.root / "runs", tmp_path / "nowhere"):
+        found = results.load("folder", runs, work.figures)
+        assert found.label_set == described.read(tmp_path / "gone").label_set and found.data == "my town (own data)"
+        assert set(found.confusion["truth"].unique()) == {"road", "house", "car"}
