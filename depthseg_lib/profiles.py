@@ -78,6 +78,7 @@ class Profile:
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
+_PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 
 
 def _other_parts(images: int, annotated: int, high: dict, whole: dict) -> tuple[Part, ...]:
@@ -195,10 +196,8 @@ PROFILES = {
             trials=4,
             sizes=(795,),
             images=795,
-            supervised=dict(
-                iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000, precision="bf16-mixed"
-            ),
-            finetune=dict(iterations=20000, batch=32, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed"),
+            supervised=_PAPERS | dict(iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000),
+            finetune=_PAPERS | dict(batch=32),
             finetune_of={"resnet50": dict(batch=16)},
             step_seconds=0.08,
         ),
@@ -212,8 +211,8 @@ PROFILES = {
             trials=4,
             sizes=(8, 16, 32, 64, 128, 2975),
             images=16,
-            depth=dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000, precision="bf16-mixed"),
-            finetune=dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed"),
+            depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
+            finetune=_PAPERS,
             parts=(Part(("encoder-only",), ("depth",), 16), Part(("deeplab",), ("none", "depth"), 16)),
             step_seconds=0.06,
         ),

@@ -72,7 +72,7 @@ def test_check_data_looks_into_it(root, tmp_path, monkeypatch):
     assert "val: 4 labelled images" in said and "video: 20 frames in 4 sequences, from 5 (aachen_000000_000000)" in said
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_whole_study_on_a_tiny_set(root, tmp_path, monkeypatch):
     tiny = ShrunkStudy(tmp_path, monkeypatch, "cityscapes", root, finetune_of={})
     assert "4 training and 4 validation images" in "\n".join(tiny.make())

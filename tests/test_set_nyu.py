@@ -107,7 +107,7 @@ def test_check_data_looks_into_it(root, tmp_path, monkeypatch):
     assert "measured depth, in 4 images" in said and "1.5 to 4." in said
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_whole_study_on_a_tiny_set(root, tmp_path, monkeypatch):
     few = dict(initialisations=("none", "depth-supervised"), parts=(), sizes=(4,), finetune_of={})
     tiny = ShrunkStudy(tmp_path, monkeypatch, "nyu", root, **few)
