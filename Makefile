@@ -39,7 +39,7 @@ help:
 	@echo 'make adopt     accept finished runs whose inputs are unchanged, whatever their dates say (copied runs)'
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
-	@echo 'Variables: PROFILE=laptop|gpu|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
+	@echo 'Variables: PROFILE=laptop|gpu|kitti|camvid|smoke (default: laptop, or gpu with CUDA)   DATA=folder of sets'
 	@echo '  IMAGENET=folder of weights, or download   CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'

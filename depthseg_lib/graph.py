@@ -30,17 +30,19 @@ DEPENDS_ON = {
         *("metrics.py", "scores.py", "statistics.py", "claims*.py", "convergence.py", "trajectories.py"),
         *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "activations.py", "activation_scores.py"),
         *("boundaries.py", "object_sizes.py", "resize_scores.py", "cross_resolution.py"),
-        *("data/labels.py", "data/framing.py", "data/rescale.py"),
+        *("data/labels.py", "data/framing.py", "data/rescale.py", "data/census.py"),
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
-READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
+REAL = tuple(f"data/{name}.py" for name in ("folders", "images", "ingest", "pack", "resize"))
+CAMVID = tuple(f"data/{name}.py" for name in ("camvid", "set_camvid", "frames", "kitti_*"))
+KITTI = ("data/set_kitti.py", "data/kitti_*.py", "data/still_frames.py")
+READS = {"streets": WORLD, "camvid": (*WORLD, *REAL, *CAMVID), "kitti": (*WORLD, *REAL, *KITTI)}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
-TABLES = ("claims",)
+TABLES = ("claims", "census")
 """Figures that are tables, besides those that are called so."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""

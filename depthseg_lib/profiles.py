@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from depthseg_lib.config import DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
 
 
@@ -25,6 +25,8 @@ class Part:
     """Whether depth was learned at that size."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig` besides the profile's."""
+    imagenet: tuple[str, ...] = ()
+    """Initialisations to compare besides, where ImageNet's weights are given."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Profile:
     """Settings of `DataSettings` at the large image size."""
     depth_large: dict = field(default_factory=dict)
     """Settings of `PretrainConfig` for depth at that size, besides those of `depth`."""
+    depth_started: dict = field(default_factory=dict)
+    """Settings of `PretrainConfig` for depth that starts from another pre-training, besides those of `depth`."""
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
     step_seconds: float = 0.15
@@ -72,13 +76,16 @@ class Profile:
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
 
 
-def _other_parts(images: int, annotated: int, high: dict, whole: dict) -> tuple[Part, ...]:
-    """What the paper has besides Figures 3 to 5; `high` and `whole` are settings of fine-tuning at the large size."""
+def _other_parts(
+    images: int, annotated: int, high: dict, whole: dict, tasks: tuple[str, ...] = ("flow", "depth-supervised")
+) -> tuple[Part, ...]:
+    """What the paper has besides Figures 3 to 5; `high` and `whole` are settings of fine-tuning at the large size,
+    `tasks` the initialisations that it compares apart."""
     few = ("none", "classification", "depth")
     return (
         Part(("encoder-only",), ("depth", "depth-classification"), images),
         Part(("deeplab",), _PRETRAINED, images),
-        Part(("full",), ("flow", "depth-supervised"), images),
+        Part(("full",), tasks, images),
         Part(("full",), few, images, "high", large=True, pretrained_large=True, finetune=high),
         Part(("deeplab",), few[1:], images, "high", large=True, pretrained_large=True, finetune=high),
         Part(("full",), few, annotated, "whole", large=True, pretrained_large=True, finetune=whole),
@@ -86,6 +93,22 @@ def _other_parts(images: int, annotated: int, high: dict, whole: dict) -> tuple[
         Part(("full",), ("depth",), images, "small-to-large", large=True, finetune=high),
     )
 
+
+def _with_imagenet(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The same with ImageNet's weights, where they are given, in place of a classification that is trained here."""
+    swapped = {"classification": "imagenet", "depth-classification": "depth-imagenet"}
+    return tuple(
+        replace(
+            part,
+            initialisations=tuple(name for name in part.initialisations if name not in swapped),
+            imagenet=tuple(swapped[name] for name in part.initialisations if name in swapped),
+        )
+        for part in parts
+    )
+
+
+_EPOCH = 3318
+"""Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
 
 PROFILES = {
     profile.name: profile
@@ -176,6 +199,34 @@ PROFILES = {
             flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
         ),
+        Profile(
+            name="kitti",
+            about="the paper's own study on KITTI: depth from KITTI raw, KITTI semantics; ImageNet with IMAGENET=",
+            data=DataSettings(data_set="kitti", height=192, width=640, annotated=200),
+            encoders=("resnet18", "resnet50"),
+            # photographs of the embedded world, 64x64, would stand for nothing that the paper has: it has ImageNet
+            initialisations=("none", "depth"),
+            settings=("full", "frozen"),
+            trials=4,
+            sizes=(8, 16, 32, 64, 128),
+            images=16,
+            depth=dict(
+                iterations=30 * _EPOCH,
+                batch=12,
+                learning_rate=1e-4,
+                evaluate_every=_EPOCH,
+                evaluated=697,
+                precision="bf16-mixed",
+            ),
+            depth_started=dict(iterations=20 * _EPOCH),
+            flow=dict(  # 50 epochs of 39,810 in batches of 8
+                iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976, precision="bf16-mixed"
+            ),
+            finetune=dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed"),
+            large=dict(height=320, width=1024),
+            parts=_with_imagenet(_other_parts(16, 200, {}, dict(iterations=50000), tasks=("flow",))),
+            step_seconds=0.03,
+        ),
     )
 }
 """The profiles by name."""
@@ -195,7 +246,8 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
         )
     if imagenet:
         added = ("imagenet", "depth-imagenet")
-        profile = replace(profile, initialisations=(*profile.initialisations, *added))
+        extended = tuple(replace(p, initialisations=(*p.initialisations, *p.imagenet)) for p in profile.parts)
+        profile = replace(profile, initialisations=(*profile.initialisations, *added), parts=extended)
     return replace(profile, data=replace(profile.data, data_folder=data_folder))
 
 
@@ -212,6 +264,8 @@ def pretrain_config(
     """The settings of one pre-training run of a profile, at its image size or at the large one."""
     other = {"classification": profile.classification, "depth-supervised": profile.supervised, "flow": profile.flow}
     chosen = {**other.get(initialisation, profile.depth), **(profile.depth_large if large else {})}
+    if initialisation in NEEDS_VIDEO and TRAINED_HERE[initialisation] != "none":
+        chosen |= profile.depth_started
     names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
     return PretrainConfig(**_data(profile, large), **chosen, **names)
 

@@ -14,7 +14,7 @@ from depthseg_lib.project import project_path
 
 IDS = finished.RUN
 """Columns that tell one fine-tuning run from another."""
-DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)"}
+DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)", "kitti": "KITTI"}
 """How figures name a data set."""
 
 
@@ -29,7 +29,7 @@ class Results:
     of_this_machine: bool
     """Whether they came from runs here; only such results are worth storing."""
     data_set: str
-    """streets or camvid."""
+    """streets, camvid or kitti."""
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame

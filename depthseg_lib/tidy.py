@@ -15,7 +15,7 @@ from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples,
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
-LABEL_SETS = {"streets": KITTI, "camvid": CAMVID}
+LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "kitti": KITTI}
 """The classes of each data set."""
 
 

@@ -22,7 +22,8 @@ CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_run_is_valid_and_comes_after_what_it_needs(name):
     seen = set()
-    for run in study.plan(name, data="somewhere" if name == "camvid" else "").runs:
+    real = PROFILES[name].data.data_set != "streets"
+    for run in study.plan(name, data="somewhere" if real else "").runs:
         settings = {name: value for name, value in run.parameters.items() if name != "trials"}
         assert CONFIGS[run.kind].from_mapping(settings).to_mapping() == settings
         assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0

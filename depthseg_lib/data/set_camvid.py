@@ -16,6 +16,8 @@ HIGHWAY_STEP = 2
 PARTS = ("highway", "kitti_odometry", "camvid", "kitti_raw")
 """Folders that the profile needs, below the folder that DATA names."""
 LAYOUT = f"one that holds {', '.join(PARTS)}"
+READ_FIRST = True
+"""Whether the whole video is read before anything is trained: it takes seconds."""
 
 
 def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:

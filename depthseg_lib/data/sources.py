@@ -1,6 +1,7 @@
 """From a run's data settings to its images: the one place that knows which data set offers what.
 
-A real set is a module with a text `LAYOUT` (what DATA is to hold) and the functions `check(folder)`, `parts(folder)`,
+A real set is a module with a text `LAYOUT` (what DATA is to hold), `READ_FIRST` (whether its video is short enough to
+be read before anything is trained) and the functions `check(folder)`, `parts(folder)`,
 `annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
 `set_camvid` shows what each is for.
 """
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.data import folders, objects, set_camvid, street_flow, streets
+from depthseg_lib.data import folders, objects, set_camvid, set_kitti, street_flow, streets
 from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
@@ -20,7 +21,7 @@ from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
-REAL_SETS = {"camvid": set_camvid}
+REAL_SETS = {"camvid": set_camvid, "kitti": set_kitti}
 """The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
 
@@ -78,7 +79,8 @@ def split_order(count: int) -> np.ndarray:
 def check(settings: DataSettings, images: int, progress: Progress | None = None) -> None:
     """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
 
-    A small real set is read whole: what is cut short, of the wrong size or wrongly labelled is found before training.
+    What is annotated, and a short video, is read whole: what is cut short, of the wrong size or wrongly labelled is
+    found before training.
     """
     if settings.data_set == "streets":
         return
@@ -86,7 +88,8 @@ def check(settings: DataSettings, images: int, progress: Progress | None = None)
     chosen.check(folder)
     _first(split_order(chosen.annotated_count(folder)), images, folder)
     load_annotated(settings, images, progress)
-    load_video(settings, progress).triplets()
+    if chosen.READ_FIRST:
+        load_video(settings, progress).triplets()
 
 
 def digest(settings: DataSettings) -> str:
