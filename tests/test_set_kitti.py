@@ -150,7 +150,7 @@ def test_without_weights_the_profile_has_no_imagenet_and_no_other_gets_more_part
     assert get_profile("gpu", imagenet="download").parts == get_profile("gpu").parts
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else
 def test_the_whole_study_on_a_tiny_kitti(tmp_path, monkeypatch):
     made = ShrunkStudy(tmp_path / "project", monkeypatch, "kitti", tiny_kitti.write(tmp_path / "kitti"))
     said = "\n".join(made.make())
