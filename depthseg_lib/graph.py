@@ -26,12 +26,12 @@ DEPENDS_ON = {
     "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "panels.py", "panel_*.py", "widgets.py", "widget_*.py", "tables.py", "saved.py", "paper.py"),
-        *("study.py", "own.py", "profiles.py", "results.py", "finished.py", "identity.py", "inputs.py"),
+        *("study.py", "own.py", "estimate.py", "profile*.py", "results.py", "finished.py", "identity.py", "inputs.py"),
         *("tidy.py", "stored.py"),
         *("metrics.py", "scores.py", "statistics.py", "claims*.py", "convergence.py", "trajectories.py"),
         *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "activations.py", "activation_scores.py"),
         *("boundaries.py", "object_sizes.py", "resize_scores.py", "cross_resolution.py"),
-        *("data/labels.py", "data/framing.py", "data/rescale.py"),
+        *("data/labels.py", "data/framing.py", "data/rescale.py", "data/census.py"),
     ),
 }
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
@@ -40,6 +40,7 @@ WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/worl
 REAL = ("sample", "folders", "images", "image_folder", "ingest", "pack", "blocks", "listing", "resize")
 READERS = {
     "camvid": ("camvid", "set_camvid", "frames", "kitti_*"),
+    "kitti": ("set_kitti", "kitti_*", "still_frames"),
     "nyu": ("nyu", "nyu_*", "set_nyu"),
     "cityscapes": ("cityscapes", "set_cityscapes"),
     "folder": ("set_folder", "described*", "located", "matched", "frames"),
@@ -48,7 +49,7 @@ READS = {"streets": WORLD}
 READS |= {name: (*WORLD, *(f"data/{file}.py" for file in (*REAL, *own))) for name, own in READERS.items()}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
-TABLES = ("claims",)
+TABLES = ("claims", "census")
 """Figures that are tables, besides those that are called so."""
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
 """Memory that a step of training has freed is kept for the next one: asking the system for it anew, page by page, took

@@ -1,4 +1,4 @@
-"""Which frames of a video are kept for evaluation: those of whole sequences, so that no street is trained on."""
+"""Which frames of a video are kept for evaluation: those that its split names, else those of whole sequences."""
 
 import numpy as np
 
@@ -7,14 +7,23 @@ from depthseg_lib.errors import InputError
 
 
 def split_triplets(video: Video, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Triplets (T 3) to train on, and those of the sequences that are held out for evaluation."""
+    """Triplets (T 3) to train on, and those that are held out for evaluation."""
     triplets = video.triplets(step)
-    held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
+    if video.held_out is not None:
+        held_out = video.held_out[triplets[:, 1]]
+    else:
+        held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
+    if held_out.all() or not held_out.any():
+        raise InputError(
+            f"{len(triplets)} triplets of the video, {held_out.sum()} of them held out for evaluation: pre-training "
+            "needs some of both; give longer or further clips, or another split"
+        )
     return triplets[~held_out], triplets[held_out]
 
 
 def held_out_sequences(video: Video) -> np.ndarray:
-    """The sequences kept for evaluation: the last tenth, one at least; of a single sequence, none can be."""
+    """The sequences kept for evaluation of a video whose set names no frames: the last tenth, one at least, so that no
+    street is trained on; of a single sequence, none can be."""
     sequences = np.unique(video.sequence)
     if len(sequences) < 2:
         raise InputError("pre-training on video needs two sequences at least, one of them for evaluation; found one")
@@ -25,7 +34,7 @@ def with_truth(video: Video, triplets: np.ndarray) -> np.ndarray:
     """The triplets whose target has true depth somewhere, or all where none has: laser scans are rare."""
     if video.depth is None:
         return triplets
-    known = np.array([bool((video.depth[target] > 0).any()) for target in triplets[:, 1]])
+    known = video.measured(triplets[:, 1])
     return triplets[known] if known.any() else triplets
 
 

@@ -1,14 +1,13 @@
 """Object sizes behind figure 10: measured where the images are, else the committed ones."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from depthseg_lib import inputs, kept, measuring, object_sizes
-from depthseg_lib.config import PLACES, DataSettings, FinetuneConfig
-from depthseg_lib.data.cache import source_hash
+from depthseg_lib import kept, measuring, object_sizes
+from depthseg_lib.config import FinetuneConfig
 from depthseg_lib.kept import Arrays, Kept, Kind
 from depthseg_lib.measuring import Progress, Runs
 from depthseg_lib.results import Results
@@ -59,7 +58,7 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", 
     def compute(chosen: Runs) -> tuple[dict, dict]:
         return _compute(chosen, progress)
 
-    found, source = measuring.load(KIND, results, (runs, figures), _made_from, compute)
+    found, source = measuring.load(KIND, results, (runs, figures), measuring.annotated_data, compute)
     return Sizes(source, found.tables["objects"], found.tables["shown"], found.arrays["examples"], found.made_from)
 
 
@@ -67,13 +66,6 @@ def save(sizes: Sizes, profile: str, figures: str | Path) -> None:
     """Keep them with the committed results, for machines without the runs."""
     tables = {"objects": sizes.objects, "shown": sizes.shown}
     kept.write(measuring.store(KIND, figures), profile, Kept(tables, {"examples": sizes.examples}, sizes.made_from))
-
-
-def _made_from(runs: Runs) -> dict:
-    config = FinetuneConfig.from_mapping(next(iter(runs.values())).parameters)
-    names = [name for name in asdict(DataSettings()) if name not in PLACES]
-    world = sorted((inputs.LIBRARY / "data" / "world").glob("*.py"))
-    return {"world": source_hash(*world), "data": {name: getattr(config, name) for name in names}}
 
 
 def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:

@@ -1,13 +1,14 @@
 """Where measurements behind figures come from: computed where the runs are, else read as they were committed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 
 from depthseg_lib import finished, inputs, kept
+from depthseg_lib.config import PLACES, DataSettings
 from depthseg_lib.data.cache import source_hash
 from depthseg_lib.errors import InputError
 from depthseg_lib.finished import RunFolder
@@ -96,6 +97,14 @@ def weights_file(run: RunFolder) -> Path:
 def weights_hashes(runs: Runs) -> dict[str, str]:
     """SHA-256 of the runs' weights by name."""
     return {name: inputs.sha256(weights_file(run)) for name, run in sorted(runs.items())}
+
+
+def annotated_data(runs: Runs) -> dict:
+    """What the images of `runs` are made from: the data's settings, which they share, and the embedded world's code."""
+    parameters = next(iter(runs.values())).parameters
+    names = [name for name in asdict(DataSettings()) if name not in PLACES]
+    world = sorted((inputs.LIBRARY / "data" / "world").glob("*.py"))
+    return {"world": source_hash(*world), "data": {name: parameters[name] for name in names}}
 
 
 def asked_for(results: Results) -> list[str]:

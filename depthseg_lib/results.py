@@ -17,6 +17,7 @@ IDS = finished.RUN
 DATA = {
     "streets": "embedded street world",
     "camvid": "CamVid (real images)",
+    "kitti": "KITTI",
     "nyu": "NYU-V2",
     "cityscapes": "Cityscapes",
 }

@@ -16,7 +16,7 @@ from depthseg_lib.models.published import ENCODERS, NONE, Published, add_options
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
 
 FIGURES = {
-    "00_overview": ("fig01_question", "fig02_setups"),
+    "00_overview": ("fig01_question", "fig02_setups", "census"),
     "03_results": (
         *("fig03_curves", "fig05_frozen", "table1", "table2", "depth", "flow", "predictions"),
         *("fig07_high_resolution", "fig08_deeplab_high_resolution", "fig11_flow", "fig12_supervised_depth"),

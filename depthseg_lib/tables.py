@@ -70,6 +70,15 @@ def markdown(table: pd.DataFrame, published: pd.DataFrame, footer: str = "") -> 
     return f"{text}\n\n{footer}\n" if footer else f"{text}\n"
 
 
+def census_markdown(classes: pd.DataFrame, footer: str = "") -> str:
+    """A `census` as Markdown, the share of pixels in percent, in the census' order."""
+    lines = ["| class | images | pixels | share |", "| --- | ---: | ---: | ---: |"]
+    for row in classes.to_dict("records"):
+        lines.append(f"| {row['class']} | {row['images']} | {row['pixels']} | {row['share']:.2%} |")
+    text = "\n".join(lines)
+    return f"{text}\n\n{footer}\n" if footer else f"{text}\n"
+
+
 def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
     """Wall time of training by kind of run: encoder, kind, runs, seconds of one (mean) and minutes of all.
 

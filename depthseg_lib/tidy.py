@@ -16,7 +16,7 @@ from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples,
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
-LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "nyu": NYU13, "cityscapes": CITYSCAPES}
+LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "kitti": KITTI, "nyu": NYU13, "cityscapes": CITYSCAPES}
 """The classes of each data set; those of a user's own are kept beside its runs."""
 
 

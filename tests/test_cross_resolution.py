@@ -35,6 +35,15 @@ def test_only_full_runs_on_the_usual_number_of_images_are_compared():
     assert "depth-classification" not in set(found.metrics["initialisation"])
 
 
+def test_imagenet_stands_where_classification_was_not_run():
+    found = planted.crossed(planted.laptop())
+    metrics = found.metrics.assign(initialisation=found.metrics["initialisation"].replace("classification", "imagenet"))
+    rows = cross_resolution.compared(cross_resolution.crossed(replace(found, metrics=metrics)))
+    assert cross_resolution.not_run(rows) == ""
+    assert set(rows.loc[rows["row"] == "imagenet", "experiment"]) == {"main", "high"}
+    assert cross_resolution.rows_of(["imagenet", "classification"]) == cross_resolution.rows_of(["depth"]) == ROWS
+
+
 def test_what_was_not_run_is_named():
     found = cross_resolution.crossed(planted.crossed(planted.laptop(), without=("small-to-large", "high")))
     text = cross_resolution.not_run(cross_resolution.compared(found))

@@ -77,9 +77,11 @@ def test_raw_depth_without_any_scan_is_refused(raw):
 
 
 def test_a_broken_scan_is_named(raw):
-    next(raw.rglob("*.bin")).write_bytes(b"12345678")
-    with pytest.raises(InputError, match=r"0000000002\.bin cannot be read .*expected 4 floats a point"):
-        kitti_raw.video(raw, 37, 124, depth=True)
+    scan = next(raw.rglob("*.bin"))
+    for content in (b"12345678", scan.read_bytes()[:-1], b""):
+        scan.write_bytes(content)
+        with pytest.raises(InputError, match=rf"0000000002\.bin has {len(content)} bytes: expected .* 4 floats"):
+            kitti_raw.video(raw, 37, 124, depth=True)
 
 
 def test_raw_points_behind_or_beside_the_camera_are_not_seen():
@@ -96,8 +98,26 @@ def test_raw_frames_of_another_size_than_calibrated_are_refused(raw):
 
 def test_raw_without_calibration_is_refused(raw):
     (raw / "2011_09_26" / "calib_cam_to_cam.txt").unlink()
-    with pytest.raises(InputError, match=r"calib_cam_to_cam\.txt cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"2011_09_26/calib_cam_to_cam\.txt cannot be read \(No such file"):
         kitti_raw.video(raw, 37, 124)
+
+
+def test_raw_has_both_cameras_each_with_its_own_calibration(raw):
+    date = raw / "2011_09_26"
+    other = P0.replace("700.0 0 60.0 0 0", "650.0 0 61.0 -27 0")
+    (date / "calib_cam_to_cam.txt").write_text(f"{CAMERAS}S_rect_03: 124 37\nP_rect_03: {other}\n")
+    for number in range(3):
+        picture(date / "2011_09_26_drive_0001_sync" / "image_03" / "data" / f"{number:010d}.jpg", 37, 124, seed=number)
+    both = kitti_raw.video(raw, 37, 124, cameras=("02", "03"), drives=["2011_09_26_drive_0001_sync"], depth=True)
+    assert both.sequence.tolist() == [0] * 4 + [1] * 3
+    assert both.intrinsics[:, 0, 0].tolist() == [700] * 4 + [650] * 3
+    right = [61 + (650 * x - 27) / z for x, z in ((0.2, 10), (0.4, 20))]  # camera 3 stands to the right of camera 0
+    assert np.argwhere(both.depth[6]).tolist() == [[18, round(x)] for x in right]
+
+
+def test_raw_leaves_unrectified_recordings_aside(raw):
+    picture(raw / "2011_09_26" / "2011_09_26_drive_0003_extract" / "image_02" / "data" / "0000000000.png", 40, 130)
+    assert len(kitti_raw.video(raw, 37, 124).images) == 9
 
 
 def test_raw_names_a_camera_a_drive_or_frames_that_are_not_there(raw):

@@ -15,6 +15,7 @@ from torchvision.utils import flow_to_image
 
 from depthseg_lib import claims, cross_resolution, paper, plots, saved, tables, trajectories
 from depthseg_lib.config import INITIALISATIONS
+from depthseg_lib.data.census import census
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
@@ -42,9 +43,11 @@ def scored(results):
     return common_scores(full.confusion, full.label_set)
 
 
-def crossed(results, without=(), diverged=""):
-    """The cross-resolution figure; all trials of the experiment `diverged` did."""
+def crossed(results, without=(), diverged="", imagenet=False):
+    """The cross-resolution figure; all trials of the experiment `diverged` did; with `imagenet` for classification."""
     found = planted.crossed(results, without)
+    if imagenet:
+        found.metrics["initialisation"] = found.metrics["initialisation"].replace("classification", "imagenet")
     lost = found.metrics["experiment"] == diverged
     found.metrics.loc[lost, ["miou_seven", "miou", "accuracy"]] = np.nan
     found.metrics.loc[lost, "diverged_at"] = 40.0
@@ -71,6 +74,7 @@ def figures(results, base, scored):
     pairs = np.stack([depth.images, depth.images], axis=1)
     moved = np.stack([np.indices(depth.truth.shape[1:])[::-1] - np.array([96, 32])[:, None, None]] * len(pairs)) / 10
     rescaled, sizes, plain = planted.rescaling(full).scores, planted.sizes(), planted.sizes(images=False)
+    counted = census(e.truth, KITTI)
     return {
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
@@ -98,9 +102,11 @@ def figures(results, base, scored):
         "scale_mismatch without street images": plots.scale_mismatch(
             plain.objects, plain.mismatch, plain.shown, plain.examples, FOOTER
         ),
+        "census": plots.census(counted, len(e.truth), KITTI, FOOTER),
         "cross_resolution": crossed(results),
         "cross_resolution, some not run": crossed(results, without=("small-to-large", "high")),
         "cross_resolution, some diverged": crossed(results, diverged="small-to-large"),
+        "cross_resolution with imagenet": crossed(results, imagenet=True),
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "measured depth": plots.depth_examples(depth.images, depth.truth, {}, title="measured depth"),
@@ -141,6 +147,8 @@ NAMES = (
     "cross_resolution",
     "cross_resolution, some not run",
     "cross_resolution, some diverged",
+    "cross_resolution with imagenet",
+    "census",
     "depth_examples",
     "depth without truth",
     "measured depth",
@@ -319,6 +327,20 @@ def test_cross_resolution_means_stand_beside_the_papers_and_divergence_is_writte
     lost = [text.get_text() for axes in figures["cross_resolution, some diverged"].axes for text in axes.texts]
     assert "3 of 3 diverged" in lost and "diverged" in lost
     assert len(figures["cross_resolution, some not run"].axes) == 3
+    swapped, _, published, *_ = figures["cross_resolution with imagenet"].axes
+    assert [t.get_text() for t in swapped.get_yticklabels()][:2] == ["none", "imagenet"]
+    assert len(published.lines) == len(theirs.lines) == 4
+
+
+def test_the_census_has_a_dot_and_a_bar_per_class_from_the_largest(figures, results):
+    share, holding = figures["census"].axes
+    counted = census(results.examples.truth, KITTI).set_index("class")
+    names = [tick.get_text() for tick in share.get_yticklabels()]
+    assert names[-1] == "void" and set(names) == set(counted.index)
+    assert counted.loc[names[:-1], "pixels"].is_monotonic_decreasing
+    dots = share.collections[0].get_offsets()
+    assert dots[0].tolist() == pytest.approx([100 * counted["share"].iloc[:-1].max(), 0])
+    assert [bar.get_width() for bar in holding.patches] == counted.loc[names, "images"].tolist()
 
 
 def test_each_initialisation_has_its_own_colour_and_marker():

@@ -1,10 +1,12 @@
 """Video, labelled images and photographs: triplets, subsets, joining."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sets import Labelled, Video, load_arrays
+from depthseg_lib.data.sets import Labelled, PartialDepth, Video, load_arrays
 from depthseg_lib.errors import InputError
 
 
@@ -25,6 +27,25 @@ def test_triplets_stay_within_a_sequence():
 def test_fewer_frames_than_a_triplet_are_refused(lengths, step, longest):
     with pytest.raises(InputError, match=f"needs {2 * step + 1} consecutive frames.*longest sequence has {longest}"):
         video(*lengths).triplets(step)
+
+
+def test_only_targets_are_in_the_middle_of_a_triplet():
+    targets = np.array([0, 1, 0, 1, 0, 1, 0], bool)
+    assert replace(video(4, 3), targets=targets).triplets().tolist() == [[0, 1, 2], [4, 5, 6]]
+    assert replace(video(4, 3), targets=~targets).triplets().tolist() == [[1, 2, 3]]
+
+
+def test_partial_depth_is_indexed_like_that_of_all_frames():
+    maps = np.random.default_rng(0).random((3, 4, 6)).astype(np.float16)
+    maps[2] = 0
+    partial, whole = PartialDepth(np.array([1, 4, 6]), maps), np.zeros((7, 4, 6), np.float16)
+    whole[[1, 4, 6]] = maps
+    for wanted in (4, np.int64(0), 6, [1, 1, 0], np.arange(7), np.array([[6, 4], [2, 1]])):
+        assert (partial[wanted] == whole[wanted]).all() and partial[wanted].dtype == np.float16
+    frames = np.arange(7)
+    known = [False, True, False, False, True, False, False]  # frame 6 was measured, but nothing was found
+    for depth in (partial, whole):
+        assert replace(video(4, 3), depth=depth).measured(frames).tolist() == known
 
 
 def test_a_subset_keeps_images_labels_and_names_together():

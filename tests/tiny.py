@@ -6,14 +6,19 @@ import numpy as np
 from PIL import Image
 
 
-def picture(file: Path, height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Write random smooth pixels as `file` (grey for one channel), with its folders; returns the pixels (H, W[, 3])."""
+def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Random smooth pixels (H, W[, 3]) uint8, grey for one channel."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (4, 4, channels), dtype=np.uint8).squeeze()
-    image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def picture(file: Path, height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Write `pixels` as `file`, with its folders, and return them."""
+    image = pixels(height, width, channels, seed)
     file.parent.mkdir(parents=True, exist_ok=True)
-    image.save(file, quality=95)
-    return np.asarray(image)
+    Image.fromarray(image).save(file, quality=95)
+    return image
 
 
 def label(file: Path, ids: np.ndarray) -> None:

@@ -1,11 +1,14 @@
 """KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from depthseg_lib.data import folders, ingest, kitti_calibration, kitti_velodyne
+import numpy as np
+
+from depthseg_lib.data import folders, images, ingest, kitti_calibration, kitti_velodyne
 from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.sample import Measured
 from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 
@@ -35,7 +38,7 @@ def video(
     is broken.
     """
     root = folders.existing(root, _LAYOUT)
-    clips = [clip for drive in _drives(root, drives) for camera in cameras for clip in _clips(drive, camera)]
+    clips = [clip for drive in named(root, drives) for camera in cameras for clip in _clips(drive, camera)]
     result = ingest.video(clips, height, width, crop, step, progress)
     if not depth:
         return result
@@ -43,9 +46,14 @@ def video(
     return replace(result, depth=kitti_velodyne.depth(files, result.intrinsics, height, width, progress))
 
 
-def _drives(root: Path, names: Sequence[str] | None) -> list[Path]:
+def named(root: Path, names: Sequence[str] | None = None) -> list[Path]:
+    """The folders of the drives below `root` in name order, or of those with these names; unsynchronised recordings
+    (`_extract`), whose images are not rectified, are left aside.
+
+    Raises `InputError` where there are no drives at all, or a name is not among them.
+    """
     drives = [drive for date in folders.subfolders(root) for drive in folders.subfolders(date)]
-    present = {drive.name: drive for drive in drives if "_drive_" in drive.name}
+    present = {drive.name: drive for drive in drives if is_drive(drive)}
     if not present:
         raise InputError(
             f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {folders.found(root)}; give the folder "
@@ -57,24 +65,62 @@ def _drives(root: Path, names: Sequence[str] | None) -> list[Path]:
     return [present[name] for name in names or present]
 
 
-def _clips(drive: Path, camera: str) -> Iterator[ingest.Clip]:
-    file = drive.parent / "calib_cam_to_cam.txt"
-    values = kitti_calibration.read(file, "the calibration of the cameras of that date")
-    projection = kitti_calibration.entry(values, f"P_rect_{camera}", (3, 4), file)
-    columns, rows = kitti_calibration.entry(values, f"S_rect_{camera}", (2,), file)
-    frames = folders.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
-    for files in _unbroken(folders.image_files(frames)):
-        yield ingest.Clip(files, (int(rows), int(columns)), kitti_calibration.camera(projection)[0])
+def is_drive(folder: Path) -> bool:
+    """Whether `folder` is named as a drive of synchronised and rectified frames is."""
+    return "_drive_" in folder.name and not folder.name.endswith("_extract")
 
 
-def _unbroken(files: Sequence[Path]) -> list[tuple[Path, ...]]:
-    """Parts of `files` whose names are consecutive numbers: a triplet across a gap would hold a jump."""
+def frames(drive: Path, camera: str) -> dict[int, Path]:
+    """The image files of a drive's camera (02, 03, ...) by frame number, in order.
+
+    Raises `InputError` where there are none, or one is not named by a number.
+    """
+    folder = folders.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
+    files = folders.image_files(folder)
     try:
-        numbers = [int(file.stem) for file in files]
+        return {int(file.stem): file for file in files}
     except ValueError as error:
         raise InputError(
-            f"{files[0].parent} holds frames that are not named by a number ({error}): expected names such as "
+            f"{folder} holds frames that are not named by a number ({error}): expected names such as "
             "0000000000.png; remove what is no frame"
         ) from error
-    starts = [0, *(i for i in range(1, len(files)) if numbers[i] != numbers[i - 1] + 1), len(files)]
-    return [tuple(files[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+
+
+def calibration(drive: Path, camera: str) -> tuple[tuple[int, int], np.ndarray]:
+    """Height and width of a camera's rectified frames and its intrinsics (3, 3) in their pixels, those of the date.
+
+    Raises `InputError` where the date's calibration is missing or lacks the camera.
+    """
+    file = drive.parent / "calib_cam_to_cam.txt"
+    values = kitti_calibration.read(file, f"the calibration of the cameras on {drive.parent.name}")
+    projection = kitti_calibration.entry(values, f"P_rect_{camera}", (3, 4), file)
+    columns, rows = kitti_calibration.entry(values, f"S_rect_{camera}", (2,), file)
+    return (int(rows), int(columns)), kitti_calibration.camera(projection)[0]
+
+
+def measured(frame: Path) -> Measured:
+    """A frame that has a velodyne scan, with its depth at the frame's own size."""
+    camera = frame.parents[1].name.removeprefix("image_")
+
+    def depth() -> np.ndarray:
+        (rows, columns), matrix = calibration(frame.parents[2], camera)
+        return kitti_velodyne.depth([frame], matrix[None], rows, columns, None)[0]
+
+    return Measured(str(kitti_velodyne.scan(frame)), lambda: images.photograph(frame), depth)
+
+
+def runs(numbers: Iterable[int]) -> list[list[int]]:
+    """`numbers`, ascending, cut where one is missing: a triplet across a gap would hold a jump."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if not parts or number != parts[-1][-1] + 1:
+            parts.append([])
+        parts[-1].append(number)
+    return parts
+
+
+def _clips(drive: Path, camera: str) -> Iterator[ingest.Clip]:
+    size, intrinsics = calibration(drive, camera)
+    files = frames(drive, camera)
+    for part in runs(files):
+        yield ingest.Clip(tuple(files[number] for number in part), size, intrinsics)

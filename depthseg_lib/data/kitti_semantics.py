@@ -23,11 +23,12 @@ def labelled(
     in size, an id is unknown, or a file is broken.
     """
     root = folders.existing(root, _LAYOUT)
-    pictures, annotations = (_files(root, name) for name in ("image_2", "semantic"))
+    pictures, annotations = (files(root, name) for name in ("image_2", "semantic"))
     return ingest.labelled(pictures, folders.paired(pictures, annotations), KITTI, height, width, crop, progress)
 
 
-def _files(root: Path, name: str) -> tuple[Path, ...]:
+def files(root: Path, name: str) -> tuple[Path, ...]:
+    """The image files of `training/<name>` (image_2 or semantic); raises `InputError` where there are none."""
     folder = root / "training" / name
     if not folder.is_dir():
         raise InputError(

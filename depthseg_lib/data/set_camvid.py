@@ -10,15 +10,13 @@ from depthseg_lib.data import (
     camvid,
     folders,
     frames,
-    images,
-    kitti_calibration,
     kitti_odometry,
     kitti_raw,
     kitti_velodyne,
 )
 from depthseg_lib.data import sample as samples
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sample import Measured, Sample
+from depthseg_lib.data.sample import Sample
 from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
@@ -28,6 +26,8 @@ HIGHWAY_STEP = 2
 PARTS = ("highway", "kitti_odometry", "camvid", "kitti_raw")
 """Folders that the profile needs, below the folder that DATA names."""
 LAYOUT = f"one that holds {', '.join(PARTS)}"
+READ_FIRST = True
+"""Whether the whole video is read before anything is trained: it takes seconds."""
 
 
 def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
@@ -88,19 +88,9 @@ def sample(folder: Path) -> Sample:
         | samples.sequences(folder / "kitti_odometry")
         | {"camvid/val": camvid.files(root, "val")}
         | drives,
-        [_measured(frame) for frame in samples.evenly(scanned, 4)],
+        [kitti_raw.measured(frame) for frame in samples.evenly(scanned, 4)],
         ["nobody gives CamVid's intrinsics: fx = fy = 0.8 of the width is assumed for its video"],
     )
-
-
-def _measured(frame: Path) -> Measured:
-    def depth() -> np.ndarray:
-        file, (rows, columns) = frame.parents[3] / "calib_cam_to_cam.txt", images.size(frame)
-        values = kitti_calibration.read(file, "the calibration of the cameras of that date")
-        matrix = kitti_calibration.camera(kitti_calibration.entry(values, "P_rect_02", (3, 4), file))[0]
-        return kitti_velodyne.depth([frame], matrix[None], rows, columns, None)[0]
-
-    return Measured(str(kitti_velodyne.scan(frame)), lambda: images.photograph(frame), depth)
 
 
 def halves(clip: Video) -> Video:

@@ -15,6 +15,8 @@ from depthseg_lib.data.sample import Sample
 from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
+READ_FIRST = True
+"""Whether the whole video is read before anything is trained."""
 LAYOUT = f"one with a {NAME} in it, which `make describe DATA=folder` writes"
 
 

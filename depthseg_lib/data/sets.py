@@ -10,6 +10,37 @@ from depthseg_lib.errors import InputError
 
 
 @dataclass(frozen=True)
+class PartialDepth:
+    """Depth of some frames of a video, indexed by frame like the array of all of them: 0 where nothing is known.
+
+    A long video is evaluated on a few frames, and zeros for all the others would take as much disk as their images.
+    """
+
+    frames: np.ndarray
+    """(M,) int64, ascending: the frames whose depth is known."""
+    maps: np.ndarray
+    """(M, H, W) float16 metres, as `Video.depth` has them."""
+
+    def __getitem__(self, wanted) -> np.ndarray:
+        """The depth (..., H, W) of the frames `wanted` (...), a copy."""
+        place, known = self._places(wanted)
+        depth = np.zeros((*known.shape, *self.maps.shape[1:]), self.maps.dtype)
+        depth[known] = self.maps[place[known]]
+        return depth
+
+    def measured(self, wanted) -> np.ndarray:
+        """Whether each of the frames `wanted` (T,) has a pixel of known depth (T,) bool."""
+        place, known = self._places(wanted)
+        known[known] = [(self.maps[row] > 0).any() for row in place[known]]
+        return known
+
+    def _places(self, wanted) -> tuple[np.ndarray, np.ndarray]:
+        wanted = np.asarray(wanted)
+        place = np.asarray(np.minimum(np.searchsorted(self.frames, wanted), len(self.frames) - 1))
+        return place, np.asarray(self.frames[place] == wanted)
+
+
+@dataclass(frozen=True)
 class Video:
     """Frames of one or more sequences, all of one size; the frames of a sequence are contiguous, in time order."""
 
@@ -19,10 +50,14 @@ class Video:
     """(N,) int32, the sequence that each frame belongs to."""
     intrinsics: np.ndarray
     """(N, 3, 3) float32, in pixels of the H x W image, pixel centres at whole numbers."""
-    depth: np.ndarray | None = None
+    depth: np.ndarray | PartialDepth | None = None
     """(N, H, W) float16 metres along the optical axis, 0 where there is no truth; None without any."""
     poses: np.ndarray | None = None
     """(N, 4, 4) float32 camera-to-world, metres; None where the set has none."""
+    targets: np.ndarray | None = None
+    """(N,) bool, the frames that may be the target of a triplet; None: all of them."""
+    held_out: np.ndarray | None = None
+    """(N,) bool, the targets that are kept for evaluation; None: those of the last sequences."""
 
     def triplets(self, step: int = 1) -> np.ndarray:
         """Indices (T, 3) of previous, target and next frame, `step` frames apart, within one sequence."""
@@ -34,7 +69,15 @@ class Video:
                 f"a triplet needs {2 * step + 1} consecutive frames of one sequence, but the longest sequence has "
                 f"{np.unique(self.sequence, return_counts=True)[1].max(initial=0)}: give longer clips or a smaller step"
             )
+        if self.targets is not None:
+            target = target[self.targets[target]]
         return np.stack([target - step, target, target + step], axis=1)
+
+    def measured(self, frames: np.ndarray) -> np.ndarray:
+        """Whether each of `frames` (T,) has a pixel of known depth (T,) bool; the video must have depth."""
+        if isinstance(self.depth, PartialDepth):
+            return self.depth.measured(frames)
+        return np.array([bool((self.depth[frame] > 0).any()) for frame in frames])
 
 
 class Rows:

@@ -1,6 +1,7 @@
 """From a run's data settings to its images: the one place that knows which data set offers what.
 
-A real set is a module with a text `LAYOUT` (what DATA is to hold) and the functions `check(folder)`, `parts(folder)`,
+A real set is a module with a text `LAYOUT` (what DATA is to hold), `READ_FIRST` (whether its video is short enough to
+be read before anything is trained) and the functions `check(folder)`, `parts(folder)`,
 `annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
 `set_camvid` shows what each is for. With `sample(folder)`, which `make check-data` needs, it lists what it found.
 """
@@ -19,6 +20,7 @@ from depthseg_lib.data import (
     set_camvid,
     set_cityscapes,
     set_folder,
+    set_kitti,
     set_nyu,
     street_flow,
     streets,
@@ -30,7 +32,13 @@ from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
-REAL_SETS = {"camvid": set_camvid, "nyu": set_nyu, "cityscapes": set_cityscapes, "folder": set_folder}
+REAL_SETS = {
+    "camvid": set_camvid,
+    "kitti": set_kitti,
+    "nyu": set_nyu,
+    "cityscapes": set_cityscapes,
+    "folder": set_folder,
+}
 """The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
 
@@ -91,16 +99,18 @@ def split_order(count: int) -> np.ndarray:
 def check(settings: DataSettings, images: int, progress: Progress | None = None, decode: bool = True) -> None:
     """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
 
-    A small real set is read whole: what is cut short, of the wrong size or wrongly labelled is found before training.
-    Without `decode` only names and counts of files are looked at.
+    What is annotated, and a short video, is read whole: what is cut short, of the wrong size or wrongly labelled is
+    found before training. Without `decode` only names and counts of files are looked at.
     """
     if settings.data_set == "streets":
         return
     chosen, folder = REAL_SETS[settings.data_set], _folder(settings)
     chosen.check(folder)
     _first(split_order(chosen.annotated_count(folder)), images, folder)
-    if decode:
-        load_annotated(settings, images, progress)
+    if not decode:
+        return
+    load_annotated(settings, images, progress)
+    if chosen.READ_FIRST:
         load_video(settings, progress).triplets()
 
 

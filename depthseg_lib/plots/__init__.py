@@ -1,6 +1,7 @@
 """The study's figures, one function each: data frame in, matplotlib Figure out; nothing is computed but the drawing."""
 
 from depthseg_lib.plots.activations import activations, boundary_scores
+from depthseg_lib.plots.census import census
 from depthseg_lib.plots.claims import claims
 from depthseg_lib.plots.cross_resolution import cross_resolution
 from depthseg_lib.plots.curves import curves
@@ -19,6 +20,7 @@ from depthseg_lib.plots.trajectories import class_curves, miou_vs_accuracy
 __all__ = [
     "activations",
     "boundary_scores",
+    "census",
     "claims",
     "class_curves",
     "contact_sheet",

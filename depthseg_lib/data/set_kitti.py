@@ -1,0 +1,86 @@
+"""The `kitti` profile's data, the paper's: depth from KITTI raw, segmentation on KITTI semantics."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from depthseg_lib.data import folders, kitti_raw, kitti_semantics, kitti_split, kitti_triplets, kitti_velodyne
+from depthseg_lib.data import sample as samples
+from depthseg_lib.data.labels import KITTI
+from depthseg_lib.data.sample import Sample
+from depthseg_lib.data.sets import Labelled, Video
+from depthseg_lib.errors import InputError
+
+Progress = Callable[[str], None] | None
+RAW, SEMANTICS, LISTS = ("raw", "kitti_raw"), ("semantics", "kitti_semantics", "data_semantics"), "splits"
+"""Names of the folders of both sets below DATA, any of them, and that of the lists of frames."""
+LAYOUT = (
+    "one that holds raw/ (KITTI raw: 2011_09_26/2011_09_26_drive_0001_sync with image_02, image_03 and "
+    "velodyne_points, and 2011_09_26/calib_*.txt, from https://www.cvlibs.net/datasets/kitti/raw_data.php), or those "
+    "dates themselves, and semantics/training/ (image_2 and semantic, from "
+    "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015), or that training/ itself"
+)
+READ_FIRST = False
+"""Whether the whole video is read before anything is trained: it is too long, and `check` looks at names instead."""
+
+
+def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
+    """The triplets of the split in `splits/`, or of one that is made: see `kitti_split` and `kitti_triplets`."""
+    raw = _raw(folder)
+    return kitti_triplets.video(raw, kitti_split.split(raw, folder / LISTS, progress), height, width, progress)
+
+
+def annotated(folder: Path, height: int, width: int, progress: Progress = None) -> tuple[Labelled, None]:
+    """All pairs of KITTI semantics, whole and each from its own size; the benchmark keeps its test labels to itself."""
+    return kitti_semantics.labelled(_semantics(folder), height, width, progress=progress), None
+
+
+def annotated_count(folder: Path) -> int:
+    """Images that a training set can be taken from, counted without decoding any."""
+    return len(kitti_semantics.files(_semantics(folder), "image_2"))
+
+
+def parts(folder: Path) -> list[Path]:
+    """The folders whose content results depend on."""
+    semantics = _semantics(folder) / "training"
+    return [_raw(folder), semantics / "image_2", semantics / "semantic", folder / LISTS]
+
+
+def check(folder: Path) -> None:
+    """Raise `InputError` unless both sets are there, every drive's date is calibrated, and listed frames are there."""
+    if not folder.is_dir():
+        raise InputError(f"DATA={folder}: there is no such folder; expected {LAYOUT}")
+    raw, semantics = _raw(folder), _semantics(folder)
+    if not _has_drives(raw) or not (semantics / "training").is_dir():
+        lacking = "KITTI semantics" if _has_drives(raw) else "KITTI raw"
+        raise InputError(f"DATA={folder} lacks {lacking}: expected {LAYOUT}; {folders.found(folder)}")
+    drives = kitti_raw.named(raw)
+    for drive in drives:
+        for camera in (name for name in kitti_split.CAMERAS.values() if (drive / f"image_{name}").is_dir()):
+            kitti_raw.calibration(drive, camera)
+            kitti_velodyne.calibration(drive.parent, camera)
+    if (folder / LISTS).is_dir():
+        kitti_split.read(raw, folder / LISTS)
+    else:
+        kitti_split.held_out_drives(drives)
+
+
+def sample(folder: Path) -> Sample:
+    """What `make check-data` looks at: the annotated pairs, the left camera's drives, and a few laser scans."""
+    semantics, drives = _semantics(folder), samples.sequences(_raw(folder), "image_02")
+    pictures, annotations = (kitti_semantics.files(semantics, name) for name in ("image_2", "semantic"))
+    pairs = list(zip(pictures, folders.paired(pictures, annotations), strict=True))
+    scanned = [frame for frames in drives.values() for frame in frames if kitti_velodyne.scan(frame).exists()]
+    measured = [kitti_raw.measured(frame) for frame in samples.evenly(scanned, 4)]
+    return Sample(KITTI, {"training": samples.labelled(pairs)}, drives, measured)
+
+
+def _raw(folder: Path) -> Path:
+    return next((folder / name for name in RAW if (folder / name).is_dir()), folder)
+
+
+def _semantics(folder: Path) -> Path:
+    return next((folder / name for name in SEMANTICS if (folder / name).is_dir()), folder)
+
+
+def _has_drives(raw: Path) -> bool:
+    return any(kitti_raw.is_drive(drive) for date in folders.subfolders(raw) for drive in folders.subfolders(date))

@@ -1,0 +1,77 @@
+"""The profiles on the embedded street world."""
+
+from depthseg_lib.config import DataSettings
+from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts
+
+EMBEDDED = (
+    Profile(
+        name="smoke",
+        about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
+        data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
+        encoders=("resnet18-slim",),
+        initialisations=("none", "classification", "depth"),
+        settings=("full", "frozen"),
+        trials=1,
+        sizes=(4, 8),
+        images=4,
+        classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
+        depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        flow=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
+        large=dict(height=96, width=128),
+        parts=(
+            Part(("encoder-only",), ("depth-classification",), 4),
+            Part(("deeplab",), ("none", "depth"), 4),
+            Part(("full",), ("flow", "depth-supervised"), 4),
+            Part(("full", "deeplab"), ("depth",), 4, "high", large=True, pretrained_large=True),
+            Part(("full",), ("none",), 24, "whole", large=True),
+            Part(("full",), ("depth",), 4, "large-to-small", pretrained_large=True),
+            Part(("full",), ("depth",), 4, "small-to-large", large=True),
+        ),
+        step_seconds=0.05,
+    ),
+    Profile(
+        name="laptop",
+        about="the study on the embedded street world, for two cores and no GPU",
+        data=DataSettings(height=64, width=192, streets=60, frames=40, annotated=200, photographs=5000),
+        encoders=("resnet18-slim",),
+        initialisations=PRETRAINED,
+        settings=("full", "frozen"),
+        trials=3,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+        depth=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=180),
+        supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
+        flow=dict(iterations=500, batch=8, learning_rate=5e-4, evaluate_every=125),
+        finetune=dict(iterations=280, batch=4, learning_rate=1e-3, evaluate_every=56, fresh_decoder="kaiming"),
+        other_sizes=dict(evaluate_every=280),
+        large=dict(height=96, width=288, streets=30),
+        depth_large=dict(iterations=360, evaluate_every=120),
+        parts=other_parts(16, 200, dict(iterations=200, evaluate_every=50), dict(iterations=210, evaluate_every=70)),
+        step_seconds=0.1,
+    ),
+    Profile(
+        name="gpu",
+        about="the study on the embedded street world at the paper's image size, for one GPU",
+        data=DataSettings(height=192, width=640, streets=200, frames=60, annotated=200, photographs=20000),
+        encoders=("resnet18", "resnet50"),
+        initialisations=PRETRAINED,
+        settings=("full", "frozen"),
+        trials=4,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        classification=dict(
+            iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
+        ),
+        depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+        supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+        flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
+        finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+        large=dict(height=320, width=1024, streets=100),
+        depth_large=dict(iterations=10000),
+        parts=other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
+    ),
+)
+"""In the order in which they are named."""

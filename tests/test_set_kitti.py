@@ -1,0 +1,161 @@
+"""The kitti profile's data: where it is looked for, what is said of what is not there, and the whole study on it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny_kitti
+from real_data import real_set
+from shrunk_study import ShrunkStudy
+from tiny import label, snapshot, truncate
+
+from depthseg_lib import study
+from depthseg_lib.config import DataSettings
+from depthseg_lib.data import set_kitti, sources
+from depthseg_lib.data.labels import KITTI, VOID
+from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import PROFILES, get_profile
+
+
+@pytest.fixture
+def kitti(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    return tiny_kitti.write(tmp_path / "kitti", pairs=6)
+
+
+def settings(folder) -> DataSettings:
+    return DataSettings(data_set="kitti", data_folder=str(folder), height=64, width=96)
+
+
+def test_it_is_one_more_real_set(kitti):
+    before = snapshot(kitti)
+    sources.check(settings(kitti), 4)
+    video = sources.load_video(settings(kitti))
+    assert video.held_out.sum() == 3 and (video.targets & ~video.held_out).sum() == 16
+    training, validation = sources.load_annotated(settings(kitti), 4)
+    assert len(training.images) == 4 and len(validation.images) == 2 and training.label_set is KITTI
+    assert not set(training.names) & set(validation.names)
+    assert set(np.unique(validation.labels)) == {KITTI.classes.index(n) for n in
+        ("road", "building", "vegetation", "sky", "car")} | {VOID}  # fmt: skip
+    assert sources.load_annotated(settings(kitti), 6)[1].images.shape == (6, 3, 64, 96)  # then on all of them
+    assert snapshot(kitti) == before
+
+
+@pytest.mark.parametrize(("raw", "semantics"), [("kitti_raw", "data_semantics"), (".", "."), (".", "kitti_semantics")])
+def test_obvious_layouts_are_found(kitti, raw, semantics):
+    for part, name in (("raw", raw), ("semantics", semantics)):
+        for entry in (kitti / part).iterdir():
+            (kitti / name).mkdir(exist_ok=True)
+            entry.rename(kitti / name / entry.name)
+        if name != part:
+            (kitti / part).rmdir()
+    set_kitti.check(kitti)
+    assert set_kitti.annotated_count(kitti) == 6 and len(set_kitti.video(kitti, 64, 96).images)
+
+
+def test_other_data_is_another_digest(kitti):
+    first = sources.digest(settings(kitti))
+    (kitti / "notes.txt").write_text("not a part of the set")
+    assert sources.digest(settings(kitti)) == first
+    (kitti / "splits").mkdir()
+    (kitti / "splits" / "train_files.txt").write_text("2011_09_26/2011_09_26_drive_0001_sync 2 l\n")
+    assert sources.digest(settings(kitti)) != first
+
+
+def lose(*parts):
+    return lambda root: [shutil.rmtree(root / part) for part in parts]
+
+
+def unlink(part):
+    return lambda root: (root / part).unlink()
+
+
+def wrong_list(root):
+    (root / "splits").mkdir()
+    for name in ("train", "test"):
+        (root / "splits" / f"{name}_files.txt").write_text("2011_09_26/2011_09_26_drive_0001_sync 40 l\n")
+
+
+def resize_label(root):
+    label(root / "semantics" / "training" / "semantic" / "000002_10.png", np.zeros((64, 99), np.uint8))
+
+
+def deep_label(root):
+    label(root / "semantics" / "training" / "semantic" / "000002_10.png", np.zeros((61, 93), np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lose("raw"), r"lacks KITTI raw: expected one that holds raw/.*found semantics"),
+        (lose("semantics"), r"lacks KITTI semantics: .*eval_semseg.*found raw"),
+        (unlink("raw/2011_09_28/calib_cam_to_cam.txt"), r"2011_09_28/calib_cam_to_cam\.txt cannot be read"),
+        (unlink("raw/2011_09_28/calib_velo_to_cam.txt"), r"2011_09_28/calib_velo_to_cam\.txt cannot be read"),
+        (wrong_list, r"train_files\.txt, line 1: .*frame 39"),
+        (resize_label, r"000002_10\.png is 93x61, but its label image .* is 99x64"),
+        (deep_label, r"000002_10\.png is no label image: .*more than 8 bits"),
+        (lambda root: truncate(root / "semantics/training/image_2/000001_10.png"), r"000001_10\.png cannot be read"),
+        (unlink("semantics/training/semantic/000003_10.png"), "do not match: .*000003_10"),
+    ],
+)  # fmt: skip
+def test_what_is_broken_is_said_before_anything_runs(kitti, damage, message):
+    damage(kitti)
+    with pytest.raises(InputError, match=message):
+        sources.check(settings(kitti), 4)
+
+
+def test_too_few_pairs_and_a_folder_that_is_not_there(kitti):
+    with pytest.raises(InputError, match="has 6 annotated training images, but the run asks for 16"):
+        sources.check(settings(kitti), 16)
+    with pytest.raises(InputError, match="there is no such folder; expected one that holds raw/"):
+        study.check("kitti", str(kitti / "nowhere"))
+    with pytest.raises(InputError, match="'kitti' needs DATA=folder, one that holds raw/"):
+        study.check("kitti")
+
+
+def test_a_scan_of_odd_length_is_named(kitti):
+    scan = next(kitti.rglob("*0002_sync/velodyne_points/data/0000000002.bin"))
+    scan.write_bytes(scan.read_bytes()[:-3])
+    with pytest.raises(InputError, match=r"0000000002\.bin has \d+ bytes: expected a velodyne scan"):
+        set_kitti.video(kitti, 64, 96)
+
+
+def test_real_pairs_of_different_sizes_are_refused():
+    with pytest.raises(InputError, match=r"image_2/000000_10\.png is 1224x370, but its label image .*1242x375"):
+        set_kitti.annotated(real_set("kitti_semantics"), 96, 320)
+
+
+def test_the_profile_has_the_papers_settings():
+    runs = {run.name: run.parameters for run in study.plan("kitti", imagenet="download").runs}
+    assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
+    tuned = runs["resnet50-depth-imagenet-full-n16"]
+    expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
+    assert (expected | dict(height=192, width=640)).items() <= tuned.items()
+    depth, started = runs["resnet18-depth"], runs["resnet18-depth-imagenet"]
+    assert (depth["batch"], depth["learning_rate"], depth["evaluated"]) == (12, 1e-4, 697)
+    assert 12 * depth["iterations"] == pytest.approx(30 * 39810, rel=1e-3)
+    assert 12 * started["iterations"] == pytest.approx(20 * 39810, rel=1e-3)
+    assert 8 * runs["resnet18-flow"]["iterations"] == pytest.approx(50 * 39810, rel=1e-3)
+    whole = runs["resnet18-imagenet-full-n200-whole"]
+    assert (whole["iterations"], whole["height"], whole["width"]) == (50000, 320, 1024)
+    assert {f"resnet18-{n}-deeplab-n16" for n in ("none", "imagenet", "depth", "depth-imagenet")} <= set(runs)
+    assert not [name for name in runs if "classification" in name or "supervised" in name]
+
+
+def test_without_weights_the_profile_has_no_imagenet_and_no_other_gets_more_parts():
+    assert not [r.name for r in study.plan("kitti").runs if "imagenet" in r.name]
+    parts = [part for name, profile in PROFILES.items() if name != "kitti" for part in profile.parts]
+    assert not any(part.imagenet for part in parts)
+    assert get_profile("gpu", imagenet="download").parts == get_profile("gpu").parts
+
+
+@pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else
+def test_the_whole_study_on_a_tiny_kitti(tmp_path, monkeypatch):
+    made = ShrunkStudy(tmp_path / "project", monkeypatch, "kitti", tiny_kitti.write(tmp_path / "kitti"))
+    said = "\n".join(made.make())
+    assert "abs_rel" in said
+    metrics = json.loads((made.runs / "pretrain/resnet18-slim-depth/metrics.json").read_text())
+    assert metrics["evaluated"] == 3 and 0 < metrics["abs_rel"] and 0 < metrics["abs_rel_mean_map"]
+    assert json.loads((made.figures / "census.json").read_text())["data"] == "KITTI"
+    assert "| road | 8 |" in (made.figures / "census.md").read_text()
