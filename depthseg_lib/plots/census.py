@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
@@ -34,6 +35,7 @@ def census(classes: pd.DataFrame, images: int, label_set: LabelSet, footer: str 
     share.set_xscale("log")
     share.margins(x=0.12)
     share.xaxis.set_major_formatter("{x:g}")
+    share.xaxis.set_minor_formatter(NullFormatter())
     share.set_xlabel("share of the labelled pixels (%); void: of all pixels")
     holding.set(xlabel=f"images of {images} that hold it", xlim=(0, 1.15 * images))
     share.set_yticks(places, ordered["class"])
