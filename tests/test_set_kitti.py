@@ -15,6 +15,7 @@ from depthseg_lib.config import DataSettings
 from depthseg_lib.data import set_kitti, sources
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.errors import InputError
+from depthseg_lib.models.published import Published
 from depthseg_lib.profiles import PROFILES, get_profile
 
 
@@ -127,7 +128,7 @@ def test_real_pairs_of_different_sizes_are_refused():
 
 
 def test_the_profile_has_the_papers_settings():
-    runs = {run.name: run.parameters for run in study.plan("kitti", imagenet="download").runs}
+    runs = {run.name: run.parameters for run in study.plan("kitti", published=Published({"imagenet": "download"})).runs}
     assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
     tuned = runs["resnet50-depth-imagenet-full-n16"]
     expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
@@ -147,7 +148,7 @@ def test_without_weights_the_profile_has_no_imagenet_and_no_other_gets_more_part
     assert not [r.name for r in study.plan("kitti").runs if "imagenet" in r.name]
     parts = [part for name, profile in PROFILES.items() if name != "kitti" for part in profile.parts]
     assert not any(part.imagenet for part in parts)
-    assert get_profile("gpu", imagenet="download").parts == get_profile("gpu").parts
+    assert get_profile("gpu", published=Published({"imagenet": "download"})).parts == get_profile("gpu").parts
 
 
 @pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else
