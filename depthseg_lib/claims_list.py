@@ -187,6 +187,7 @@ CLAIMS = (
             Part("C13a", "supervised depth beats ImageNet", _SUPERVISED, _IMAGENET),
             Part("C13b", "ImageNet beats random", _IMAGENET, _NONE, printed=False),
             Part("C13c", "supervised depth arrives sooner", _SUPERVISED, _IMAGENET, **_SOONER, reference=1.0),
+            Part("C13d", "supervised depth beats random", _SUPERVISED, _NONE),
         ),
     ),
     Claim(

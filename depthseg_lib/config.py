@@ -31,7 +31,7 @@ encoder with a fresh decoder; the encoder with DeepLabV3's decoder."""
 EXPERIMENTS = ("main", "high", "whole", "large-to-small", "small-to-large")
 """The main comparison; fine-tuning at a high resolution, and there on the whole annotated set; and fine-tuning at
 another resolution than that of the pre-training."""
-DATA_SETS = ("streets", "camvid", "folder")
+DATA_SETS = ("streets", "camvid", "nyu", "cityscapes", "folder")
 PLACES = ("start_weights", "data_folder")
 """Settings that say where files are: they differ between machines and change no result."""
 
@@ -70,7 +70,7 @@ class DataSettings(Settings):
     """Which images a run sees, and at what size."""
 
     data_set: str = "streets"
-    """streets (the embedded world), camvid (with highway and KITTI video) or folder (a user's own data)."""
+    """streets (the embedded world), camvid (with highway and KITTI video), nyu, cityscapes or folder (a user's own)."""
     data_folder: str = ""
     """Folder of the real set; empty for the embedded world."""
     data_digest: str = ""

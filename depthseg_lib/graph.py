@@ -37,11 +37,15 @@ DEPENDS_ON = {
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("sample", "camvid", "set_camvid", "frames", "folders", "images", "ingest", "kitti_*", "pack", "resize")
-OWN = ("sample", "set_folder", "described*", "located", "matched")
-OWN += ("frames", "folders", "images", "ingest", "pack", "blocks", "resize")
-READS = {"streets": WORLD, "camvid": (*WORLD, *(f"data/{name}.py" for name in REAL))}
-READS |= {"folder": (*WORLD, *(f"data/{name}.py" for name in OWN))}
+REAL = ("sample", "folders", "images", "ingest", "pack", "blocks", "listing", "resize")
+READERS = {
+    "camvid": ("camvid", "set_camvid", "frames", "kitti_*"),
+    "nyu": ("nyu", "nyu_*", "set_nyu"),
+    "cityscapes": ("cityscapes", "set_cityscapes"),
+    "folder": ("set_folder", "described*", "located", "matched", "frames"),
+}
+READS = {"streets": WORLD}
+READS |= {name: (*WORLD, *(f"data/{file}.py" for file in (*REAL, *own))) for name, own in READERS.items()}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
 TABLES = ("claims",)

@@ -30,6 +30,11 @@ def size(height, width):
     return np.sqrt(np.asarray(height, float) * width)
 
 
+def photographed(label_set: LabelSet) -> list[str]:
+    """The classes of a label set that are single things and that the photographs show too; none indoors."""
+    return [name for name in label_set.classes if name in THINGS]
+
+
 def in_labels(labels: np.ndarray, label_set: LabelSet) -> pd.DataFrame:
     """Things in label images (N H W): a row per connected component (8 neighbours) of each class in `THINGS`.
 

@@ -59,6 +59,10 @@ class Profile:
     """Settings of `PretrainConfig` for optical flow."""
     finetune: dict = field(default_factory=dict)
     """Settings of `FinetuneConfig`."""
+    finetune_of: dict[str, dict] = field(default_factory=dict)
+    """Settings of `FinetuneConfig` that an encoder has besides those, by its name."""
+    with_imagenet: tuple[str, ...] = ("imagenet", "depth-imagenet")
+    """Initialisations that ImageNet's weights add."""
     large: dict = field(default_factory=dict)
     """Settings of `DataSettings` at the large image size."""
     depth_large: dict = field(default_factory=dict)
@@ -71,6 +75,7 @@ class Profile:
 
 
 _PRETRAINED = ("none", "classification", "depth", "depth-classification")
+_PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 
 
 def _other_parts(images: int, annotated: int, high: dict, whole: dict) -> tuple[Part, ...]:
@@ -176,6 +181,37 @@ PROFILES = {
             flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
             finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
         ),
+        Profile(  # section 4.3; an epoch is all 407,024 frames of the raw dump, 50,878 steps
+            name="nyu",
+            about="the paper's NYU-V2: 13 classes indoors, depth from a depth camera, everything trained",
+            data=DataSettings(data_set="nyu", height=384, width=448),
+            encoders=("resnet18", "resnet50"),
+            initialisations=("none", "depth-supervised"),
+            with_imagenet=("imagenet",),
+            settings=("full",),
+            trials=4,
+            sizes=(795,),
+            images=795,
+            supervised=_PAPERS | dict(iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000),
+            finetune=_PAPERS | dict(batch=32),
+            finetune_of={"resnet50": dict(batch=16)},
+            step_seconds=0.08,
+        ),
+        Profile(  # the paper's KITTI protocol; 125,000 steps are Monodepth2's 20 epochs of the training snippets
+            name="cityscapes",
+            about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
+            data=DataSettings(data_set="cityscapes", height=512, width=512),
+            encoders=("resnet18", "resnet50"),
+            initialisations=("none", "depth"),
+            settings=("full", "frozen"),
+            trials=4,
+            sizes=(8, 16, 32, 64, 128, 2975),
+            images=16,
+            depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
+            finetune=_PAPERS,
+            parts=(Part(("encoder-only",), ("depth",), 16), Part(("deeplab",), ("none", "depth"), 16)),
+            step_seconds=0.06,
+        ),
         Profile(
             name="folder",
             about="a user's own images, labels and video; image size and encoder stand in their dataset.json",
@@ -237,8 +273,7 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
             "drop it, or name a profile for real images, such as PROFILE=camvid"
         )
     if imagenet:
-        added = ("imagenet", "depth-imagenet")
-        profile = replace(profile, initialisations=(*profile.initialisations, *added))
+        profile = replace(profile, initialisations=(*profile.initialisations, *profile.with_imagenet))
     return replace(profile, data=replace(profile.data, data_folder=data_folder))
 
 
@@ -261,7 +296,8 @@ def pretrain_config(
 
 def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:
     """The settings of one fine-tuning run of a part of a profile."""
-    chosen = {**profile.finetune, **part.finetune, "experiment": part.experiment, "images": part.images}
+    own = {**profile.finetune, **profile.finetune_of.get(run.get("encoder", ""), {})}
+    chosen = {**own, **part.finetune, "experiment": part.experiment, "images": part.images}
     return FinetuneConfig(**_data(profile, part.large), **chosen, **run)
 
 

@@ -14,7 +14,12 @@ from depthseg_lib.project import project_path
 
 IDS = finished.RUN
 """Columns that tell one fine-tuning run from another."""
-DATA = {"streets": "embedded street world", "camvid": "CamVid (real images)"}
+DATA = {
+    "streets": "embedded street world",
+    "camvid": "CamVid (real images)",
+    "nyu": "NYU-V2",
+    "cityscapes": "Cityscapes",
+}
 """How figures name a data set; a user's own has its own name."""
 
 
@@ -60,8 +65,12 @@ class Results:
 
     @property
     def main(self) -> "Results":
-        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras."""
-        compared = [name for name in self.metrics["initialisation"].unique() if name not in APART]
+        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras.
+
+        Where no depth was learned from video (NYU-V2) these are what the others are compared with, and stay.
+        """
+        names = list(self.metrics["initialisation"].unique())
+        compared = [name for name in names if name not in APART or "depth" not in names]
         return self.select(experiment="main", initialisation=compared)
 
     def has(self, **wanted) -> bool:

@@ -27,6 +27,7 @@ FIGURES = {
 }
 """Figures and tables by the notebook that draws them."""
 NEEDS = {
+    "fig05_frozen": dict(setting="frozen"),
     "table2": dict(setting="encoder-only"),
     "fig07_high_resolution": dict(experiment="high", setting="full"),
     "fig08_deeplab_high_resolution": dict(experiment="high", setting="deeplab"),
@@ -36,6 +37,8 @@ NEEDS = {
     "cross_resolution": dict(experiment="large-to-small"),
 }
 """Runs without which a figure is not drawn, where not every profile has them."""
+INDOORS = ("nyu",)
+"""Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
 CROSSED = ("large-to-small", "small-to-large")
 """The experiments in which pre-training and fine-tuning differ in resolution."""
 
@@ -204,6 +207,8 @@ def _has_runs(profile: Profile, figure: str) -> bool:
     """Whether some part of the profile has what only this figure needs."""
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
+    if figure == "fig10_scale_mismatch":
+        return profile.data.data_set not in INDOORS
     if figure not in NEEDS:
         return True
     wanted = NEEDS[figure]

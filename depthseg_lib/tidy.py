@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import own
-from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, to_mapping
+from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, LabelSet, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.finished import RUN, Found, RunFolder
@@ -16,7 +16,7 @@ from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples,
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
-LABEL_SETS = {"streets": KITTI, "camvid": CAMVID}
+LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "nyu": NYU13, "cityscapes": CITYSCAPES}
 """The classes of each data set; those of a user's own are kept beside its runs."""
 
 

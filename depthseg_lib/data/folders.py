@@ -9,6 +9,8 @@ from pathlib import Path
 from depthseg_lib.errors import InputError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_SMALL = 2**20
+"""Bytes up to which a file's content is in a digest."""
 
 
 def existing(folder: str | Path, expected: str) -> Path:
@@ -36,16 +38,22 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
 
 
 def digest(places: Sequence[Path]) -> str:
-    """A short digest of `places`: of a file, its content; of a folder, names and sizes of all files below it.
+    """A short digest of `places`: of a small file, its content; of a large one and of a folder, names and sizes.
 
-    What is missing counts as an empty folder.
+    Those of a folder are of all files below it. What is missing counts as an empty folder.
     """
-    lines = [hashlib.sha256(place.read_bytes()).hexdigest() for place in places if place.is_file()]
+    lines = [_file_digest(place) for place in places if place.is_file()]
     for folder in places:
         for place, _, names in os.walk(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _file_digest(file: Path) -> str:
+    if file.stat().st_size > _SMALL:
+        return f"{file.name} {file.stat().st_size}"
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -140,3 +140,65 @@ CAMVID = LabelSet(
     representative=tuple(list(_CAMVID).index(n) for n in ("road", "pavement", "building", "tree", "sky", "car")),
 )
 """CamVid's 11 classes; of the seven representative ones it lacks terrain, and names two of them otherwise."""
+
+CITYSCAPES = replace(KITTI, name="Cityscapes")
+"""Cityscapes: KITTI took over its label ids, evaluation classes and colours; a class's training index is its official
+trainId. The seven representative classes are the paper's of KITTI."""
+
+_NYU_13 = {  # class: colour; the id is the position, from 1
+    "bed": (174, 118, 163),
+    "books": (153, 153, 51),
+    "ceiling": (202, 224, 171),
+    "chair": (0, 114, 178),
+    "floor": (221, 204, 119),
+    "furniture": (204, 102, 119),
+    "objects": (136, 46, 114),
+    "picture": (102, 17, 0),
+    "sofa": (17, 119, 51),
+    "table": (246, 193, 65),
+    "tv": (51, 34, 136),
+    "wall": (209, 187, 215),
+    "window": (86, 180, 233),
+}
+NYU_40_TO_13 = (
+    *(12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7, 5),
+    *(7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7, 7, 6, 7),
+)
+"""The id among NYU-V2's 13 classes of each of its 40, by id from 1 (Couprie et al. 2013)."""
+
+NYU13 = LabelSet(
+    name="NYU13",
+    classes=tuple(_NYU_13),
+    colours=tuple(_NYU_13.values()),
+    ids=tuple(range(1, 14)),
+    void_ids=(0,),
+    representative=tuple(range(13)),
+)
+"""NYU-V2's 13 classes. All are representative: the paper names no subset in section 4.3, and each is in many images.
+Readers with deuteranopia or protanopia can tell any two colours apart."""
+
+_NYU_40 = (
+    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
+    *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
+    *("ceiling", "books", "refridgerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard"),
+    *("person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture"),
+    "otherprop",
+)
+
+
+def _shade(position: int) -> tuple[int, int, int]:
+    """The colour of a class of the 40: that of its class among the 13, darker from each to the next that shares it."""
+    own = NYU_40_TO_13[position]
+    before, all_of_it = NYU_40_TO_13[:position].count(own), NYU_40_TO_13.count(own)
+    return tuple(round(channel * (1 - 0.7 * before / all_of_it)) for channel in NYU13.colours[own - 1])
+
+
+NYU40 = LabelSet(
+    name="NYU40",
+    classes=_NYU_40,
+    colours=tuple(_shade(position) for position in range(40)),
+    ids=tuple(range(1, 41)),
+    void_ids=(0,),
+    representative=tuple(range(40)),
+)
+"""NYU-V2's 40 classes (Gupta et al. 2013), named as their file has them; shades of the 13."""

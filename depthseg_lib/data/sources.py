@@ -12,7 +12,16 @@ import numpy as np
 import torch
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.data import folders, objects, set_camvid, set_folder, street_flow, streets
+from depthseg_lib.data import (
+    folders,
+    objects,
+    set_camvid,
+    set_cityscapes,
+    set_folder,
+    set_nyu,
+    street_flow,
+    streets,
+)
 from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
@@ -20,7 +29,7 @@ from depthseg_lib.project import project_path
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
-REAL_SETS = {"camvid": set_camvid, "folder": set_folder}
+REAL_SETS = {"camvid": set_camvid, "nyu": set_nyu, "cityscapes": set_cityscapes, "folder": set_folder}
 """The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
 

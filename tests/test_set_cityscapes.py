@@ -1,0 +1,78 @@
+"""The cityscapes profile: its data, its plan, and the whole study on a tiny set of the true format."""
+
+from dataclasses import replace
+
+import pytest
+import tiny_cityscapes
+from shrunk_study import ShrunkStudy
+
+from depthseg_lib import check_data, study
+from depthseg_lib.config import PretrainConfig
+from depthseg_lib.data import sources
+from depthseg_lib.data.labels import CITYSCAPES
+from depthseg_lib.errors import InputError
+from depthseg_lib.profiles import PROFILES
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tiny_cityscapes.whole(tmp_path_factory.mktemp("cityscapes"))
+
+
+def settings(root):
+    return PretrainConfig(data_set="cityscapes", data_folder=str(root), height=64, width=96)
+
+
+def test_training_is_on_train_and_the_test_on_val(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
+    training, test = sources.load_annotated(settings(root), 5)
+    assert len(training.names) == 5 and all(name.startswith("aachen") for name in training.names)
+    assert len(test.names) == 4 and all(name.startswith("lindau") for name in test.names)
+    assert test.label_set is CITYSCAPES and len(sources.load_video(settings(root)).images) == 20
+
+
+def test_what_is_missing_is_said_before_anything_is_read(root, tmp_path):
+    with pytest.raises(InputError, match="needs DATA=folder, one that holds leftImg8bit, gtFine, leftImg8bit_sequence"):
+        study.check("cityscapes")
+    with pytest.raises(InputError, match="lacks leftImg8bit, leftImg8bit_sequence, camera: .*found gtFine"):
+        (tmp_path / "gtFine").mkdir()
+        study.check("cityscapes", str(tmp_path))
+    with pytest.raises(InputError, match="has 6 annotated training images, but the run asks for 2975"):
+        study.check("cityscapes", str(root))
+
+
+def test_changed_files_change_the_digest(tmp_path):
+    tiny_cityscapes.whole(tmp_path, train=1, val=1)
+    before = sources.digest(settings(tmp_path))
+    next(tmp_path.rglob("*_polygons.json")).unlink()
+    after = sources.digest(settings(tmp_path))
+    (tmp_path / "README").write_text("not part of the set")
+    assert before != after == sources.digest(settings(tmp_path))
+
+
+def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
+    runs = {run.name: run.parameters for run in study.plan("cityscapes", imagenet="weights").runs}
+    for name in ("none", "depth", "imagenet", "depth-imagenet"):
+        assert {f"resnet50-{name}-full-n{n}" for n in (8, 16, 32, 64, 128, 2975)} <= set(runs)
+        run = runs[f"resnet18-{name}-frozen-n16"]
+        assert (run["height"], run["width"], run["batch"], run["learning_rate"]) == (512, 512, 16, 1e-5)
+    assert runs["resnet18-depth"]["batch"] == 12 and "resnet50-none-deeplab-n16" in runs
+    drawn = {name for names in study.plan("cityscapes").figures.values() for name in names}
+    assert {"fig04_training_size", "fig05_frozen", "fig10_scale_mismatch", "table1", "table2", "claims"} <= drawn
+
+
+def test_check_data_looks_into_it(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(PROFILES, "cityscapes", replace(PROFILES["cityscapes"], sizes=(4,), images=4))
+    lines = []
+    assert check_data.check("cityscapes", str(root), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
+    said = "\n".join(lines)
+    assert "val: 4 labelled images" in said and "video: 20 frames in 4 sequences, from 5 (aachen_000000_000000)" in said
+
+
+@pytest.mark.timeout(1200)
+def test_the_whole_study_on_a_tiny_set(root, tmp_path, monkeypatch):
+    tiny = ShrunkStudy(tmp_path, monkeypatch, "cityscapes", root, finetune_of={})
+    assert "4 training and 4 validation images" in "\n".join(tiny.make())
+    assert "Cityscapes" in (tiny.figures / "table1.md").read_text()
+    assert (tiny.runs / "finetune" / "resnet18-slim-depth-full-n4" / "t0" / "confusion.npz").is_file()
