@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PROFILE ?=
 DATA ?=
 IMAGENET ?=
+PHOTOGRAPHS ?=
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUNS ?= runs
 FIGURES ?= figures
@@ -28,8 +29,8 @@ BIN := .venv/bin
 READY := .venv/$(ready)
 endif
 
-ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --cores $(CORES) --runs "$(RUNS)" \
-        --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
+ASKED = --profile "$(PROFILE)" --data "$(DATA)" --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)" \
+        --cores $(CORES) --runs "$(RUNS)" --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
 
 help:
 	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
@@ -43,7 +44,8 @@ help:
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
 	@echo 'Variables: PROFILE=laptop|gpu|camvid|folder|smoke (default: laptop, or gpu with CUDA)   DATA=folder of real sets'
-	@echo '  IMAGENET=folder of weights, or download   CORES=jobs side by side   DRY=1 only says what would run'
+	@echo '  PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
+	@echo '  CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'
 
@@ -58,7 +60,7 @@ describe: $(READY)
 
 check-data: $(READY)
 	@$(BIN)/python -m depthseg_lib.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
-	    --imagenet "$(IMAGENET)"
+	    --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)"
 
 lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.lab

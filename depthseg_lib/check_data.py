@@ -26,15 +26,15 @@ from depthseg_lib.project import project_path
 SHEET = "contact_sheet.png"
 
 
-def check(profile: str, data: str, runs: str, imagenet: str = "", say=print) -> int:
+def check(profile: str, data: str, runs: str, imagenet: str = "", photographs: str = "", say=print) -> int:
     """Look at the set of a profile; says what is there, writes the sheet into the folder of its runs.
 
     Returns the number of things that are missing or wrong.
     """
     report = Report()
-    report.attempt(lambda: study.check(profile, data, imagenet, decode=False))
+    report.attempt(lambda: study.check(profile, data, imagenet, photographs, decode=False))
     if not report.problems:
-        plan = study.plan(profile, data, runs, imagenet)
+        plan = study.plan(profile, data, runs, imagenet, photographs)
         settings = plan.profile.data
         if settings.data_set == "streets":
             say(f"profile {profile} runs on the embedded street world: there is no data to check")
@@ -112,9 +112,10 @@ def main() -> int:
     parser.add_argument("--data", default="", help="folder of the real set")
     parser.add_argument("--runs", default="runs", help="folder of the runs, where the contact sheet is written")
     parser.add_argument("--imagenet", default="", help="folder of torchvision's ImageNet weights, or 'download'")
+    parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
     given = parser.parse_args()
     try:
-        return int(bool(check(given.profile, given.data, given.runs, given.imagenet)))
+        return int(bool(check(given.profile, given.data, given.runs, given.imagenet, given.photographs)))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -32,7 +32,7 @@ EXPERIMENTS = ("main", "high", "whole", "large-to-small", "small-to-large")
 """The main comparison; fine-tuning at a high resolution, and there on the whole annotated set; and fine-tuning at
 another resolution than that of the pre-training."""
 DATA_SETS = ("streets", "camvid", "nyu", "cityscapes", "folder")
-PLACES = ("start_weights", "data_folder")
+PLACES = ("start_weights", "data_folder", "photographs_folder")
 """Settings that say where files are: they differ between machines and change no result."""
 
 
@@ -115,6 +115,12 @@ class PretrainConfig(DataSettings):
     """What this run makes: a name of `TRAINED_HERE`, such as classification, depth or depth-classification."""
     start_weights: str = ""
     """Weights file to start from, for depth-classification (that run's) and depth-imagenet (empty: torchvision's)."""
+    photographs_folder: str = ""
+    """Folder of photographs for classification, with a folder per class; empty for the embedded world's."""
+    photographs_digest: str = ""
+    """Digest of the names and sizes of that folder's files, so that other photographs make the run anew."""
+    photograph_size: int = 64
+    """Height and width in pixels of that folder's photographs; the embedded world's have 64."""
     iterations: int = 1500
     """Optimiser steps."""
     batch: int = 8
@@ -137,6 +143,8 @@ class PretrainConfig(DataSettings):
         _one_of("encoder", self.encoder, ENCODERS)
         _one_of("initialisation of a pre-training run", self.initialisation, tuple(TRAINED_HERE))
         _positive(self, "iterations", "batch", "frame_step", "evaluate_every", "evaluated", "learning_rate")
+        if self.photograph_size < 32:  # an encoder halves an image five times
+            raise InputError(f"photograph_size = {self.photograph_size}: expected 32 pixels at least")
         _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
 
     @property

@@ -55,15 +55,16 @@ def _interrupt(number, frame):
 
 def _prepared(options, work) -> int:
     request, data, imagenet = _request(options), _absolute(options.data), _absolute(options.imagenet)
-    made_from = _made_from(request, options.study, data, imagenet)
+    photographs = _absolute(options.photographs)
+    made_from = _made_from(request, options.study, data, imagenet, photographs)
     training = work is _make and not options.redraw
     if training and not options.dry and not data and graph.up_to_date(request, made_from):  # data may have changed
         print(f"everything is up to date: {Path(request.figures, request.profile)}")
         return 0
     study = importlib.import_module(options.study)  # takes seconds: it needs torch
     if not options.redraw:
-        study.check(request.profile, data, imagenet, decode=not options.dry)
-    plan = study.plan(request.profile, data, request.runs, imagenet)
+        study.check(request.profile, data, imagenet, photographs, decode=not options.dry)
+    plan = study.plan(request.profile, data, request.runs, imagenet, photographs)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         preflight.writable(folder, purpose)
     request.plan.parent.mkdir(parents=True, exist_ok=True)
@@ -173,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", default="", help="laptop, gpu, camvid, ...; default: laptop, or gpu where torch sees one")
     add("--data", default="", help="folder of the real set, for profiles that read one")
     add("--imagenet", default="", help="folder of torchvision's ImageNet weights, or 'download'")
+    add("--photographs", default="", help="folder of photographs for classification, with a folder per class")
     add("--runs", default="runs", help="folder of the runs")
     add("--figures", default="figures", help="folder of the figures")
     add("--notebooks", default="notebooks", help="folder of the notebooks")

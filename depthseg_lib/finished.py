@@ -89,5 +89,6 @@ def _is_current(kind: str, run: RunFolder) -> bool:
 
 
 def _compared(parameters: dict) -> dict:
-    """What must be the same; the profile alone does not know where files lie, nor what is in the data's folder."""
-    return {name: value for name, value in parameters.items() if name not in (*PLACES, "data_digest", "trials")}
+    """What must be the same; the profile alone does not know where files lie, nor what is in the folders of data."""
+    left_out = (*PLACES, "data_digest", "photographs_digest", "trials")
+    return {name: value for name, value in parameters.items() if name not in left_out}

@@ -26,7 +26,7 @@ DEPENDS_ON = {
     "finetune": ("finetune.py", "segmentation.py", *TRAINING),
     FIGURES: (
         *("plots/*.py", "panels.py", "panel_*.py", "widgets.py", "widget_*.py", "tables.py", "saved.py", "paper.py"),
-        *("study.py", "own.py", "profiles.py", "results.py", "finished.py", "identity.py", "inputs.py"),
+        *("study.py", "own.py", "estimate.py", "profiles.py", "results.py", "finished.py", "identity.py", "inputs.py"),
         *("tidy.py", "stored.py"),
         *("metrics.py", "scores.py", "statistics.py", "claims*.py", "convergence.py", "trajectories.py"),
         *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "activations.py", "activation_scores.py"),
@@ -37,7 +37,7 @@ DEPENDS_ON = {
 """The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
 reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
 WORLD = ("data/streets.py", "data/street_flow.py", "data/objects.py", "data/world/*.py")
-REAL = ("sample", "folders", "images", "ingest", "pack", "blocks", "listing", "resize")
+REAL = ("sample", "folders", "images", "image_folder", "ingest", "pack", "blocks", "listing", "resize")
 READERS = {
     "camvid": ("camvid", "set_camvid", "frames", "kitti_*"),
     "nyu": ("nyu", "nyu_*", "set_nyu"),

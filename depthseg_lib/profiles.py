@@ -69,6 +69,8 @@ class Profile:
     """Settings of `PretrainConfig` for depth at that size, besides those of `depth`."""
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
+    compares_sizes: bool = True
+    """Whether any class is a thing that the embedded world's photographs show too, whose sizes figure 10 compares."""
     step_seconds: float = 0.15
     """Rough seconds per fine-tuning step of the quarter-width network on a core, from which the first estimate of the
     study's length is made; runs for a GPU are estimated otherwise."""
@@ -245,6 +247,8 @@ class Fit:
     """Frames between the neighbours of a triplet."""
     usable: int
     """The largest training set that leaves images to validate on."""
+    compares_sizes: bool = True
+    """As in `Profile`."""
 
 
 def fitted(profile: Profile, fit: Fit) -> Profile:
@@ -255,13 +259,18 @@ def fitted(profile: Profile, fit: Fit) -> Profile:
     profile = replace(profile, data=data, sizes=sizes, images=usual)
     if fit.encoder not in profile.encoders:
         gpu = PROFILES["gpu"]
-        trained = dict(classification=gpu.classification, depth=gpu.depth, finetune=gpu.finetune, trials=gpu.trials)
-        profile = replace(profile, encoders=(fit.encoder,), **trained)
-    return replace(profile, depth=profile.depth | dict(frame_step=fit.frame_step))
+        kept = {key: value for key, value in profile.classification.items() if key == "photographs_folder"}
+        trained = dict(classification=gpu.classification | kept, depth=gpu.depth, finetune=gpu.finetune)
+        profile = replace(profile, encoders=(fit.encoder,), trials=gpu.trials, **trained)
+    depth = profile.depth | dict(frame_step=fit.frame_step)
+    return replace(profile, depth=depth, compares_sizes=fit.compares_sizes)
 
 
-def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile:
-    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations."""
+def get_profile(name: str, data_folder: str = "", imagenet: str = "", photographs: str = "") -> Profile:
+    """The profile of this name on `data_folder`; `imagenet` (a folder, `download`) adds ImageNet's initialisations.
+
+    With `photographs`, classification is pre-trained on that folder's photographs.
+    """
     if name not in PROFILES:
         close = get_close_matches(name, PROFILES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
@@ -272,9 +281,22 @@ def get_profile(name: str, data_folder: str = "", imagenet: str = "") -> Profile
             f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
             "drop it, or name a profile for real images, such as PROFILE=camvid"
         )
+    if photographs:
+        profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
     if imagenet:
         profile = replace(profile, initialisations=(*profile.initialisations, *profile.with_imagenet))
     return replace(profile, data=replace(profile.data, data_folder=data_folder))
+
+
+def _photographs(profile: Profile, folder: str) -> dict:
+    """The settings of `PretrainConfig` by which classification is pre-trained on a folder of photographs."""
+    if profile.data.data_set == "streets" or not profile.classification:
+        lacks = "runs on the embedded world" if profile.classification else "pre-trains no classification"
+        raise InputError(
+            f"the profile '{profile.name}' {lacks} and reads no PHOTOGRAPHS, but PHOTOGRAPHS={folder} was given: drop "
+            "it, or name a profile for real images that does, such as PROFILE=camvid"
+        )
+    return {"photographs_folder": folder}
 
 
 def parts(profile: Profile) -> tuple[Part, ...]:

@@ -71,23 +71,27 @@ class Plan:
     """Figures and tables by the notebook that draws them."""
 
 
-def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "") -> Plan:
+def plan(profile: str, data: str = "", runs: str = "runs", imagenet: str = "", photographs: str = "") -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`."""
     root = Path(runs) / profile
-    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, imagenet), root))
+    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, imagenet, photographs), root))
     return Plan(chosen, (*_pretraining(chosen, root, imagenet), *_finetuning(chosen, root, imagenet)), _figures(chosen))
 
 
-def check(profile: str, data: str = "", imagenet: str = "", decode: bool = True) -> None:
+def check(profile: str, data: str = "", imagenet: str = "", photographs: str = "", decode: bool = True) -> None:
     """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
 
-    Without `decode` no image is read.
+    A real set that was not read before is read now, and what that takes is printed; without `decode` no image is.
     """
-    chosen = own.fitted_profile(get_profile(profile, data, imagenet))
+    chosen = own.fitted_profile(get_profile(profile, data, imagenet, photographs))
+    if photographs:
+        from depthseg_lib.data import image_folder
+
+        image_folder.listed(photographs)
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        sources.check(chosen.data, max(chosen.sizes), decode=decode)
+        sources.check(chosen.data, max(chosen.sizes), print, decode)
     if imagenet:
         from depthseg_lib.models.weights import imagenet_file
 
@@ -138,7 +142,12 @@ def _pretraining_run(profile, root, imagenet, encoder, initialisation, large) ->
 
 
 def _with_digest(profile: Profile) -> Profile:
-    """Runs on real images also depend on what their folder holds."""
+    """Runs on real images also depend on what their folder holds, and classification on its photographs."""
+    if photographs := profile.classification.get("photographs_folder"):
+        from depthseg_lib.data import image_folder
+
+        digest = {"photographs_digest": image_folder.digest(photographs)}
+        profile = replace(profile, classification=profile.classification | digest)
     if not profile.data.data_folder:
         return profile
     from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
@@ -207,8 +216,9 @@ def _has_runs(profile: Profile, figure: str) -> bool:
     """Whether some part of the profile has what only this figure needs."""
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
-    if figure == "fig10_scale_mismatch":
-        return profile.data.data_set not in INDOORS
+    if figure == "fig10_scale_mismatch":  # the sizes that it compares are measured in the embedded world's photographs
+        compared = profile.compares_sizes and profile.data.data_set not in INDOORS
+        return compared and not profile.classification.get("photographs_folder")
     if figure not in NEEDS:
         return True
     wanted = NEEDS[figure]
@@ -227,9 +237,10 @@ def main() -> int:
     parser.add_argument("--data", default="", help="folder of the real set")
     parser.add_argument("--runs", default="runs", help="folder of the runs")
     parser.add_argument("--imagenet", default="", help="folder of torchvision's ImageNet weights, or 'download'")
+    parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
     given = parser.parse_args()
     try:
-        write_requests(plan(given.profile, given.data, given.runs, given.imagenet), given.runs)
+        write_requests(plan(given.profile, given.data, given.runs, given.imagenet, given.photographs), given.runs)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

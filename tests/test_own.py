@@ -49,6 +49,12 @@ def test_the_plan_follows_the_description(root):
     assert depth.parameters["frame_step"] == 2
 
 
+def test_sizes_are_compared_only_where_photographs_show_a_class(root):
+    assert "fig10_scale_mismatch" in study.plan("folder", str(root)).figures["06_scale_mismatch"]
+    own_data.describe(root, classes={"road": [1, 1, 1], "house": [2, 2, 2], "lawn": [3, 3, 3]})
+    assert "fig10_scale_mismatch" not in study.plan("folder", str(root)).figures["06_scale_mismatch"]
+
+
 def test_a_corrected_description_makes_the_runs_anew(root):
     first = study.plan("folder", str(root)).runs[0].parameters["data_digest"]
     video = [{"folder": "drive", "intrinsics": own_data.CAMERA | {"fx": 71}}]

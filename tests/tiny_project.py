@@ -32,12 +32,12 @@ class Plan:
     figures: dict
 
 
-def check(profile, data="", imagenet="", decode=True):
+def check(profile, data="", imagenet="", photographs="", decode=True):
     if profile != "tiny":
         raise InputError(f"unknown profile '{profile}': expected tiny")
 
 
-def plan(profile, data="", runs="runs", imagenet=""):
+def plan(profile, data="", runs="runs", imagenet="", photographs=""):
     listed = (
         Run("pretrain", "first", {"word": "depth"}, (), 2),
         Run("pretrain", "second", {"word": "more"}, ("first",), 2),

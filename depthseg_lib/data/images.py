@@ -53,7 +53,10 @@ def photograph(file: Path) -> Image.Image:
                 f"{file} has {_description(image.mode)}: expected 8-bit grey or colour; convert the frames to 8 bits"
             )
         image.load()
-        return image.copy() if image.mode in ("L", "RGB") else image.convert("RGB")
+        if image.mode in ("L", "RGB"):
+            return image.copy()
+        # a palette's transparency has to become a channel of its own first, or Pillow warns
+        return (image.convert("RGBA") if "transparency" in image.info else image).convert("RGB")
 
 
 def label_ids(file: Path, coloured: bool = False) -> np.ndarray:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from depthseg_lib.config import DataSettings
+from depthseg_lib.config import DataSettings, PretrainConfig
 from depthseg_lib.data import (
     folders,
+    image_folder,
     objects,
     set_camvid,
     set_cityscapes,
@@ -58,8 +59,11 @@ def depth_camera(settings: DataSettings) -> DepthCamera | None:
     return DepthCamera() if settings.data_set == "streets" else None
 
 
-def load_photographs(settings: DataSettings, progress: Progress | None = None) -> Photographs:
-    """The object photographs that classification is pre-trained on: the embedded world's, whatever the data set."""
+def load_photographs(settings: PretrainConfig, progress: Progress | None = None) -> Photographs:
+    """The photographs that classification is pre-trained on: a folder's where one is given, else the embedded world's,
+    whatever the data set."""
+    if settings.photographs_folder:
+        return image_folder.photographs(project_path(settings.photographs_folder), settings.photograph_size, progress)
     config = objects.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
     return objects.photographs(config, _device(), progress)
 
