@@ -64,7 +64,7 @@ describe: $(READY)
 
 check-data: $(READY)
 	@$(BIN)/python -m depthseg_lib.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
-	    --imagenet "$(IMAGENET)"
+	    --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)"
 
 lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.lab

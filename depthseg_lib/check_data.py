@@ -20,7 +20,7 @@ from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
 from depthseg_lib.inspection import Report
 from depthseg_lib.models.published import NONE, Published, add_options
-from depthseg_lib.plots.contact_sheet import data_sheet
+from depthseg_lib.plots.data_sheet import data_sheet
 from depthseg_lib.progress import estimated, jobs_of
 from depthseg_lib.project import project_path
 

@@ -8,8 +8,6 @@ DEPTH_RATE = 18.4
 """Triplets per second of Monodepth2 with ResNet-18 at 192x640 on a Titan Xp (its paper's repository)."""
 FINETUNE_RATE = 20_000 * 16 / (2.5 * 3600)
 """Images per second of the paper's fine-tuning: a trial of 20,000 steps of 16 took about 2.5 hours."""
-PHOTOGRAPH = 64 * 64
-"""Pixels of a photograph for classification."""
 ENCODERS = {"resnet18": 1.0, "resnet50": 30 / 19, "resnet18-slim": 1 / 6}
 """Cost of an encoder against ResNet-18: for ResNet-50 from the paper's pre-training on NYU-V2 (30 and 19 hours); for
 the quarter-width one assumed."""
@@ -35,7 +33,8 @@ def gpu_seconds(kind: str, run: Mapping) -> float:
     """Seconds of training on the GPU that `BASIS` names; `run` are the run's parameters, with the number of trials."""
     video = kind == "pretrain" and run["initialisation"] not in ("classification", "depth-supervised")
     rate = DEPTH_RATE if video else FINETUNE_RATE
-    pixels = PHOTOGRAPH if run["initialisation"] == "classification" and kind == "pretrain" else _pixels(run)
+    photographs = kind == "pretrain" and run["initialisation"] == "classification"
+    pixels = run["photograph_size"] ** 2 if photographs else run["height"] * run["width"]
     share = 0.7 if run.get("setting") == "frozen" else 1.0
     work = run["iterations"] * run["batch"] * run.get("trials", 1) * share
     return work / rate * pixels / SIZE * ENCODERS[run["encoder"]]
@@ -51,7 +50,3 @@ def run_bytes(kind: str, run: Mapping) -> float:
 def cache_bytes(frames: int, labelled: int, height: int, width: int, depth: bool) -> int:
     """Bytes of the packed images: three per pixel of a frame, four with labels, and two more with measured depth."""
     return (frames * (5 if depth else 3) + labelled * 4) * height * width
-
-
-def _pixels(run: Mapping) -> int:
-    return run["height"] * run["width"]

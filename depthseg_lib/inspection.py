@@ -12,7 +12,7 @@ from depthseg_lib.data import images
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sample import LabelledImage, Measured, Sample, evenly
 from depthseg_lib.errors import InputError
-from depthseg_lib.plots.contact_sheet import COLUMNS, Row
+from depthseg_lib.plots.data_sheet import COLUMNS, Row
 
 LABELS = 120
 """Label images of a split that are decoded."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from depthseg_lib.data import described, labels, set_folder
 from depthseg_lib.files import read_json, write_json
+from depthseg_lib.object_sizes import photographed
 from depthseg_lib.profiles import Fit, Profile, fitted
 from depthseg_lib.project import project_path
 
@@ -50,5 +51,11 @@ def _description(profile: Profile) -> described.Description:
 
 
 def _fit(description: described.Description) -> Fit:
-    size = (description.height, description.width)
-    return Fit(*size, description.encoder, description.frame_step, set_folder.usable(description))
+    return Fit(
+        description.height,
+        description.width,
+        description.encoder,
+        description.frame_step,
+        set_folder.usable(description),
+        bool(photographed(description.label_set)),
+    )

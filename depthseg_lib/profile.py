@@ -76,6 +76,8 @@ class Profile:
     """Settings of `PretrainConfig` for depth that starts from another pre-training, besides those of `depth`."""
     parts: tuple[Part, ...] = ()
     """Runs besides the main comparison of `initialisations` in `settings` and over `sizes`."""
+    compares_sizes: bool = True
+    """Whether the photographs show things that the annotated images have as classes, for figure 10."""
     step_seconds: float = 0.15
     """Rough seconds per fine-tuning step of the quarter-width network on a core, from which the first estimate of the
     study's length is made; runs for a GPU are estimated otherwise."""

@@ -28,6 +28,8 @@ class Fit:
     """Frames between the neighbours of a triplet."""
     usable: int
     """The largest training set that leaves images to validate on."""
+    compares_sizes: bool = True
+    """As in `Profile`."""
 
 
 def fitted(profile: Profile, fit: Fit) -> Profile:
@@ -38,9 +40,11 @@ def fitted(profile: Profile, fit: Fit) -> Profile:
     profile = replace(profile, data=data, sizes=sizes, images=usual)
     if fit.encoder not in profile.encoders:
         gpu = PROFILES["gpu"]
-        trained = dict(classification=gpu.classification, depth=gpu.depth, finetune=gpu.finetune, trials=gpu.trials)
-        profile = replace(profile, encoders=(fit.encoder,), **trained)
-    return replace(profile, depth=profile.depth | dict(frame_step=fit.frame_step))
+        kept = {key: value for key, value in profile.classification.items() if key == "photographs_folder"}
+        trained = dict(classification=gpu.classification | kept, depth=gpu.depth, finetune=gpu.finetune)
+        profile = replace(profile, encoders=(fit.encoder,), trials=gpu.trials, **trained)
+    depth = profile.depth | dict(frame_step=fit.frame_step)
+    return replace(profile, depth=depth, compares_sizes=fit.compares_sizes)
 
 
 def get_profile(name: str, data_folder: str = "", published: Published = NONE, photographs: str = "") -> Profile:

@@ -243,7 +243,8 @@ def _has_runs(profile: Profile, published: Published, figure: str) -> bool:
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
     if figure == "fig10_scale_mismatch":  # the sizes that it compares are measured in the embedded photographs
-        return profile.data.data_set not in INDOORS and not profile.classification.get("photographs_folder")
+        compared = profile.compares_sizes and profile.data.data_set not in INDOORS
+        return compared and not profile.classification.get("photographs_folder")
     if figure not in NEEDS:
         return True
     wanted = NEEDS[figure]

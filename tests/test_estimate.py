@@ -5,7 +5,8 @@ import pytest
 from depthseg_lib import estimate, study
 from depthseg_lib.progress import estimated, jobs_of
 
-RUN = dict(encoder="resnet18", height=192, width=640, iterations=20_000, batch=16, initialisation="depth")
+RUN = dict(encoder="resnet18", height=192, width=640, iterations=20_000, batch=16)
+RUN |= dict(initialisation="depth", photograph_size=64)
 
 
 def test_the_measured_runs_come_out_as_they_were_measured():
