@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from real_data import real_set
 from shrunk_study import ShrunkStudy
 from tiny import label, snapshot, truncate
 
-from depthseg_lib import study
+from depthseg_lib import check_data, study
 from depthseg_lib.config import DataSettings
 from depthseg_lib.data import set_kitti, sources
 from depthseg_lib.data.labels import KITTI, VOID
@@ -18,6 +19,7 @@ from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
 from depthseg_lib.profiles import PROFILES, get_profile
 
+IMAGENET = Published({"imagenet": "weights"})
 
 @pytest.fixture
 def kitti(tmp_path, monkeypatch):
@@ -128,7 +130,7 @@ def test_real_pairs_of_different_sizes_are_refused():
 
 
 def test_the_profile_has_the_papers_settings():
-    runs = {run.name: run.parameters for run in study.plan("kitti", published=Published({"imagenet": "download"})).runs}
+    runs = {run.name: run.parameters for run in study.plan("kitti", published=IMAGENET).runs}
     assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
     tuned = runs["resnet50-depth-imagenet-full-n16"]
     expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
@@ -148,7 +150,24 @@ def test_without_weights_the_profile_has_no_imagenet_and_no_other_gets_more_part
     assert not [r.name for r in study.plan("kitti").runs if "imagenet" in r.name]
     parts = [part for name, profile in PROFILES.items() if name != "kitti" for part in profile.parts]
     assert not any(part.imagenet for part in parts)
-    assert get_profile("gpu", published=Published({"imagenet": "download"})).parts == get_profile("gpu").parts
+    assert get_profile("gpu", published=IMAGENET).parts == get_profile("gpu").parts
+
+
+def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
+    given = Published({"depth": "models", "depth-imagenet": "models"})
+    names = {run.name for run in study.plan("kitti", published=given).runs}
+    assert {"resnet18-depth-imagenet-encoder-only-n16", "resnet50-depth-imagenet-deeplab-n16"} <= names
+    assert not {"resnet18-depth", "resnet18-depth-imagenet", "resnet18-imagenet-full-n16"} & names
+    assert "resnet18-depth-large" in names  # theirs are of 192x640
+
+
+def test_check_data_looks_into_it(kitti, tmp_path, monkeypatch):
+    monkeypatch.setitem(PROFILES, "kitti", replace(PROFILES["kitti"], sizes=(4,), images=4))
+    lines = []
+    assert check_data.check("kitti", str(kitti), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
+    said = "\n".join(lines)
+    assert "training: 6 labelled images" in said and "video: 17 frames in 3 sequences" in said
+    assert (tmp_path / "runs/kitti/contact_sheet.png").is_file()
 
 
 @pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else
