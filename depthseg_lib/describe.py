@@ -16,7 +16,7 @@ from depthseg_lib.data.described_labels import VOID
 from depthseg_lib.data.proposed import Layout, layout_of
 from depthseg_lib.data.proposed_labels import Labels, labels_of
 from depthseg_lib.device import device
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import replacing
 
 FOCAL = 0.8
@@ -151,12 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", help="folder of your images, label images and video")
     parser.add_argument("--force", action="store_true", help="overwrite a description that is there")
     given = parser.parse_args(arguments)
-    try:
-        describe(Path(given.folder).expanduser(), given.force)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: describe(Path(given.folder).expanduser(), given.force))
 
 
 if __name__ == "__main__":

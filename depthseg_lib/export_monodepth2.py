@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from depthseg_lib.config import PretrainConfig
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import read_json
 from depthseg_lib.models import monodepth2
 from depthseg_lib.models.weights import load_weights
@@ -27,6 +27,7 @@ def export(run: str | Path, folder: str | Path) -> None:
     monodepth2.save_depth(depth, folder, config.encoder, config.height, config.width)
     if config.task == "depth":
         monodepth2.save_pose(load_weights(run / "pose.safetensors", *about), folder, config.encoder)
+    print(f"written: {folder}")
 
 
 def _config(run: Path) -> PretrainConfig:
@@ -42,13 +43,7 @@ def main() -> int:
     parser.add_argument("run", help="folder of a finished pre-training run of depth")
     parser.add_argument("folder", help="where encoder.pth, depth.pth, pose_encoder.pth and pose.pth go")
     given = parser.parse_args()
-    try:
-        export(given.run, given.folder)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"written: {given.folder}")
-    return 0
+    return exit_status(lambda: export(given.run, given.folder))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The grid: which runs a profile needs, what each starts from, and which figures they make."""
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,9 +8,8 @@ from pathlib import Path
 
 from depthseg_lib import estimate, own
 from depthseg_lib.config import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
-from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
-from depthseg_lib.models.published import ENCODERS, NONE, Published, add_options
+from depthseg_lib.models.published import ENCODERS, NONE, Published
 from depthseg_lib.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
 
 FIGURES = {
@@ -254,25 +251,3 @@ def _has_runs(profile: Profile, published: Published, figure: str) -> bool:
         and wanted.get("initialisation", part.initialisations[0]) in part.initialisations
         for part in parts(profile)
     )
-
-
-def main() -> int:
-    """`python -m depthseg_lib.study PROFILE`: write the requests of all runs of a profile."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("profile")
-    parser.add_argument("--data", default="", help="folder of the real set")
-    parser.add_argument("--runs", default="runs", help="folder of the runs")
-    parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
-    add_options(parser)
-    given = parser.parse_args()
-    try:
-        published = Published.given(given.imagenet, given.monodepth2, given.weights)
-        write_requests(plan(given.profile, given.data, given.runs, published, given.photographs), given.runs)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -104,12 +104,6 @@ def test_data_for_a_profile_that_reads_none_is_refused():
         study.plan("laptop", data="somewhere")
 
 
-def test_the_command_line_ends_in_one_sentence(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["study", "laptob"])
-    assert study.main() == 1
-    assert capsys.readouterr().err.startswith("error: unknown profile 'laptob'")
-
-
 def test_missing_data_is_said_before_anything_runs(tmp_path):
     with pytest.raises(InputError, match="needs DATA=folder"):
         study.check("camvid")
