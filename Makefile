@@ -70,7 +70,7 @@ lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.lab
 
 test: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.doctor

@@ -22,7 +22,7 @@ EMBEDDED = (
         large=dict(height=96, width=128),
         parts=(
             Part(("encoder-only",), ("depth-classification",), 4),
-            Part(("deeplab",), ("none", "depth"), 4),
+            Part(("deeplab",), ("depth",), 4),
             Part(("full",), ("flow", "depth-supervised"), 4),
             Part(("full", "deeplab"), ("depth",), 4, "high", large=True, pretrained_large=True),
             Part(("full",), ("none",), 24, "whole", large=True),
