@@ -31,9 +31,9 @@ def edit(path, **values):
 def test_reads_every_run_as_it_stands_in_its_folder(runs):
     found = load(runs)
     assert (
-        len(found.metrics) == 19
+        len(found.metrics) == 18
         and found.of_this_machine
-        and found.source == "19 of 19 fine-tuning trials of this machine"
+        and found.source == "18 of 18 fine-tuning trials of this machine"
     )
     row = found.metrics.set_index("name").loc[NAME]
     folder = runs / "smoke" / "finetune" / RUN / "t0"
@@ -58,9 +58,9 @@ def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(
     results.save(load(runs), runs.parent / "figures" / "data")
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
-    assert len(partial.metrics) == 19 and not partial.of_this_machine
-    assert "committed" in partial.source and "18 of 19 fine-tuning trials of this machine: too few" in partial.source
-    assert len(load(runs, "nothing there").metrics) == 18
+    assert len(partial.metrics) == 18 and not partial.of_this_machine
+    assert "committed" in partial.source and "17 of 18 fine-tuning trials of this machine: too few" in partial.source
+    assert len(load(runs, "nothing there").metrics) == 17
 
 
 def test_stored_results_come_back_whole(runs):
@@ -116,12 +116,12 @@ def test_a_run_made_by_other_code_or_from_other_weights_is_left_out(runs, change
         (runs / "smoke/pretrain/resnet18-slim-depth/weights.safetensors").write_bytes(b"trained anew")
     found = load(runs)
     assert NAME not in set(found.metrics["name"]) and "made by other code, left out" in found.source
-    assert {"code": 18, "weights": 14}[changed] == len(found.metrics)
+    assert {"code": 17, "weights": 13}[changed] == len(found.metrics)
 
 
 def test_where_the_files_of_a_run_lie_does_not_matter(runs):
     edit(runs / "smoke" / "finetune" / RUN / "params.json", start_weights="/elsewhere/weights.safetensors")
-    assert len(load(runs).metrics) == 19
+    assert len(load(runs).metrics) == 18
 
 
 def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):
