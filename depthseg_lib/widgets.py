@@ -1,5 +1,6 @@
 """Controls around the panels: ipywidgets that read a state, draw it as a pure function does, and show one PNG."""
 
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from dataclasses import replace
 from itertools import chain
@@ -15,7 +16,7 @@ from depthseg_lib.saved import png_bytes
 _LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
 
 
-class Panel:
+class Panel(ABC):
     """Rows of controls over a picture: one PNG that is replaced whole when a control moves.
 
     Whoever inherits makes the controls, hands over their rows, and draws in `figure` what they say.
@@ -29,9 +30,9 @@ class Panel:
         self.update()
         self.box = ipywidgets.VBox([*map(ipywidgets.HBox, rows), self.picture])
 
+    @abstractmethod
     def figure(self) -> Figure:
         """Read the controls, offer what was run with what they say, and draw it."""
-        raise NotImplementedError
 
     def update(self) -> None:
         """Draw what the controls say; a control that this moves, to what is offered, draws nothing of its own."""
