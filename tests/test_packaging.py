@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+
+from depthseg_lib.config import STUDY_VERSION
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -156,3 +159,9 @@ def test_a_machine_without_a_fitting_python_is_told_so(clone):
         (clone.folder / "bin" / name).chmod(0o755)
     done, calls = clone(f"PYTHON={old}")
     assert done.returncode != 0 and "no Python 3.11, 3.12 or 3.13 found" in done.stderr and calls == []
+
+
+def test_all_committed_results_are_of_this_version_of_the_study():
+    stored = sorted((ROOT / "figures").glob("*/data/**/about.json"))
+    versions = {str(file.relative_to(ROOT)): json.loads(file.read_text())["study"] for file in stored}
+    assert len(versions) >= 5 and set(versions.values()) == {STUDY_VERSION}, versions
