@@ -49,7 +49,7 @@ EMBEDDED = (
         other_sizes=dict(evaluate_every=280),
         large=dict(height=96, width=288, streets=30),
         depth_large=dict(iterations=360, evaluate_every=120),
-        parts=other_parts(16, 200, dict(iterations=200, evaluate_every=50), dict(iterations=210, evaluate_every=70)),
+        parts=other_parts(16, 200, dict(iterations=200, evaluate_every=50), dict(iterations=350, evaluate_every=70)),
         step_seconds=0.1,
     ),
     Profile(
