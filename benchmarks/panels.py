@@ -20,7 +20,8 @@ def redraws_per_second(profile: str) -> float:
     held = SizeResults(results.load(profile))
     state = first_state(held)
     examples = range(len(held.results.examples.indices))
-    moves = list(product(held.sizes(state.setting), held.initialisations(state.setting), examples))
+    here = state.encoder, state.setting
+    moves = list(product(held.sizes(*here), held.initialisations(*here), examples))
     saved.png_bytes(training_size_figure(state, held))
     began = time.perf_counter()
     for size, initialisation, example in moves:

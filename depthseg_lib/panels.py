@@ -29,12 +29,14 @@ PICTURE = (312, 112)
 class SizeState:
     """What the controls of the training-size panel say."""
 
+    encoder: str
+    """One of the encoders that were run."""
     images: int
     """Training images."""
     initialisation: str
     """One of the initialisations that were run."""
     setting: str
-    """full or frozen."""
+    """full, frozen, encoder-only or deeplab."""
     metric: str
     """miou_seven, miou or accuracy."""
     example: int
@@ -42,7 +44,7 @@ class SizeState:
 
 
 class SizeResults:
-    """What the panel draws from, computed once for each setting; `Results` go in."""
+    """What the panel draws from, computed once for each encoder and setting; `Results` go in."""
 
     def __init__(self, results: Results):
         self.results = results
@@ -50,55 +52,63 @@ class SizeResults:
         self._backgrounds = {}
 
     @cached_property
-    def settings(self) -> list[str]:
-        """Settings that were run, full first."""
-        return sorted(map(str, self.results.metrics["setting"].unique()), key=lambda name: name != "full")
+    def encoders(self) -> list[str]:
+        """Encoders that were run."""
+        return list(dict.fromkeys(self.results.metrics["encoder"].astype(str)))
 
-    def sizes(self, setting: str) -> list[int]:
-        """Training-set sizes that were run in a setting."""
-        metrics = self.results.metrics
-        return sorted(int(size) for size in metrics.loc[metrics["setting"] == setting, "images"].unique())
+    def settings(self, encoder: str) -> list[str]:
+        """Settings that were run with an encoder, full first."""
+        return sorted(map(str, self._runs(encoder=encoder)["setting"].unique()), key=lambda name: name != "full")
 
-    def initialisations(self, setting: str) -> list[str]:
-        """Initialisations that were run in a setting."""
-        metrics = self.results.metrics
-        return style.present(metrics.loc[metrics["setting"] == setting, "initialisation"])
+    def sizes(self, encoder: str, setting: str) -> list[int]:
+        """Training-set sizes that were run so."""
+        return sorted(map(int, self._runs(encoder=encoder, setting=setting)["images"].unique()))
 
-    def scores(self, setting: str):
-        """`scores.common_scores` of a setting."""
-        if setting not in self._curves:
-            self._curves[setting] = common_scores(
-                self.results.select(setting=setting).confusion, self.results.label_set
-            )
-        return self._curves[setting]
+    def initialisations(self, encoder: str, setting: str) -> list[str]:
+        """Initialisations that were run so."""
+        return style.present(self._runs(encoder=encoder, setting=setting)["initialisation"])
+
+    def scores(self, encoder: str, setting: str):
+        """`scores.common_scores` of an encoder and setting."""
+        if (encoder, setting) not in self._curves:
+            chosen = self.results.select(encoder=encoder, setting=setting)
+            self._curves[encoder, setting] = common_scores(chosen.confusion, self.results.label_set)
+        return self._curves[encoder, setting]
 
     @style.styled
-    def background(self, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
-        """The curve of a setting and metric as pixels (H W 3, uint8), with its axes' limits."""
-        if (setting, metric) not in self._backgrounds:
+    def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
+        """The curve of an encoder, setting and metric as pixels (H W 3, uint8), with its axes' limits."""
+        key = encoder, setting, metric
+        if key not in self._backgrounds:
             figure = Figure(figsize=SIZE, dpi=DPI)
             axes = figure.add_axes(CURVE)
-            size_axes(axes, self.scores(setting), metric)
+            size_axes(axes, self.scores(encoder, setting), metric)
             axes.set_xlabel("annotated training images")
-            names = self.initialisations(setting)
+            names = self.initialisations(encoder, setting)
             axes.legend(handles=[style.handle(name) for name in names], fontsize=8, loc="best", handlelength=3)
-            limits = axes.get_xlim(), axes.get_ylim()
-            self._backgrounds[setting, metric] = pixels(figure), limits
-        return self._backgrounds[setting, metric]
+            self._backgrounds[key] = pixels(figure), (axes.get_xlim(), axes.get_ylim())
+        return self._backgrounds[key]
 
     def first_run(self, state: SizeState) -> str | None:
         """The name of the first trial with this state, whose prediction is shown; None when there is none."""
-        chosen = self.results.metrics
-        for column in ("images", "initialisation", "setting"):
-            chosen = chosen[chosen[column] == getattr(state, column)]
+        columns = ("encoder", "images", "initialisation", "setting")
+        chosen = self._runs(**{column: getattr(state, column) for column in columns})
         return None if chosen.empty else str(chosen.sort_values("trial")["name"].iloc[0])
+
+    def _runs(self, **wanted):
+        chosen = self.results.metrics
+        for column, value in wanted.items():
+            chosen = chosen[chosen[column] == value]
+        return chosen
 
 
 def first_state(held: SizeResults) -> SizeState:
     """Where the panel starts: the study's main size, the last initialisation."""
-    setting = held.settings[0]
-    sizes, base = held.sizes(setting), held.results.base_images
-    return SizeState(base if base in sizes else sizes[0], held.initialisations(setting)[-1], setting, METRICS[0], 0)
+    encoder = held.encoders[0]
+    setting = held.settings(encoder)[0]
+    sizes, base = held.sizes(encoder, setting), held.results.base_images
+    start = held.initialisations(encoder, setting)[-1]
+    return SizeState(encoder, base if base in sizes else sizes[0], start, setting, METRICS[0], 0)
 
 
 class Paste(Artist):
@@ -123,7 +133,7 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     its own, since matplotlib spends more time on their ticks than on everything else.
     """
     figure = Figure(figsize=SIZE, dpi=DPI)
-    background, limits = held.background(state.setting, state.metric)
+    background, limits = held.background(state.encoder, state.setting, state.metric)
     figure.add_artist(Paste(background))
     examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
     predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
@@ -131,7 +141,7 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
     add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
     add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
-    _here(figure, state, held.scores(state.setting), limits)
+    _here(figure, state, held.scores(state.encoder, state.setting), limits)
     return figure
 
 

@@ -2,13 +2,12 @@
 
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from dataclasses import replace
 from itertools import chain
 
 import ipywidgets
 from matplotlib.figure import Figure
 
-from depthseg_lib.panels import METRICS, SizeResults, first_state, training_size_figure
+from depthseg_lib.panels import METRICS, SizeResults, SizeState, first_state, training_size_figure
 from depthseg_lib.plots import style
 from depthseg_lib.results import Results
 from depthseg_lib.saved import png_bytes
@@ -54,28 +53,38 @@ class Panel(ABC):
 
 
 class TrainingSizePanel(Panel):
-    """Sliders over size, initialisation, setting, metric and image."""
+    """Sliders over size, initialisation, setting, metric, image and encoder."""
 
     def __init__(self, results: Results):
         self.held = SizeResults(results)
         self.state = first_state(self.held)
-        self.size = slider("training images", self.held.sizes(self.state.setting), self.state.images)
-        self.initialisation = buttons("start", self.held.initialisations(self.state.setting), self.state.initialisation)
-        self.setting = buttons("setting", self.held.settings, self.state.setting)
+        here = self.state.encoder, self.state.setting
+        self.size = slider("training images", self.held.sizes(*here), self.state.images)
+        self.initialisation = buttons("start", self.held.initialisations(*here), self.state.initialisation)
+        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
+        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
         self.metric = metrics(METRICS)
         self.example = numbers("image", len(results.examples.indices))
-        for setting in self.held.settings:  # drawn now, so that no later move of a control waits for it
-            for metric in METRICS:
-                self.held.background(setting, metric)
-        super().__init__([self.size, self.example], [self.initialisation], [self.setting, self.metric])
+        self._draw_backgrounds()
+        rows = [self.size, self.example], [self.initialisation], [self.setting, self.metric]
+        super().__init__(*rows, *([[self.encoder]] if len(self.held.encoders) > 1 else []))
 
     def figure(self) -> Figure:
-        """What was run in the chosen setting, at the chosen size."""
-        offer(self.size, self.held.sizes(self.setting.value))
-        offer(self.initialisation, self.held.initialisations(self.setting.value))
-        chosen = self.values("initialisation", "setting", "metric", "example")
-        self.state = replace(self.state, images=self.size.value, **chosen)
+        """What was run with the chosen encoder in the chosen setting, at the chosen size."""
+        offer(self.setting, self.held.settings(self.encoder.value))
+        here = self.encoder.value, self.setting.value
+        offer(self.size, self.held.sizes(*here))
+        offer(self.initialisation, self.held.initialisations(*here))
+        chosen = self.values("encoder", "initialisation", "setting", "metric", "example")
+        self.state = SizeState(images=self.size.value, **chosen)
         return training_size_figure(self.state, self.held)
+
+    def _draw_backgrounds(self) -> None:
+        """Now, so that no later move of a control waits for it."""
+        for encoder in self.held.encoders:
+            for setting in self.held.settings(encoder):
+                for metric in METRICS:
+                    self.held.background(encoder, setting, metric)
 
 
 def training_size_panel(results: Results) -> TrainingSizePanel:

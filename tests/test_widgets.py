@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import planted
 import pytest
 from matplotlib.colors import to_rgb
@@ -12,6 +13,8 @@ from panel_checks import check_control, pasted
 from depthseg_lib.panels import SizeResults, SizeState, first_state, fitted, training_size_figure
 from depthseg_lib.plots import style
 from depthseg_lib.widgets import training_size_panel
+
+ENCODER = "resnet18-slim"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,37 @@ def test_a_setting_offers_only_the_sizes_that_it_was_run_with(panel):
     assert panel.size.options == (8, 16, 32, 64, 128)
 
 
+def with_second_encoder(results):
+    """The same, and a resnet50 whose `none` is what the slim encoder's fully fine-tuned `depth` is: other scores."""
+    depth = results.select(setting="full", initialisation="depth")
+    frames = {}
+    for name in ("metrics", "history", "confusion"):
+        renamed = {"encoder": "resnet50", "initialisation": "none"}
+        if "name" in getattr(depth, name):
+            renamed["name"] = getattr(depth, name)["name"].astype(str).str.replace("slim-depth", "50-none")
+        frames[name] = pd.concat([getattr(results, name), getattr(depth, name).assign(**renamed)], ignore_index=True)
+    given = results.examples.predictions
+    more = {name.replace("slim-depth", "50-none"): given[name] for name in depth.metrics["name"] if name in given}
+    return replace(results, **frames, examples=replace(results.examples, predictions=given | more))
+
+
+def test_encoders_are_not_mixed():
+    slim = planted.laptop()
+    panel = training_size_panel(with_second_encoder(slim))
+    before = panel.held.scores(ENCODER, "full")
+    alone = SizeResults(slim).scores(ENCODER, "full")
+    pd.testing.assert_frame_equal(before, alone, check_dtype=False, check_categorical=False)
+    panel.initialisation.value = "depth"
+    prediction, place = pasted(panel.figure())[3], ring(panel.figure()).get_data()
+    panel.encoder.value = "resnet50"
+    assert panel.initialisation.options == ("none",) and panel.setting.options == ("full",)
+    figure = panel.figure()
+    assert np.array_equal(pasted(figure)[3], prediction) and panel.state.encoder == "resnet50"
+    mean = before[(before["initialisation"] == "depth") & (before["images"] == panel.state.images)]["miou_seven"].mean()
+    assert f"none, {panel.state.images} images: {100 * mean:.1f} %" in titles(figure)
+    assert "3 trials" in titles(figure) and ring(figure).get_data() != place
+
+
 def test_figure_shows_image_truth_and_the_prediction_of_the_state():
     held = SizeResults(planted.laptop())
     state = replace(first_state(held), initialisation="depth", images=32, example=1)
@@ -44,7 +78,7 @@ def test_figure_shows_image_truth_and_the_prediction_of_the_state():
     assert np.array_equal(image, fitted(examples.images[1].transpose(1, 2, 0)))
     assert np.array_equal(truth, fitted(labels.colour(examples.truth[1])))
     assert np.array_equal(prediction, fitted(labels.colour(examples.predictions["resnet18-slim-depth-full-n32-t0"][1])))
-    scores = held.scores("full").query("images == 32 and initialisation == 'depth'")
+    scores = held.scores(ENCODER, "full").query("images == 32 and initialisation == 'depth'")
     assert f"depth, 32 images: {100 * scores['miou_seven'].mean():.1f} %" in titles(figure)
 
 
@@ -54,7 +88,7 @@ def test_ring_stands_on_the_drawn_point():
     for state in (replace(first_state(held), initialisation=name, images=64) for name in ("none", "depth")):
         figure = training_size_figure(state, held)
         ((x,), (y,)) = ring(figure).get_data()
-        background = held.background(state.setting, state.metric)[0]
+        background = held.background(state.encoder, state.setting, state.metric)[0]
         row, column = round((1 - y) * background.shape[0]), round(x * background.shape[1])
         colour = np.array(to_rgb(style.LOOK[state.initialisation][0])) * 255
         assert np.abs(background[row, column] - colour).max() < 60
@@ -62,7 +96,7 @@ def test_ring_stands_on_the_drawn_point():
 
 def test_what_was_not_run_is_said_not_drawn():
     held = SizeResults(planted.laptop())
-    figure = training_size_figure(SizeState(64, "depth", "frozen", "accuracy", 0), held)
+    figure = training_size_figure(SizeState(ENCODER, 64, "depth", "frozen", "accuracy", 0), held)
     assert "not run" in titles(figure) and "no result" in titles(figure) and not ring(figure)
 
 
