@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from depthseg_lib.data.batches import epoch_indices
-from depthseg_lib.files import replacing
+from depthseg_lib.files import CHECKPOINT, replacing
 
 CHECK_EVERY = 20
 """Iterations between looks at the loss; a look makes a GPU wait."""
@@ -155,7 +155,9 @@ class _Run:
         loss = torch.stack(self.losses).mean().item() if self.losses else math.nan
         self.losses.clear()
         self.module.eval()
-        row = {"iteration": iteration, "train_loss": loss, **self.task.evaluate()}
+        # no NumPy scalars: a checkpoint that holds one cannot be read again
+        found = {name: float(value) for name, value in self.task.evaluate().items()}
+        row = {"iteration": iteration, "train_loss": loss, **found}
         row |= {"learning_rate": self._learning_rate(iteration), "seconds": self.seconds}
         self.rows.append(row)
         self._write_history()
@@ -184,11 +186,11 @@ class _Run:
         }
         packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
         torch.save(state, packed)
-        with replacing(self.folder / "checkpoint.pt") as scratch:
+        with replacing(self.folder / CHECKPOINT) as scratch:
             scratch.write_bytes(packed.getbuffer())
 
     def _resume(self) -> None:
-        path = self.folder / "checkpoint.pt"
+        path = self.folder / CHECKPOINT
         if not path.exists():
             return
         state = torch.load(path, map_location=self.fabric.device, weights_only=True)

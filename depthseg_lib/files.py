@@ -9,6 +9,8 @@ from pathlib import Path
 
 from depthseg_lib.errors import InputError
 
+CHECKPOINT = "checkpoint.pt"
+"""The file, in the folder of a run, that a training goes on from; it is there until the run is over."""
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
 

@@ -15,7 +15,7 @@ from depthseg_lib.data.sets import Labelled
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.engine import Schedule, cosine, make_fabric, train
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import read_json, replacing, write_json
+from depthseg_lib.files import CHECKPOINT, read_json, replacing, write_json
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.segmentation import SegmentationTask
 
@@ -85,6 +85,7 @@ def run(
     outcome = train(task, _schedule(config), fabric, folder, identity.digest("finetune", config), progress)
     _save(config, task, folder)
     runs.finish(folder, "finetune", config, outcome, _final_metrics(outcome.history))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return read(folder)
 
 

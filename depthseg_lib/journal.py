@@ -4,6 +4,7 @@ A file, not a pipe: it works the same for jobs of this machine and of a cluster,
 """
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,12 +32,16 @@ def append(folder: Path, what: str, text: str = "") -> None:
     path = Path(folder) / NAME
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(asdict(Event(time.time(), what, text))) + "\n"
         with path.open("a") as file:
-            file.write(json.dumps(asdict(Event(time.time(), what, text))) + "\n")
+            file.write(f"\n{line}" if _torn(path) else line)
 
 
 def read(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
-    """The events from byte `offset` on and the offset to go on from; a line that is still being written waits."""
+    """The events from byte `offset` on and the offset to go on from; a line that is still being written waits.
+
+    A line that a full disk or a kill cut short is passed over.
+    """
     try:
         with (Path(folder) / NAME).open("rb") as file:
             file.seek(offset)
@@ -44,7 +49,23 @@ def read(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
     except FileNotFoundError:
         return [], offset
     whole = text[: text.rfind(b"\n") + 1]
-    return [Event(**json.loads(line)) for line in whole.splitlines()], offset + len(whole)
+    events = (_event(line) for line in whole.splitlines())
+    return [event for event in events if event], offset + len(whole)
+
+
+def _torn(path: Path) -> bool:
+    """Whether the last line has no end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() not in (b"", b"\n")
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        return Event(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 def seconds_taken(folder: Path) -> float | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from depthseg_lib import inputs, journal, parameters
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import writing
+from depthseg_lib.files import CHECKPOINT, writing
 from depthseg_lib.kernel import KERNEL_NAME, OwnKernelManager, enter_headless_environment
 from depthseg_lib.slots import slot
 
@@ -56,12 +56,13 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
         for old in (log, failed, partial):
             old.unlink(missing_ok=True)
     end = failed
-    try:
-        _papermill(node, values, partial, notebook.parent, report)
-        end = log
-    finally:
-        if partial.exists():
-            partial.replace(end)
+    with writing(log):  # papermill writes the notebook again with every cell
+        try:
+            _papermill(node, values, partial, notebook.parent, report)
+            end = log
+        finally:
+            if partial.exists():
+                partial.replace(end)
 
 
 def _load(notebook: Path):
@@ -119,9 +120,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         _run(options, log, report)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        journal.append(folder, journal.FINISHED)
     except (InputError, NotebookFailed) as error:
         return _failed(name, folder, str(error), Path(options.out).with_name("failed.ipynb"))
-    journal.append(folder, journal.FINISHED)
     return 0
 
 

@@ -22,6 +22,8 @@ from depthseg_lib.models.weights import Transfer, save_weights, starting_weights
 from depthseg_lib.supervised import SupervisedTask
 
 Progress = Callable[[str], None]
+SEEN = 0.95
+"""Share of the mean flow's end-point error below which flow has to come to have learned from its images."""
 STILL = 1e-5
 """Mean translation below which the pose counts as stuck at zero."""
 FEW = 0.05
@@ -61,7 +63,8 @@ class Pretrained:
 def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) -> Pretrained:
     """Pre-train as `config` says and leave weights, history, metrics and examples in `folder`.
 
-    A folder that holds the checkpoint of the same run, killed earlier, is gone on with.
+    A folder that holds the checkpoint of the same run, killed earlier, is gone on with. The checkpoint stays: a job
+    whose results were removed because it failed afterwards has nothing to train again.
     """
     folder, fabric = Path(folder), make_fabric(config.precision)
     torch.manual_seed(config.seed)
@@ -150,6 +153,11 @@ def check_training(found: dict) -> tuple[str, ...]:
         warnings.append(
             f"the pose network stays at zero (mean translation {found['translation']:.1e}): depth cannot be learned; "
             "check intrinsics, frame_step and learning_rate"
+        )
+    if found.get("epe", 0.0) > SEEN * found.get("epe_mean_map", np.inf):
+        warnings.append(
+            f"the flow's end-point error ({found['epe']:.2f} px) is hardly below that of the mean flow "
+            f"({found['epe_mean_map']:.2f} px), which sees no image: train longer before anything is concluded from it"
         )
     if found.get("epe", 0.0) > found.get("epe_zero", np.inf):
         warnings.append(

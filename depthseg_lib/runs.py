@@ -19,7 +19,8 @@ from depthseg_lib.files import write_json
 def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics: dict) -> None:
     """Write `environment.json` and, last, `metrics.json`, whose presence says that the run is finished.
 
-    Drops the checkpoint. Values that are not finite are written as null.
+    Values that are not finite are written as null. The checkpoint stays, for whoever knows when nothing can fail any
+    more.
     """
     about = {"identity": identity.digest(kind, config), **environment(config, outcome.seconds)}
     write_json(folder / "environment.json", about)
@@ -27,7 +28,6 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     write_json(
         folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics})
     )
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def environment(config: Settings, seconds: float) -> dict:

@@ -23,6 +23,15 @@ def test_half_a_line_waits_for_its_other_half(tmp_path):
     assert len(events) == 1 and offset == len(whole)
 
 
+def test_a_line_cut_short_is_passed_over_and_costs_no_other(tmp_path):
+    journal.append(tmp_path, STARTED)
+    with (tmp_path / journal.NAME).open("a") as file:
+        file.write('{"at": 12.5, "what": "fai')
+    journal.append(tmp_path, FINISHED)
+    assert [event.what for event in journal.read(tmp_path)[0]] == [STARTED, FINISHED]
+    assert journal.seconds_taken(tmp_path) is not None
+
+
 def test_a_run_without_a_journal_has_no_events(tmp_path):
     assert journal.read(tmp_path / "none") == ([], 0)
     assert journal.seconds_taken(tmp_path / "none") is None

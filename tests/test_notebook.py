@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -106,6 +107,28 @@ def test_a_log_that_cannot_be_written_is_bad_input(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         notebook.execute(book, {}, tmp_path / "file/executed.ipynb", print)
+
+
+def test_a_disk_that_is_full_while_a_notebook_runs_is_one_sentence(tmp_path, monkeypatch, capsys):
+    book = write_notebook(tmp_path / "book.ipynb", PARAMETERS)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("papermill.execute_notebook", full)
+    monkeypatch.setattr(notebook, "enter_headless_environment", lambda: None)
+    log = tmp_path / "finetune/one/executed.ipynb"
+    assert notebook.main([str(book), "--out", str(log)]) == 1
+    assert f"{log} cannot be written (No space left on device)" in capsys.readouterr().err
+    assert [event.what for event in journal.read(log.parent)[0]] == [journal.STARTED, journal.FAILED]
+
+
+def test_a_checkpoint_is_there_until_nothing_can_fail_any_more(tmp_path):
+    checkpoint = tmp_path / "runs/finetune/one/checkpoint.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    assert run(tmp_path, "1 / 0").returncode == 1 and checkpoint.exists()
+    assert run(tmp_path, "print('drawn')").returncode == 0 and not checkpoint.exists()
 
 
 def test_a_line_is_handed_on_when_it_is_whole():

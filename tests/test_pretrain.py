@@ -9,6 +9,7 @@ from small import pretraining
 from test_weights import torchvisions_file
 
 from depthseg_lib import pretrain
+from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.models import weights
@@ -30,12 +31,26 @@ def classification(tmp_path_factory):
 def test_classification_learns_and_leaves_its_results(classification):
     folder, result = classification
     assert result.history["train_loss"].iloc[-1] < result.history["train_loss"].iloc[1]
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir()} - {"checkpoint.pt"}
     assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json"}
     stored = read_json(folder / "metrics.json")
     assert stored["task"] == "classification" and stored["accuracy"] == result.metrics["accuracy"]
     about = read_json(folder / "environment.json")
     assert about["settings"]["initialisation"] == "classification" and about["peak_memory_mib"] > 0
+
+
+def test_a_run_that_failed_after_its_training_has_nothing_to_train_again(tmp_path, monkeypatch):
+    """As when a figure cannot be drawn: the graph removes what the job had declared, the checkpoint stays."""
+    config = pretraining(initialisation="classification", iterations=4, batch=4, evaluate_every=2)
+    first = pretrain.run(config, tmp_path, quiet)
+    before = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    for name in ("metrics.json", "history.parquet", "weights.safetensors"):
+        (tmp_path / name).unlink()
+    monkeypatch.setattr(ClassificationTask, "batch", lambda *_: pytest.fail("it was trained again"))
+    again = pretrain.run(config, tmp_path, quiet)
+    pd.testing.assert_frame_equal(again.history, first.history)
+    after = safetensors.torch.load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_depth_leaves_errors_baselines_and_examples(tmp_path):
@@ -53,7 +68,7 @@ def test_depth_leaves_errors_baselines_and_examples(tmp_path):
 
 def test_supervised_depth_leaves_what_depth_leaves_but_for_the_pose(tmp_path):
     pretrain.run(pretraining(initialisation="depth-supervised"), tmp_path, quiet)
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in tmp_path.iterdir()} - {"checkpoint.pt"}
     assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "examples.npz"}
     stored = read_json(tmp_path / "metrics.json")
     assert stored["task"] == "supervised" and stored["warnings"] == ""
@@ -68,7 +83,7 @@ def test_supervised_depth_leaves_what_depth_leaves_but_for_the_pose(tmp_path):
 
 def test_flow_leaves_its_errors_baselines_and_examples(tmp_path):
     pretrain.run(pretraining(initialisation="flow"), tmp_path, quiet)
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in tmp_path.iterdir()} - {"checkpoint.pt"}
     assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "flow_examples.npz"}
     stored, history = read_json(tmp_path / "metrics.json"), pd.read_parquet(tmp_path / "history.parquet")
     assert stored["task"] == "flow" and stored["epe"] == history["epe"].iloc[-1] and stored["epe_mean_map"] > 0
