@@ -97,9 +97,12 @@ def check(
 
         image_folder.listed(photographs)
     if chosen.data.data_set != "streets":
+        from depthseg_lib import held_out
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
         sources.check(chosen.data, max(chosen.sizes), print, decode=decode)
+        if decode and sources.REAL_SETS[chosen.data.data_set].READ_FIRST:
+            held_out.split_triplets(sources.load_video(chosen.data), chosen.depth.get("frame_step", 1))
     if published.places:
         from depthseg_lib.models.weights import starting_weights
 

@@ -10,7 +10,7 @@ import pytest
 from limited import child, files_of_at_most, folder_for_all, ordinary_user
 
 from depthseg_lib.data import cache
-from depthseg_lib.data.cache import cache_root, cached, require_space, source_hash
+from depthseg_lib.data.cache import cache_root, cached, require_space, reserved, source_hash
 from depthseg_lib.errors import InputError
 
 
@@ -76,6 +76,17 @@ def test_a_full_disk_is_one_sentence(root):
     with pytest.raises(InputError, match="No space left on device"):
         cached("kind", {}, build)
     assert not [path for path in (root / "kind").iterdir() if path.is_dir()]
+
+
+def test_an_array_to_be_filled_has_its_room_on_the_disk(tmp_path):
+    """Without that, a disk that fills up later ends the process by a signal."""
+    array = reserved(tmp_path / "array.npy", (1000, 1000), np.uint8)
+    assert (tmp_path / "array.npy").stat().st_blocks * 512 >= 1_000_000
+    array[:] = 7
+    array.flush()
+    assert (np.load(tmp_path / "array.npy") == 7).all()
+    with files_of_at_most(100_000), pytest.raises(OSError):
+        reserved(tmp_path / "more.npy", (1000, 1000), np.uint8)
 
 
 def test_a_short_write_of_numpy_is_one_sentence():

@@ -95,6 +95,10 @@ def deep_label(root):
         (lose("semantics"), r"lacks KITTI semantics: .*eval_semseg.*found raw"),
         (unlink("raw/2011_09_28/calib_cam_to_cam.txt"), r"2011_09_28/calib_cam_to_cam\.txt cannot be read"),
         (unlink("raw/2011_09_28/calib_velo_to_cam.txt"), r"2011_09_28/calib_velo_to_cam\.txt cannot be read"),
+        (
+            lose("raw/2011_09_26/2011_09_26_drive_0002_sync/velodyne_points"),
+            r"none of the 1 drives .* has velodyne scans: expected files such as .*drive_0002_sync/velodyne_points",
+        ),
         (wrong_list, r"train_files\.txt, line 1: .*frame 39"),
         (resize_label, r"000002_10\.png is 93x61, but its label image .* is 99x64"),
         (deep_label, r"000002_10\.png is no label image: .*more than 8 bits"),
@@ -166,7 +170,7 @@ def test_check_data_looks_into_it(kitti, tmp_path, monkeypatch):
     lines = []
     assert check_data.check("kitti", str(kitti), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
     said = "\n".join(lines)
-    assert "training: 6 labelled images" in said and "video: 17 frames in 3 sequences" in said
+    assert "training: 6 labelled images" in said and "video: 34 frames in 6 sequences" in said
     assert (tmp_path / "runs/kitti/contact_sheet.png").is_file()
 
 

@@ -1,5 +1,6 @@
 """The grid of runs: complete, in order, stable on disk, and checked before it starts."""
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import papermill
 import pytest
 import tiny
+import tiny_camvid
 
 from depthseg_lib import study
 from depthseg_lib.config import FinetuneConfig, PretrainConfig
@@ -67,6 +69,8 @@ def test_the_notebooks_parameters_are_those_of_the_runs(kind):
     run = next(r for r in study.plan("laptop").runs if r.kind == kind)
     assert set(known) == {*run.parameters, "folder"}
     assert all(parameter["help"] for parameter in known.values())
+    by_hand = {name: ast.literal_eval(known[name]["default"]) for name in known.keys() - {"folder", "trials"}}
+    CONFIGS[kind].from_mapping(by_hand)  # of this version, and consistent
 
 
 def test_every_pretraining_task_has_its_own_settings_and_is_planned():
@@ -123,37 +127,10 @@ def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
         study.check("camvid", str(tmp_path))
 
 
-def small_real_sets(root: Path) -> Path:
-    """A folder as the camvid profile needs it, in each set's own format, with as few files as it accepts."""
-    camera = dict(width=80, height=60, fx=60, fy=60, cx=40, cy=30)
-    for i in range(5):
-        tiny.picture(root / "highway" / "clip" / f"{i}.jpg", 60, 80, seed=i)
-        tiny.picture(root / "kitti_odometry" / "sequences" / "00" / "image_0" / f"{i:06}.png", 60, 80, 1, seed=i)
-    for i in range(6):
-        drive = root / "kitti_raw" / "2011_09_26" / "2011_09_26_drive_0001_sync"
-        tiny.picture(drive / "image_02" / "data" / f"{i:010}.png", 60, 80, seed=i)
-    scan = root / "kitti_raw" / "2011_09_26" / drive.name / "velodyne_points" / "data" / "0000000004.bin"
-    scan.parent.mkdir(parents=True)
-    np.tile(np.array([10, 0, 0, 1], np.float32), (5, 1)).tofile(scan)  # straight ahead
-    (root / "highway" / "intrinsics.json").write_text(json.dumps(camera))
-    matrix = "60 0 40 0 0 60 30 0 0 0 1 0"
-    (root / "kitti_odometry" / "sequences" / "00" / "calib.txt").write_text(f"P0: {matrix}\n")
-    (root / "kitti_raw" / "2011_09_26" / "calib_cam_to_cam.txt").write_text(
-        f"S_rect_02: 80 60\nP_rect_02: {matrix}\nR_rect_00: 1 0 0 0 1 0 0 0 1\n"
-    )
-    laser = root / "kitti_raw" / "2011_09_26" / "calib_velo_to_cam.txt"
-    laser.write_text("R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n")
-    for split, count in (("train", 16), ("val", 5), ("test", 3)):
-        for i in range(count):
-            tiny.picture(root / "camvid" / split / f"{i}.jpg", 60, 80, seed=i)
-            tiny.label(root / "camvid" / f"{split}annot" / f"{i}.png", np.full((60, 80), i % 12, np.uint8))
-    return root
-
-
 @pytest.fixture
 def real_sets(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
-    return small_real_sets(tmp_path / "data")
+    return tiny_camvid.write(tmp_path / "data")
 
 
 def break_image(root):
@@ -180,6 +157,12 @@ def break_length(root):
         file.unlink()
 
 
+def cut_drive(root):
+    """Nothing is left of KITTI raw, on which depth is evaluated, but two halves without a triplet."""
+    for file in sorted((root / "kitti_raw").rglob("*.png"))[:2]:
+        file.unlink()
+
+
 def test_whole_sets_are_accepted(real_sets):
     study.check("camvid", str(real_sets))
 
@@ -192,6 +175,7 @@ def test_whole_sets_are_accepted(real_sets):
         (break_label, "7.png.*77"),
         (break_intrinsics, "intrinsics.json"),
         (break_length, "a triplet needs 3 consecutive frames"),
+        (cut_drive, "0 of them held out for evaluation: pre-training needs some of both"),
     ],
 )
 def test_broken_sets_are_found_before_anything_runs(real_sets, damage, message):
@@ -205,14 +189,17 @@ def test_other_data_is_another_run(tmp_path):
         (tmp_path / part).mkdir(parents=True)
     file = tmp_path / "camvid/train/a.png"
     digests = []
-    for content in (b"1", b"2", b"three"):
+    camera = tmp_path / "highway/intrinsics.json"
+    for content, focal in ((b"1", "500"), (b"2", "500"), (b"three", "500"), (b"three", "600")):
         file.write_bytes(content)
+        camera.write_text(f'{{"fx": {focal}}}')
         plan = study.plan("camvid", data=str(tmp_path))
         (digest,) = {run.parameters["data_digest"] for run in plan.runs}
         digests.append(digest)
-    assert digests[0] == digests[1] != digests[2]  # names and sizes count
+    assert digests[0] == digests[1]  # names and sizes count,
+    assert len(set(digests)) == 3  # and what calibrations say
     (tmp_path / "elsewhere.txt").write_text("not a part of the set")
-    assert study.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[2]
+    assert study.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[3]
     assert study.plan("laptop").runs[0].parameters["data_digest"] == ""
 
 

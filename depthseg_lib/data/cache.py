@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from depthseg_lib.errors import InputError
@@ -78,6 +79,18 @@ def require_space(folder: Path, needed: int) -> None:
             f"the cache folder {cache_root()} needs {needed / 1e9:.3f} GB and its disk has {free / 1e9:.3f} GB free: "
             "free some space there, or set DEPTHSEG_CACHE to a folder on another disk"
         )
+
+
+def reserved(file: Path, shape: tuple[int, ...], dtype) -> np.memmap:
+    """A new .npy file to be filled through a memory map, with its room on the disk taken at once.
+
+    A disk that fills up later would end the process without a word. Raises `OSError` when it is full now.
+    """
+    array = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with file.open("rb+") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array
 
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)

@@ -11,6 +11,7 @@ from depthseg_lib.errors import InputError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
+_CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json")
 
 
 def existing(folder: str | Path, expected: str) -> Path:
@@ -40,13 +41,15 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
 def digest(places: Sequence[Path]) -> str:
     """A short digest of `places`: of a small file, its content; of a large one and of a folder, names and sizes.
 
-    Those of a folder are of all files below it. What is missing counts as an empty folder.
+    Those of a folder are of all files below it, with the content of calibrations, in which a digit may change alone.
+    What is missing counts as an empty folder.
     """
     lines = [_file_digest(place) for place in places if place.is_file()]
     for folder in places:
         for place, _, names in os.walk(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
+            lines += [_file_digest(file) for file in files if _CALIBRATION.fullmatch(file.name)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import world
-from depthseg_lib.data.cache import cached, require_space, source_hash
+from depthseg_lib.data.cache import cached, require_space, reserved, source_hash
 from depthseg_lib.data.sets import Photographs, load_arrays
 from depthseg_lib.data.world.picture import pictures
 from depthseg_lib.data.world.studio import Shot, photographs_of, shot
@@ -90,7 +90,7 @@ def render_photographs(folder: Path, config: PhotographsConfig, device: str = "c
     """Render all photographs into `images.npy` under `folder`, past the cache."""
     shape = (config.count, 3, config.size, config.size)
     require_space(folder, 3 * config.count * config.size**2)
-    images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    images = reserved(folder / "images.npy", shape, np.uint8)
     drawn, begin = shots(config), time.monotonic()
     for first in range(0, config.count, _BATCH):
         numbers = range(first, min(first + _BATCH, config.count))

@@ -46,7 +46,8 @@ def parts(folder: Path) -> list[Path]:
 
 
 def check(folder: Path) -> None:
-    """Raise `InputError` unless both sets are there, every drive's date is calibrated, and listed frames are there."""
+    """Raise `InputError` unless both sets are there, every drive's date is calibrated, listed frames are there, and
+    some drive that depth is evaluated on has laser scans."""
     if not folder.is_dir():
         raise InputError(f"DATA={folder}: there is no such folder; expected {LAYOUT}")
     raw, semantics = _raw(folder), _semantics(folder)
@@ -59,19 +60,30 @@ def check(folder: Path) -> None:
             kitti_raw.calibration(drive, camera)
             kitti_velodyne.calibration(drive.parent, camera)
     if (folder / LISTS).is_dir():
-        kitti_split.read(raw, folder / LISTS)
+        _check_scans(sorted({raw / frame.drive for frame in kitti_split.read(raw, folder / LISTS).held_out}))
     else:
-        kitti_split.held_out_drives(drives)
+        _check_scans(kitti_split.held_out_drives(drives))
 
 
 def sample(folder: Path) -> Sample:
-    """What `make check-data` looks at: the annotated pairs, the left camera's drives, and a few laser scans."""
-    semantics, drives = _semantics(folder), samples.sequences(_raw(folder), "image_02")
+    """What `make check-data` looks at: the annotated pairs, the drives of both cameras, and a few laser scans."""
+    raw, semantics = _raw(folder), _semantics(folder)
+    drives = {k: v for c in kitti_split.CAMERAS.values() for k, v in samples.sequences(raw, f"image_{c}").items()}
     pictures, annotations = (kitti_semantics.files(semantics, name) for name in ("image_2", "semantic"))
     pairs = list(zip(pictures, folders.paired(pictures, annotations), strict=True))
     scanned = [frame for frames in drives.values() for frame in frames if kitti_velodyne.scan(frame).exists()]
     measured = [kitti_raw.measured(frame) for frame in samples.evenly(scanned, 4)]
     return Sample(KITTI, {"training": samples.labelled(pairs)}, drives, measured)
+
+
+def _check_scans(evaluated: list[Path]) -> None:
+    """One drive with scans suffices here; frames without one are left out of the evaluation."""
+    places = [drive / "velodyne_points" / "data" for drive in evaluated]
+    if not any(place.is_dir() and next(place.glob("*.bin"), None) for place in places):
+        raise InputError(
+            f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such as "
+            f"{places[0] / '0000000000.bin'}; fetch the scans"
+        )
 
 
 def _raw(folder: Path) -> Path:

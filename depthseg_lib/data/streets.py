@@ -9,7 +9,7 @@ import numpy as np
 
 from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data import world
-from depthseg_lib.data.cache import cached, require_space, source_hash
+from depthseg_lib.data.cache import cached, require_space, reserved, source_hash
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import Labelled, Video, load_arrays
 from depthseg_lib.data.world.layout import build_street
@@ -83,10 +83,10 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
     count, size = len(seeds) * frames, (config.height, config.width)
     require_space(folder, 6 * count * size[0] * size[1])
     arrays = {
-        "images": _array(folder, "images", (count, 3, *size), np.uint8),
-        "labels": _array(folder, "labels", (count, *size), np.uint8),
-        "depth": _array(folder, "depth", (count, *size), np.float16),
-        "poses": _array(folder, "poses", (count, 4, 4), np.float32),
+        "images": reserved(folder / "images.npy", (count, 3, *size), np.uint8),
+        "labels": reserved(folder / "labels.npy", (count, *size), np.uint8),
+        "depth": reserved(folder / "depth.npy", (count, *size), np.float16),
+        "poses": reserved(folder / "poses.npy", (count, 4, 4), np.float32),
     }
     begin = time.monotonic()
     for number, seed in enumerate(seeds):
@@ -99,10 +99,6 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
             progress(f"streets: {number + 1} of {len(seeds)} rendered, about {left:.0f} s left")
     for array in arrays.values():
         array.flush()
-
-
-def _array(folder: Path, name: str, shape: tuple[int, ...], dtype) -> np.memmap:
-    return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
 
 
 def _store(arrays: dict[str, np.memmap], index: int, frame: Frame) -> None:
