@@ -1,15 +1,17 @@
-"""Which device the study runs on, asked of torch once per environment since that takes seconds."""
+"""Which device the study runs on, asked of torch once per environment and machine since that takes seconds."""
 
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 
 _REMEMBERED = Path(sys.prefix) / "depthseg-device.json"
+_DEVICES = Path("/dev")
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,27 @@ def ask() -> Device:
     import torch
 
     names = tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-    device = Device(names, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     try:
-        write_json(_REMEMBERED, asdict(device))
+        write_json(_REMEMBERED, {"gpus": names, "asked_of": _asked_of()})
     except InputError:
         pass  # a read-only environment: asked again next time
-    return device
+    return Device(names, _visible())
 
 
 def device() -> Device:
-    """The remembered answer, or a new one when there is none or other GPUs are visible."""
+    """The remembered answer, or a new one when there is none or torch, the machine or the visible GPUs are others."""
     try:
         known = json.loads(_REMEMBERED.read_text())
-        found = Device(tuple(known["gpus"]), known["visible"])
+        return Device(tuple(known["gpus"]), _visible()) if known["asked_of"] == _asked_of() else ask()
     except (OSError, ValueError, KeyError):
         return ask()
-    return found if found.visible == os.environ.get("CUDA_VISIBLE_DEVICES", "") else ask()
+
+
+def _visible() -> str:
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+
+def _asked_of() -> list[str]:
+    """What torch's answer depends on, as far as it can be had at once."""
+    nodes = [node.name for pattern in ("nvidia*", "dxg", "kfd") for node in _DEVICES.glob(pattern)]
+    return [_visible(), version("torch"), *sorted(nodes)]

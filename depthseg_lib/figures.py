@@ -106,7 +106,8 @@ def _make(request: Request, jobs: list[Job], options, lock: int) -> int:
 
 def _header(request: Request, jobs: list[Job], order: list[Key]) -> None:
     runs = [job for job in jobs if job.key[0] != FIGURES]
-    where = f"{device()}, {request.cores} jobs side by side" if request.executor == "local" else request.executor
+    here = device() if request.gpus else "the CPU"
+    where = f"{here}, {request.cores} jobs side by side" if request.executor == "local" else request.executor
     rate = rates(jobs, request.folder)
     left = seconds_left([job for job in jobs if job.key in order], {}, rate, request.cores)
     trained = sum(key[0] != FIGURES for key in order)
@@ -153,12 +154,11 @@ def _explain(request: Request, screen: Screen, missing: list[Key]) -> None:
 
 
 def _request(options) -> Request:
-    if options.executor == "local":
-        gpus = device().ids if options.gpus == "all" else options.gpus
-    else:
-        gpus = options.gpus
+    gpus = options.gpus
+    if options.executor == "local" and gpus == "all":
+        gpus = device().ids
     return Request(
-        profile=options.profile or device().profile,
+        profile=options.profile or ("laptop" if gpus == "none" else device().profile),
         runs=options.runs,
         figures=options.figures,
         cores=options.cores,

@@ -151,7 +151,9 @@ def environment(request: Request) -> dict[str, str]:
         "XDG_CACHE_HOME": str(cache / "tools"),  # Snakemake's own cache; the next line keeps torch's where it was
         "TORCH_HOME": os.environ.get("TORCH_HOME") or str(before / "torch"),
     }
-    if request.gpus and request.executor == "local":
+    if not request.gpus:
+        ours["CUDA_VISIBLE_DEVICES"] = ""  # jobs take the GPU that they see
+    elif request.executor == "local":
         ours |= {"DEPTHSEG_GPUS": request.gpus, "DEPTHSEG_JOBS_PER_GPU": str(request.jobs_per_gpu)}
     return os.environ | ours
 

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import torch
 
@@ -10,6 +8,7 @@ from depthseg_lib.device import Device
 @pytest.fixture(autouse=True)
 def own_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "_REMEMBERED", tmp_path / "device.json")
+    monkeypatch.setattr(device, "_DEVICES", tmp_path / "dev")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return tmp_path / "device.json"
 
@@ -35,12 +34,27 @@ def test_torch_is_asked_once(monkeypatch, own_memory):
     assert device.device() == Device()
 
 
-def test_other_visible_gpus_are_asked_for_again(monkeypatch, own_memory):
-    own_memory.write_text(json.dumps({"gpus": ["H200", "H200"], "visible": ""}))
+def test_other_visible_gpus_are_asked_for_again(monkeypatch):
+    gpus(monkeypatch, "H200", "H200")
+    assert device.device().ids == "0,1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     gpus(monkeypatch, "H200")
     assert device.device() == Device(("H200",), "1")
     assert device.device().ids == "1"
+
+
+@pytest.mark.parametrize("change", ["a driver", "another torch"])
+def test_a_changed_machine_or_torch_is_asked_again(monkeypatch, own_memory, change):
+    gpus(monkeypatch)
+    assert device.device().profile == "laptop"
+    gpus(monkeypatch, "H200")
+    assert device.device().profile == "laptop"
+    if change == "a driver":
+        (own_memory.parent / "dev").mkdir()
+        (own_memory.parent / "dev/nvidia0").touch()
+    else:
+        monkeypatch.setattr(device, "version", lambda name: "99.0")
+    assert device.device().profile == "gpu"
 
 
 def test_an_environment_that_cannot_be_written_is_no_error(monkeypatch, own_memory):

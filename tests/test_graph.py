@@ -1,5 +1,6 @@
 import ast
 import json
+import os
 from pathlib import Path
 
 import nbformat
@@ -103,7 +104,14 @@ def test_jobs_have_one_thread_each_and_keep_to_the_cache_folder(tmp_path, monkey
     environment = graph.environment(Request("gpu", gpus="0,1"))
     assert {environment[name] for name in graph.ONE_THREAD} == {"1"}
     assert environment["XDG_CACHE_HOME"].startswith(str(tmp_path)) and environment["DEPTHSEG_GPUS"] == "0,1"
+    assert environment.get("CUDA_VISIBLE_DEVICES") == os.environ.get("CUDA_VISIBLE_DEVICES")
     assert "DEPTHSEG_GPUS" not in graph.environment(Request("gpu", executor="slurm", gpus="0"))
+
+
+@pytest.mark.parametrize("executor", ["local", "slurm"])
+def test_without_gpus_jobs_see_none(executor, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert graph.environment(Request("laptop", executor=executor))["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_the_plan_for_the_snakefile_holds_no_parameters(tmp_path):
