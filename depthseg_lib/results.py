@@ -33,7 +33,7 @@ class Results:
     source: str
     """Where these came from, as a sentence for the reader."""
     of_this_machine: bool
-    """Whether they came from runs here; only such results are worth storing."""
+    """Whether they came from runs here."""
     data_set: str
     """Its name: one of `config.DATA_SETS`."""
     label_set: LabelSet
@@ -53,6 +53,8 @@ class Results:
     """By name of the depth run: frames with true and predicted depth."""
     flow_examples: dict[str, stored.FlowExamples]
     """By name of the flow run: pairs of frames with exact and predicted flow."""
+    complete: bool = False
+    """Whether they came from runs here and none is missing: only such results are worth storing."""
 
     @property
     def data(self) -> str:
@@ -107,7 +109,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     found = finished.find(folder, profile)
     complete = bool(found.finetune) and len(found.finetune) == found.asked
     if complete or (found.finetune and not stored.exists(store)):
-        return _tidy(profile, found.sentence, tidy.read(found), here=True)
+        return replace(_tidy(profile, found.sentence, tidy.read(found), here=True), complete=complete)
     if stored.exists(store):
         aside = f"; {found.sentence}: too few to take their place" if found.finetune else ""
         return _tidy(profile, f"committed results under {_short(store)}{aside}", stored.read(store), here=False)

@@ -33,6 +33,7 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
     assert (
         len(found.metrics) == 18
         and found.of_this_machine
+        and found.complete
         and found.source == "18 of 18 fine-tuning trials of this machine"
     )
     row = found.metrics.set_index("name").loc[NAME]
@@ -58,9 +59,10 @@ def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(
     results.save(load(runs), runs.parent / "figures" / "data")
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
-    assert len(partial.metrics) == 18 and not partial.of_this_machine
+    assert len(partial.metrics) == 18 and not partial.of_this_machine and not partial.complete
     assert "committed" in partial.source and "17 of 18 fine-tuning trials of this machine: too few" in partial.source
-    assert len(load(runs, "nothing there").metrics) == 17
+    without = load(runs, "nothing there")
+    assert len(without.metrics) == 17 and without.of_this_machine and not without.complete
 
 
 def test_stored_results_come_back_whole(runs):
