@@ -7,6 +7,7 @@ wrong.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,8 +20,8 @@ from depthseg_lib.data.sources import REAL_SETS
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
 from depthseg_lib.inspection import Report
+from depthseg_lib.kernel import headless_environment
 from depthseg_lib.models.published import NONE, Published, add_options
-from depthseg_lib.plots.data_sheet import data_sheet
 from depthseg_lib.progress import estimated, jobs_of
 from depthseg_lib.project import project_path
 
@@ -58,6 +59,8 @@ def _look(plan: study.Plan, sample, report: Report, sheet: Path) -> None:
     inspection.motion(sample, step, report)
     inspection.depth(sample, report)
     if report.rows:
+        from depthseg_lib.plots.data_sheet import data_sheet  # matplotlib, after `main` has named its folder
+
         shown = np.array(sorted(report.seen), int)
         figure = data_sheet(report.rows, shown if report.seen else None, sample.label_set, _footer(plan, sample))
         with replacing(sheet) as scratch:
@@ -115,6 +118,7 @@ def main() -> int:
     parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
     add_options(parser)
     given = parser.parse_args()
+    os.environ.setdefault("MPLCONFIGDIR", headless_environment()["MPLCONFIGDIR"])  # not in the home folder
     try:
         published = Published.given(given.imagenet, given.monodepth2, given.weights)
         return int(bool(check(given.profile, given.data, given.runs, published, given.photographs)))

@@ -23,7 +23,8 @@ def root(tmp_path, monkeypatch):
 @pytest.fixture
 def undrawn(monkeypatch):
     """A blank sheet, which takes no time to draw."""
-    monkeypatch.setattr(check_data, "data_sheet", lambda *_: Figure(figsize=(1, 1)))
+    monkeypatch.setattr("depthseg_lib.plots.data_sheet.data_sheet", lambda *_: Figure(figsize=(1, 1)))
+    monkeypatch.setenv("MPLCONFIGDIR", "left as it is")
 
 
 def looked(root, profile="folder"):

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -150,13 +151,17 @@ def test_builds_that_do_not_fit_are_replaced_once(clone):
     assert done.returncode == 0 and calls == ["venv", "pip", "pip"] and "different builds" in done.stdout
 
 
-def test_a_machine_without_a_fitting_python_is_told_so(clone):
+def test_on_a_machine_without_a_fitting_python_uv_fetches_one_and_without_uv_it_is_asked_for(clone):
     old = clone.folder / "old"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     for name in ("python3", "python3.11", "python3.12", "python3.13"):
         (clone.folder / "bin" / name).write_bytes(old.read_bytes())
         (clone.folder / "bin" / name).chmod(0o755)
+    done, calls = clone(f"PYTHON={old}")
+    assert done.returncode == 0 and calls == ["venv", "pip"], done.stderr
+    (clone.folder / "bin/uv").unlink()
+    shutil.rmtree(clone.folder / ".venv")
     done, calls = clone(f"PYTHON={old}")
     assert done.returncode != 0 and "no Python 3.11, 3.12 or 3.13 found" in done.stderr and calls == []
 
