@@ -8,6 +8,7 @@ LONG = (
     "test_set_cityscapes",
     "test_own",
     "test_set_kitti",
+    "test_set_camvid",
     "test_figure_notebooks",
     "test_browser",
 )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shared_kernel import shared_kernel
 from tiny_project import copy_project
 
 from depthseg_lib.notebook import execute
@@ -45,7 +46,7 @@ class ShrunkStudy:
     """
 
     def __init__(self, root: Path, monkeypatch, profile: str, data: Path | str = "", **changes):
-        self.root, self.profile, self.data = root, profile, str(data)
+        self.root, self.profile, self.data, self.monkeypatch = root, profile, str(data), monkeypatch
         copy_project(root, "depthseg_lib", "notebooks", "workflow")
         with (root / "depthseg_lib/profiles.py").open("a") as file:
             file.write(SHRUNK.format(name=profile, steps=STEPS, changes=FEW | changes))
@@ -63,20 +64,16 @@ class ShrunkStudy:
     def make(self) -> list[str]:
         """Every run and then every figure, in the order of the plan; returns what the notebooks said, line by line.
 
-        Notebooks are executed here and not by Snakemake, whose jobs would spend half of the time on starting. Fails
-        unless every run leaves its metrics and every figure and table its files.
+        Notebooks are executed here, on one kernel, and not by Snakemake, whose jobs would spend most of the time on
+        starting. Fails unless every run leaves its metrics and every figure and table its files.
         """
         self.dry()
         plan, said = json.loads((self.runs / "plan.json").read_text()), []
-        for run in plan["runs"]:
-            self._run(run, said.append)
-            assert (self.runs / run["kind"] / run["name"] / "metrics.json").exists()
-        for notebook, names in plan["figures"].items():
-            places = {"runs": str(self.root / "runs"), "figures": str(self.figures)}
-            self._execute(notebook, {"profile": self.profile, **places}, self.runs / "figures" / notebook, said.append)
-            for name in names:
-                assert (self.figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-                assert json.loads((self.figures / f"{name}.json").read_text())["profile"] == self.profile
+        with shared_kernel(self.root / "notebooks", self.monkeypatch):
+            for run in plan["runs"]:
+                self._run(run, said.append)
+            for notebook, names in plan["figures"].items():
+                self._draw(notebook, names, said.append)
         return said
 
     @property
@@ -95,6 +92,14 @@ class ShrunkStudy:
         if run["needs"]:
             values["start_weights"] = str(self.runs / "pretrain" / run["needs"][0] / "weights.safetensors")
         self._execute({"pretrain": "01_pretrain", "finetune": "02_finetune"}[run["kind"]], values, folder, say)
+        assert (folder / "metrics.json").exists()
+
+    def _draw(self, notebook: str, names: list[str], say) -> None:
+        places = {"runs": str(self.root / "runs"), "figures": str(self.figures)}
+        self._execute(notebook, {"profile": self.profile, **places}, self.runs / "figures" / notebook, say)
+        for name in names:
+            assert (self.figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+            assert json.loads((self.figures / f"{name}.json").read_text())["profile"] == self.profile
 
     def _execute(self, notebook: str, values: dict, folder: Path, say) -> None:
         execute(self.root / "notebooks" / f"{notebook}.ipynb", values, folder / "executed.ipynb", say)

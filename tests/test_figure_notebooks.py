@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import planted
 import pytest
+from shared_kernel import shared_kernel
 
 from depthseg_lib import study
 from depthseg_lib.graph import is_table
@@ -25,6 +26,12 @@ def runs(tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def kernel(monkeypatch):
+    with shared_kernel(NOTEBOOKS, monkeypatch):
+        yield
+
+
 def run(stem: str, runs: Path, figures: Path, log: Path):
     execute(NOTEBOOKS / f"{stem}.ipynb", {"profile": "smoke", "runs": str(runs), "figures": str(figures)}, log, print)
     return nbformat.read(log, as_version=4)
@@ -35,7 +42,7 @@ def pictures(notebook) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_run_headlessly_show_and_save_their_figures(runs, tmp_path):
+def test_run_headlessly_show_and_save_their_figures(runs, tmp_path, kernel):
     """The first two, 05 and 06 find runs; the rest, and 05 and 06 again, draw from what those stored."""
     drawn = study.plan("smoke").figures
     figures, nowhere = tmp_path / "figures", tmp_path / "no_runs"

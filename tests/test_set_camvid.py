@@ -1,8 +1,10 @@
-"""The camvid profile's video: its parts put together."""
+"""The camvid profile's video: its parts put together; and the whole study on tiny sets of the true formats."""
 
 import numpy as np
 import pytest
+import tiny_camvid
 from real_data import real_set
+from shrunk_study import ShrunkStudy
 
 from depthseg_lib.data import set_camvid
 from depthseg_lib.data.sets import Video
@@ -31,3 +33,10 @@ def test_all_real_clips_as_one_video(tmp_path, monkeypatch):
     last = np.isin(video.sequence, held_out_sequences(video))
     assert (video.depth[last] > 0).any() and (video.depth[last].max((1, 2)) > 0).sum() == 2
     assert video.intrinsics[:, 0, 2] == pytest.approx(47.5, abs=6)
+
+
+@pytest.mark.timeout(1200)
+def test_the_whole_study_on_tiny_sets(tmp_path, monkeypatch):
+    made = ShrunkStudy(tmp_path / "project", monkeypatch, "camvid", tiny_camvid.write(tmp_path / "sets"))
+    assert "4 training and 3 validation images" in "\n".join(made.make())
+    assert "CamVid" in (made.figures / "fig03_curves.json").read_text()
