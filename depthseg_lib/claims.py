@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import paper
-from depthseg_lib.claims_effects import final_gap, unit
-from depthseg_lib.claims_list import BASE, CLAIMS, MARGIN, Part
+from depthseg_lib.claims_effects import Measured, final_gap, unit
+from depthseg_lib.claims_list import BASE, CLAIMS, MARGIN, Part, claim_of
+from depthseg_lib.claims_notes import notes, stand_in
 from depthseg_lib.claims_runs import Comparison, comparisons, grouped
 from depthseg_lib.results import Results
 from depthseg_lib.statistics import Interval
@@ -34,7 +35,7 @@ def ledger(results: Results) -> pd.DataFrame:
     for encoder in dict.fromkeys(results.metrics["encoder"].astype(str)):
         for claim in CLAIMS:
             compared = [c for part in claim.parts for c in comparisons(part, encoder, runs)]
-            found = [_row(c, m, published) for c in compared for m in (*c.part.metrics, *c.part.beside)]
+            found = [row for of in compared for row in _rows(of, results, published)]
             worst = _overall(row["verdict"] for row in found if row["decides"])
             rows += [row | {"overall": worst} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"images": "Int64"})
@@ -42,7 +43,7 @@ def ledger(results: Results) -> pd.DataFrame:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """The claims by id: the sentence, and a column with the overall verdict for each encoder."""
-    ids = table["id"].str.rstrip("abcd")
+    ids = table["id"].map(claim_of)
     verdicts = table.assign(id=ids).drop_duplicates(["id", "encoder"]).pivot(index="id", columns="encoder")["overall"]
     sentences = pd.Series({claim.id: claim.sentence for claim in CLAIMS}, name="claim").rename_axis("id")
     return sentences.to_frame().join(verdicts[list(dict.fromkeys(table["encoder"]))])
@@ -61,35 +62,49 @@ def judge(interval: Interval, expected: str, reference: float = 0.0) -> str:
     """The verdict on one effect: what `expected` says of it, for all, for none or for part of its interval.
 
     `above` and `below` compare with `reference`; `equal` agrees when the interval lies within `MARGIN` of it, and
-    disagrees when it lies wholly outside. `all` counts trials (percent): agrees at 100, disagrees at 0. Without an
-    interval nothing is decided.
+    disagrees when it lies wholly outside. Without an interval nothing is decided. `several` counts trials (percent):
+    two prove it, one decides nothing, and none of two or more speaks against it.
     """
-    if expected == "all":
-        return {100.0: AGREES, 0.0: DISAGREES}.get(interval.mean, UNDECIDED)
+    if expected == "several":
+        count = round(interval.mean * interval.trials / 100)
+        against = not count and interval.trials >= paper.SEVERAL
+        return AGREES if count >= paper.SEVERAL else DISAGREES if against else UNDECIDED
     low, high = interval.low - reference, interval.high - reference
     inside = {"above": low > 0, "below": high < 0, "equal": low >= -MARGIN and high <= MARGIN}
     outside = {"above": high < 0, "below": low > 0, "equal": low > MARGIN or high < -MARGIN}
     return AGREES if inside[expected] else DISAGREES if outside[expected] else UNDECIDED
 
 
-def _row(of: Comparison, metric: str, published: pd.DataFrame) -> dict:
-    part, (value, whose) = of.part, _paper(of, metric, published)
-    row = {"id": part.id, "claim": part.sentence, "encoder": of.encoder, "metric": metric, "images": of.images}
-    row |= {"compared": of.compared, "stand_in": of.stand_in, "paper": value, "paper_encoder": whose}
-    row |= {"expected": _expected(part), "unit": unit(part.effect, metric), "decides": metric in part.metrics}
-    if of.missing:
-        return row | {"trials": 0, "verdict": NOT_RUN, "note": f"not run: {of.missing}"}
-    measured = part.effect(*of.trials, metric)
-    i, note = measured.interval, "; ".join(text for text in (measured.note, part.remark) if text)
+def _rows(of: Comparison, results: Results, published: pd.DataFrame) -> Iterator[dict]:
+    part, known = of.part, notes(of, results)
+    stands = ", ".join(text for text in (of.stand_in, stand_in(part, results)) if text)
+    same = {"id": part.id, "claim": part.sentence, "encoder": of.encoder, "images": of.images}
+    same |= {"compared": of.compared, "stand_in": stands, "expected": _expected(part)}
+    for metric in (*part.metrics, *part.beside):
+        value, whose = _paper(of, metric, published)
+        row = same | {"metric": metric, "unit": unit(part.effect, metric), "decides": metric in part.metrics}
+        row |= {"paper": value, "paper_encoder": whose}
+        if of.missing:
+            yield row | {"trials": 0, "verdict": NOT_RUN, "note": f"not run: {of.missing}"}
+        else:
+            yield row | _measured(part, part.effect(*of.trials, metric), known)
+
+
+def _measured(part: Part, measured: Measured, known: list[str]) -> dict:
+    i, short = measured.interval, ""
     verdict = judge(i, part.expected, part.reference)
-    return row | {"effect": i.mean, "low": i.low, "high": i.high, "trials": i.trials, "verdict": verdict, "note": note}
+    if verdict == DISAGREES and measured.iterations < part.onset:
+        verdict = UNDECIDED
+        short = f"{measured.iterations:,.0f} iterations are too few to refute it: the paper has {part.onset:,}"
+    note = "; ".join(text for text in (measured.note, short, part.remark, *known) if text)
+    return {"effect": i.mean, "low": i.low, "high": i.high, "trials": i.trials, "verdict": verdict, "note": note}
 
 
 def _expected(part: Part) -> str:
     """Where the claim has the effect, for readers."""
     reference = str(Fraction(part.reference).limit_denominator(100))
-    words = {"above": f"> {reference}", "below": f"< {reference}", "equal": f"within ±{MARGIN:g}", "all": "100"}
-    return words[part.expected]
+    words = {"above": f"> {reference}", "below": f"< {reference}", "equal": f"within ±{MARGIN:g}"}
+    return words.get(part.expected, f"≥ {paper.SEVERAL} trials")
 
 
 def _numbers(row) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import betaincinv
 
 from depthseg_lib.convergence import arrival
-from depthseg_lib.statistics import Interval, paired_difference
+from depthseg_lib.statistics import LEVEL, Interval, mean_interval, paired_difference
 from depthseg_lib.trajectories import accuracy_gap
 
 MIOU, ACCURACY, NLL, ALL_CLASSES = "miou_seven", "accuracy", "nll", "miou"
@@ -45,6 +46,8 @@ class Measured:
     """In the unit that `unit` names."""
     note: str = ""
     """What the reader has to know of it."""
+    iterations: float = np.inf
+    """The length of the shortest run that did not diverge, where that counts."""
 
 
 def final_gap(a: Trials, b: Trials, metric: str) -> Measured:
@@ -54,6 +57,16 @@ def final_gap(a: Trials, b: Trials, metric: str) -> Measured:
     shared = set(values[0].index) & set(values[1].index)
     gap = paired_difference(*values) if shared else _NOTHING
     return Measured(gap, _left_out(a, b))
+
+
+def gap_until_it_diverges(a: Trials, b: Trials, metric: str) -> Measured:
+    """`metric` of `a` minus `b`, in points, at the last evaluation of `b`: the end, or the last before it diverged."""
+    trained = (of[of["iteration"] > 0] for of in (a.courses(), b.history))
+    ours, theirs = (100 * of.set_index(["trial", "iteration"])[metric].dropna() for of in trained)
+    gaps = (ours - theirs).dropna().sort_index().groupby("trial").last()
+    count = len(b.metrics) - len(b.ended)
+    early = f"{count} trials of the other diverged: compared at their last evaluation before" if count else ""
+    return Measured(mean_interval(gaps), _joined(early, _left_out(a)))
 
 
 def gap_at_equal_miou(a: Trials, b: Trials, metric: str) -> Measured:
@@ -70,16 +83,27 @@ def iterations_ratio(a: Trials, b: Trials, metric: str) -> Measured:
     """Iterations until `a` has 95 % of b's final `metric`, relative to those that `b` takes."""
     found = arrival(a.courses(), b.courses(), metric)
     never = f"{found.never} trials never arrive: the mean is a lower bound" if found.never else ""
+    once = f"{found.at_once} trials are there before training: the mean is an upper bound" if found.at_once else ""
     nothing = f"{found.left_out} trials have nothing to arrive at" if found.left_out else ""
-    return Measured(found.ratio, _joined(never, nothing, _left_out(a, b)))
+    return Measured(found.ratio, _joined(never, once, nothing, _left_out(a, b)))
 
 
 def diverged_share(a: Trials, b: Trials, metric: str) -> Measured:
-    """The share of the trials of `a` that diverged, in percent; a count, so without an interval."""
+    """The share of the trials of `a` that diverged, in percent, with its exact interval (Clopper & Pearson 1934)."""
     trials = len(a.metrics)
     diverged = trials - len(a.ended)
-    share = Interval(100 * diverged / trials, np.nan, np.nan, trials)
-    return Measured(share, f"{diverged} of {trials} trials diverged")
+    low, high = exact_interval(diverged, trials)
+    share = Interval(100 * diverged / trials, 100 * low, 100 * high, trials)
+    length = a.courses().groupby("trial")["iteration"].max().min()
+    return Measured(share, f"{diverged} of {trials} trials diverged", float(length))
+
+
+def exact_interval(count: int, trials: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share of which `count` in `trials` were seen, as fractions."""
+    tail = (1 - LEVEL) / 2
+    low = betaincinv(count, trials - count + 1, tail) if count else 0.0
+    high = betaincinv(count + 1, trials - count, 1 - tail) if count < trials else 1.0
+    return float(low), float(high)
 
 
 def unit(effect: Callable, metric: str) -> str:
@@ -88,8 +112,8 @@ def unit(effect: Callable, metric: str) -> str:
     return others[effect] if effect in others else UNITS[metric]
 
 
-def _left_out(a: Trials, b: Trials) -> str:
-    count = sum(len(of.metrics) - len(of.ended) for of in (a, b))
+def _left_out(*sides: Trials) -> str:
+    count = sum(len(of.metrics) - len(of.ended) for of in sides)
     return f"{count} diverged trials left out" if count else ""
 
 

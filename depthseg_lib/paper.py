@@ -27,6 +27,12 @@ IMAGES = 16
 """Training images behind Tables 1 and 2 and the cross-resolution result."""
 FASTER = 1 / 3
 """Section 4.2: depth needs about 5,000 iterations where ImageNet needs 15,000 to 20,000, "more than 3x faster"."""
+ITERATIONS = 20_000
+"""Iterations of all the paper's fine-tunings but those on all images, from small to large images among them."""
+DIVERGES_AFTER = 30_000
+"""Section 4.2: iterations after which random weights diverge on all images; those runs have 50,000."""
+SEVERAL = 2
+"""Section 4.2: small to large "diverges during training in multiple independent trials": two at least."""
 
 
 def table1() -> pd.DataFrame:

@@ -84,31 +84,37 @@ class Profile:
 
 
 def other_parts(
-    images: int, annotated: int, high: dict, whole: dict, tasks: tuple[str, ...] = ("flow", "depth-supervised")
+    images: int,
+    annotated: int,
+    high: dict,
+    whole: dict,
+    tasks: tuple[str, ...] = ("flow", "depth-supervised"),
+    large: tuple[str, ...] = ("none", "classification", "depth"),
 ) -> tuple[Part, ...]:
     """What the paper has besides Figures 3 to 5; `high` and `whole` are settings of fine-tuning at the large size,
-    `tasks` the initialisations that it compares apart."""
-    few = ("none", "classification", "depth")
+    `tasks` the initialisations that it compares apart, `large` those at the large size (DeepLab without the first)."""
+    at_large = dict(large=True, pretrained_large=True)
     return (
         Part(("encoder-only",), ("depth", "depth-classification"), images),
         Part(("deeplab",), PRETRAINED, images),
         Part(("full",), tasks, images),
-        Part(("full",), few, images, "high", large=True, pretrained_large=True, finetune=high),
-        Part(("deeplab",), few[1:], images, "high", large=True, pretrained_large=True, finetune=high),
-        Part(("full",), few, annotated, "whole", large=True, pretrained_large=True, finetune=whole),
+        Part(("full",), large, images, "high", **at_large, finetune=high),
+        Part(("deeplab",), large[1:], images, "high", **at_large, finetune=high),
+        Part(("full",), large, annotated, "whole", **at_large, finetune=whole),
         Part(("full",), ("depth",), images, "large-to-small", pretrained_large=True),
         Part(("full",), ("depth",), images, "small-to-large", large=True, finetune=high),
     )
 
 
-def with_imagenet(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The same with ImageNet's weights, where they are given, in place of a classification that is trained here."""
-    swapped = {"classification": "imagenet", "depth-classification": "depth-imagenet"}
+def with_imagenet(parts: tuple[Part, ...], alone: bool = False) -> tuple[Part, ...]:
+    """The same with ImageNet's weights, where they are given, besides a classification that is trained here, or `alone`
+    in its place."""
+    counterparts = {"classification": "imagenet", "depth-classification": "depth-imagenet"}
     return tuple(
         replace(
             part,
-            initialisations=tuple(name for name in part.initialisations if name not in swapped),
-            imagenet=tuple(swapped[name] for name in part.initialisations if name in swapped),
+            initialisations=tuple(n for n in part.initialisations if not (alone and n in counterparts)),
+            imagenet=tuple(counterparts[n] for n in part.initialisations if n in counterparts),
         )
         for part in parts
     )

@@ -72,10 +72,13 @@ def get_profile(name: str, data_folder: str = "", published: Published = NONE, p
 
 
 def _with_published(part: Part, initialisations: tuple[str, ...]) -> Part:
-    """A part with those of its further initialisations that the study has."""
-    return replace(
-        part, initialisations=(*part.initialisations, *(name for name in part.imagenet if name in initialisations))
-    )
+    """A part with those of its further initialisations that the study has.
+
+    Depth at the large size is trained here even where it is given at the usual one, so it needs what it starts from.
+    """
+    known, large = ("none", *initialisations), part.pretrained_large
+    added = (n for n in part.imagenet if n in known and (not large or TRAINED_HERE.get(n, "none") in known))
+    return replace(part, initialisations=(*part.initialisations, *added))
 
 
 def _photographs(profile: Profile, folder: str) -> dict:

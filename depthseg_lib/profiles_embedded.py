@@ -1,7 +1,7 @@
 """The profiles on the embedded street world."""
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts
+from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
 EMBEDDED = (
     Profile(
@@ -69,9 +69,8 @@ EMBEDDED = (
         supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
         flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
         finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
-        large=dict(height=320, width=1024, streets=100),
-        depth_large=dict(iterations=10000),
-        parts=other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500)),
+        large=dict(height=320, width=1024),
+        parts=with_imagenet(other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500), large=PRETRAINED)),
     ),
 )
 """In the order in which they are named."""

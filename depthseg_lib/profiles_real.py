@@ -1,7 +1,7 @@
 """The profiles on real sets."""
 
 from depthseg_lib.config import DataSettings
-from depthseg_lib.profile import Part, Profile, other_parts, with_imagenet
+from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
 _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 """The paper's fine-tuning (Appendix A); its precision serves pre-training too."""
@@ -43,7 +43,9 @@ REAL = (
         ),
         finetune=_PAPERS,
         large=dict(height=320, width=1024),
-        parts=with_imagenet(other_parts(16, 200, {}, dict(iterations=50000), tasks=("flow",))),
+        parts=with_imagenet(
+            other_parts(16, 200, {}, dict(iterations=50000), tasks=("flow",), large=PRETRAINED), alone=True
+        ),
         step_seconds=0.03,
     ),
     Profile(  # section 4.3; an epoch is all 407,024 frames of the raw dump, 50,878 steps
@@ -74,7 +76,10 @@ REAL = (
         images=16,
         depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
         finetune=_PAPERS,
-        parts=(Part(("encoder-only",), ("depth",), 16), Part(("deeplab",), ("none", "depth"), 16)),
+        parts=with_imagenet(
+            (Part(("encoder-only",), ("depth", "depth-classification"), 16), Part(("deeplab",), PRETRAINED, 16)),
+            alone=True,
+        ),
         step_seconds=0.06,
     ),
     Profile(

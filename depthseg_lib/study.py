@@ -154,7 +154,7 @@ def _is_large(initialisation: str, large: bool) -> bool:
 def _pretraining_run(profile, root, published, encoder, initialisation, large) -> Run:
     weights, needs = _start(root, published, encoder, TRAINED_HERE[initialisation], False)
     config = pretrain_config(profile, encoder, initialisation, large, weights)
-    name = _pretrained(encoder, initialisation, large)
+    name = pretrained_name(encoder, initialisation, large)
     return Run("pretrain", name, config.to_mapping(), needs, _pretraining_cost(profile, config))
 
 
@@ -198,7 +198,7 @@ def _pixels(data: DataSettings) -> int:
     return data.height * data.width
 
 
-def _pretrained(encoder: str, initialisation: str, large: bool) -> str:
+def pretrained_name(encoder: str, initialisation: str, large: bool) -> str:
     """The name of a pre-training run."""
     return f"{encoder}-{initialisation}" + ("-large" if _is_large(initialisation, large) else "")
 
@@ -206,7 +206,7 @@ def _pretrained(encoder: str, initialisation: str, large: bool) -> str:
 def _start(root: Path, published: Published, encoder: str, initialisation: str, large: bool) -> tuple[str, tuple]:
     """The weights that a run starts from, and the names of the runs that make them."""
     if _is_trained(published, encoder, initialisation, large):
-        name = _pretrained(encoder, initialisation, large)
+        name = pretrained_name(encoder, initialisation, large)
         return str(root / "pretrain" / name / "weights.safetensors"), (name,)
     return (published.place(encoder, initialisation) if published.gives(encoder, initialisation) else ""), ()
 

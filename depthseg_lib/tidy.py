@@ -25,7 +25,7 @@ def read(found: Found) -> Contents:
     metrics = [_metrics(run) for run in found.finetune]
     history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
-    main = [run for run in found.finetune if run.parameters["experiment"] == "main"]  # all at one image size
+    main = _main(found)
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
     predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
@@ -41,6 +41,19 @@ def read(found: Found) -> Contents:
         "pretrain": _pretraining(found),
     }
     return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
+
+
+def _main(found: Found) -> list[RunFolder]:
+    """The runs of the main comparison, all at one image size: what every figure is drawn from."""
+    main = [run for run in found.finetune if run.parameters["experiment"] == "main"]
+    if not main:
+        folder = found.finetune[0].folder.parents[2]
+        others = sorted({run.parameters["experiment"] for run in found.finetune})
+        raise InputError(
+            f"{folder}: no finished fine-tuning run is of the main comparison, which all figures need; found only "
+            f"{', '.join(others)}: run `make figures PROFILE={folder.name}` again, it goes on where it stopped"
+        )
+    return main
 
 
 def _data_set(run: RunFolder) -> str:

@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from claimed import DIVERGES, ENCODER, PAPER, REVERSED, results, stand_in
+from scipy.stats import binomtest
 
-from depthseg_lib import claims, paper
-from depthseg_lib.claims_list import CLAIMS
+from depthseg_lib import claims, paper, study
+from depthseg_lib.claims_effects import exact_interval
+from depthseg_lib.claims_list import CLAIMS, claim_of
+from depthseg_lib.claims_runs import STAND_INS
 from depthseg_lib.errors import InputError
+from depthseg_lib.models.published import Published
 from depthseg_lib.statistics import Interval
 
 PARTS = [part.id for claim in CLAIMS for part in claim.parts]
@@ -41,7 +45,7 @@ def gap(ledger, part, metric="miou_seven"):
 
 def test_there_are_fourteen_claims():
     assert [claim.id for claim in CLAIMS] == [f"C{number}" for number in range(1, 15)]
-    assert all(part.id.rstrip("abcd") == claim.id for claim in CLAIMS for part in claim.parts)
+    assert all(claim_of(part.id) == claim.id for claim in CLAIMS for part in claim.parts)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -128,11 +132,53 @@ def test_diverged_trials_are_left_out_and_said():
     assert (lost.verdict, lost.trials, lost.note) == ("undecided", 0, "4 diverged trials left out")
 
 
-def test_some_diverged_trials_decide_nothing_about_diverging():
-    held = results(stand_in(PAPER), DIVERGES)
-    held.metrics.loc[held.metrics["name"].str.endswith("none-full-whole-200-2"), "diverged_at"] = np.nan
-    row = gap(claims.ledger(held), "C12d")
-    assert (row.verdict, row.effect, row.note) == ("undecided", 75, "3 of 4 trials diverged")
+STARTED = {"C11c": ("depth", "full", "small-to-large", 16), "C12d": ("none", "full", "whole", 200)}
+"""What the paper says diverges, by part."""
+
+
+def partly_diverged(part: str, count: int, iterations: int, trials: int = 4):
+    """The part's row where the first `count` trials of its runs diverged."""
+    held = results(stand_in(PAPER), iterations=iterations, trials=trials)
+    of = held.metrics["name"].str.contains("-".join(map(str, STARTED[part]))) & (held.metrics["trial"] < count)
+    held.metrics.loc[of, "diverged_at"] = 100.0
+    return gap(claims.ledger(held), part)
+
+
+@pytest.mark.parametrize("part", STARTED)
+@pytest.mark.parametrize("iterations", [350, 40_000])
+@pytest.mark.parametrize(("count", "verdict"), [(4, "agrees"), (2, "agrees"), (1, "undecided")])
+def test_several_diverged_trials_agree_and_one_decides_nothing(part, iterations, count, verdict):
+    row = partly_diverged(part, count, iterations)
+    assert (row.verdict, row.effect, row.note) == (verdict, 25 * count, f"{count} of 4 trials diverged")
+
+
+@pytest.mark.parametrize(("part", "onset"), [("C11c", "20,000"), ("C12d", "30,000")])
+def test_short_runs_do_not_refute_what_the_paper_saw_later(part, onset):
+    row = partly_diverged(part, 0, 350)
+    assert row.verdict == "undecided" and row.effect == 0 and row.decides
+    assert row.note == f"0 of 4 trials diverged; 350 iterations are too few to refute it: the paper has {onset}"
+    row = partly_diverged(part, 0, int(onset.replace(",", "")))
+    assert (row.verdict, row.note) == ("disagrees", "0 of 4 trials diverged")
+    assert partly_diverged(part, 0, 40_000, trials=1).verdict == "undecided"  # one trial cannot be several
+
+
+def test_a_share_of_trials_has_its_exact_interval():
+    for trials in (1, 3, 4, 9):
+        for count in range(trials + 1):
+            theirs = binomtest(count, trials).proportion_ci(method="exact")
+            assert exact_interval(count, trials) == pytest.approx((theirs.low, theirs.high))
+    row = partly_diverged("C12d", 0, 350, trials=3)
+    assert (row.low, row.high) == pytest.approx((0, 70.76), abs=0.01)
+
+
+def test_random_weights_are_compared_up_to_where_they_diverge(agreeing):
+    row = gap(agreeing, "C12g")  # depth is level at 0.46, random weights have risen to a quarter of 0.40
+    assert row.effect == pytest.approx(46 - 40 / 4 + 1.5 * 3 * 0.75, abs=0.1) and row.trials == 4
+    assert row.note == "4 trials of the other diverged: compared at their last evaluation before"
+    ahead = claims.ledger(results(stand_in(REVERSED), {STARTED["C12d"]}, reverse=True))
+    assert gap(ahead, "C12g").verdict == "disagrees"
+    lost = gap(claims.ledger(results(stand_in(PAPER), {("depth", "full", "whole", 200)})), "C12g")
+    assert (lost.verdict, lost.trials, lost.note) == ("undecided", 0, "4 diverged trials left out")
 
 
 def test_one_trial_decides_nothing():
@@ -210,7 +256,7 @@ def test_the_papers_effects_are_those_of_its_tables():
         assert both[part] == pytest.approx(expected, abs=0.005), part
     assert (gap(eighteen, "C2", "accuracy").paper, gap(fifty, "C3", "accuracy").paper) == pytest.approx((4.00, 4.68))
     assert gap(eighteen, "C3").paper_encoder == "resnet50" and gap(fifty, "C11a").paper_encoder == "resnet18"
-    assert all(np.isnan(both[part]).all() for part in ("C6b", "C8", "C11c", "C12a", "C13a", "C13b"))
+    assert all(np.isnan(both[part]).all() for part in ("C6b", "C8", "C11c", "C12a", "C12e", "C12g", "C13a", "C13b"))
     sizes = eighteen[eighteen["id"] == "C6a"].set_index("images")["paper"]
     assert sizes[16] == pytest.approx(5.05) and np.isnan(sizes[128])
     assert gap(published("resnet18-slim"), "C1").paper_encoder == "resnet18"
@@ -229,3 +275,25 @@ def test_tables_of_the_paper():
     assert len(table) == 8
     row = table.query("setting == 'encoder-only' and encoder == 'resnet18'").iloc[0]
     assert (row["miou_seven"], row["accuracy"]) == pytest.approx((0.4669, 0.7504))
+
+
+@pytest.mark.parametrize(
+    ("profile", "imagenet", "lacks"),
+    [
+        ("laptop", False, {"C12b"}),  # its hour is full
+        ("gpu", False, set()),
+        ("gpu", True, set()),
+        ("kitti", True, {"C13a", "C13c", "C13d"}),  # no depth camera
+    ],
+)
+def test_the_profiles_have_the_runs_of_every_part(profile, imagenet, lacks):
+    planned = study.plan(profile, published=Published({"imagenet": "weights"}) if imagenet else study.NONE).runs
+    found = [run.parameters for run in planned if run.kind == "finetune"]
+    names = {} if imagenet else STAND_INS
+    for encoder in {run["encoder"] for run in found}:
+        there = {(r["initialisation"], r["setting"], r["experiment"]) for r in found if r["encoder"] == encoder}
+        missing = set()
+        for part in (part for claim in CLAIMS for part in claim.parts):
+            sides = {(names.get(s.initialisation, s.initialisation), s.setting, s.experiment) for s in (part.a, part.b)}
+            missing |= set() if sides <= there else {part.id}
+        assert missing == lacks

@@ -50,6 +50,17 @@ def test_where_there_is_nothing_to_arrive_at_there_is_no_ratio():
     assert arrival(runs(SLOW), runs(SLOW).assign(trial=5), "miou").ratio.trials == 0
 
 
+def test_a_trial_that_is_there_before_training_makes_the_mean_an_upper_bound():
+    """It counts with the first evaluation after that, at 100; the other arrives at 95, both where b needs 380."""
+    found = arrival(runs([0.4, 0.4, 0.4, 0.4, 0.4], [0.0, 0.4, 0.4, 0.4, 0.4]), runs(SLOW, SLOW), "miou")
+    assert (found.at_once, found.left_out, found.never, found.ratio.trials) == (1, 0, 0, 2)
+    assert found.ratio.low == found.taken.low == 0 and found.taken.mean == pytest.approx((100 + 95) / 2)
+    assert found.ratio.mean == pytest.approx(np.sqrt(100 * 95) / 380) and found.ratio.high > found.ratio.mean
+    frame = pd.concat([runs(SLOW).assign(initialisation="none"), runs([0.4] * 5).assign(initialisation="depth")])
+    row = arrivals(frame.assign(encoder="slim"), [("depth", "none")], "miou", ["encoder"]).iloc[0]
+    assert (row["at_once"], row["never"], row["from"], row["ratio"]) == (1, 0, 0, pytest.approx(100 / 380))
+
+
 def test_a_row_for_each_pair_without_the_trials_that_stopped_early():
     slow, fast = runs(SLOW, SLOW, SLOW), runs([0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.4, 0.4, 0.4, 0.4], [0.0, 0.4])
     frame = pd.concat([slow.assign(initialisation="none"), fast.assign(initialisation="depth")]).assign(encoder="slim")

@@ -14,6 +14,8 @@ from matplotlib.text import Text
 from torchvision.utils import flow_to_image
 
 from depthseg_lib import claims, cross_resolution, paper, plots, saved, tables, trajectories
+from depthseg_lib.claims import WORST_FIRST
+from depthseg_lib.claims_list import CLAIMS, MARGIN
 from depthseg_lib.config import INITIALISATIONS
 from depthseg_lib.data.census import census
 from depthseg_lib.data.labels import KITTI
@@ -392,9 +394,33 @@ def test_the_forest_plot_has_each_effect_in_the_panel_of_its_unit(figures, resul
 
 def test_the_forest_plot_says_every_verdict_in_words(figures, results):
     ledger = claims.ledger(results)
-    words = [text.get_text().strip("()") for axes in figures["claims"].axes for text in axes.texts]
+    strip, *panels = figures["claims"].axes
+    words = [text.get_text().strip("()") for axes in panels for text in axes.texts]
     for verdict, count in ledger["verdict"].value_counts().items():
         assert words.count(verdict) == count
+    assert strip.get_title(loc="left").startswith("overall")
+    overall = [text.get_text() for text in strip.texts if text.get_text() in WORST_FIRST]
+    assert overall == claims.summary(ledger)["resnet18-slim"].loc[[claim.id for claim in CLAIMS]].tolist()
+    labels = [text.get_text() for legend in figures["claims"].legends for text in legend.get_texts()]
+    assert all(any(label.startswith(verdict) for label in labels) for verdict in WORST_FIRST)
+
+
+def test_the_papers_values_do_not_cover_ours(figures):
+    """Heights are rows, and a row is 0.21 inches: marks of 4 and 5 points are apart when their centres are."""
+    for name, rows in (("claims", 1), ("claims of two encoders", 2)):
+        for panel in figures[name].axes[1:]:
+            at = {marker: [] for marker in ("D", "o", "s")}
+            for line in (line for line in panel.lines if line.get_marker() in at):
+                at[line.get_marker()] += list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+            gaps = [abs(a[1] - b[1]) for a in at["D"] for b in at["o"] + at["s"]]
+            assert not gaps or min(gaps) * rows * 0.21 * 72 > 4.5
+
+
+def test_a_zone_marks_what_counts_as_no_effect(figures, results):
+    ledger = claims.ledger(results).query("expected == 'within ±1' and unit == 'mIoU points'")
+    panel = next(axes for axes in figures["claims"].axes if axes.get_title(loc="left").startswith("mIoU"))
+    zones = [collection.get_paths()[0].get_extents() for collection in panel.collections]
+    assert len(zones) == len(ledger) > 2 and {(zone.x0, zone.x1) for zone in zones} == {(-MARGIN, MARGIN)}
 
 
 def test_trajectories_leave_the_untrained_network_out(figures, base):

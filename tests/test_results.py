@@ -150,6 +150,15 @@ def test_matrices_of_other_classes_are_refused(runs):
         load(runs)
 
 
+def test_without_any_run_of_the_main_comparison_it_says_so(runs):
+    folder = runs / "smoke" / "finetune"
+    for path in folder.glob("*/t0/metrics.json"):
+        if not path.parts[-3].endswith(("-high", "-whole")):
+            path.unlink()
+    with pytest.raises(InputError, match="runs/smoke: no finished .* of the main comparison.* high, whole: run `make"):
+        load(runs)
+
+
 def test_nothing_at_all_says_what_to_run(tmp_path):
     with pytest.raises(InputError, match="make figures PROFILE=smoke"):
         results.load("smoke", tmp_path / "runs", tmp_path / "figures")

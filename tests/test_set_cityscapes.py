@@ -59,6 +59,8 @@ def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
         run = runs[f"resnet18-{name}-frozen-n16"]
         assert (run["height"], run["width"], run["batch"], run["learning_rate"]) == (512, 512, 16, 1e-5)
     assert runs["resnet18-depth"]["batch"] == 12 and "resnet50-none-deeplab-n16" in runs
+    assert {f"resnet50-{name}-deeplab-n16" for name in ("depth", "imagenet", "depth-imagenet")} <= set(runs)
+    assert {f"resnet18-{name}-encoder-only-n16" for name in ("depth", "depth-imagenet")} <= set(runs)
     drawn = {name for names in study.plan("cityscapes").figures.values() for name in names}
     assert {"fig04_training_size", "fig05_frozen", "fig10_scale_mismatch", "table1", "table2", "claims"} <= drawn
 

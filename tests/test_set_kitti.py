@@ -150,11 +150,16 @@ def test_the_profile_has_the_papers_settings():
     assert not [name for name in runs if "classification" in name or "supervised" in name]
 
 
-def test_without_weights_the_profile_has_no_imagenet_and_no_other_gets_more_parts():
-    assert not [r.name for r in study.plan("kitti").runs if "imagenet" in r.name]
-    parts = [part for name, profile in PROFILES.items() if name != "kitti" for part in profile.parts]
-    assert not any(part.imagenet for part in parts)
-    assert get_profile("gpu", published=IMAGENET).parts == get_profile("gpu").parts
+def test_without_weights_no_profile_has_imagenet_and_with_them_all_parts_have():
+    for name in ("kitti", "cityscapes", "gpu"):
+        without, given = ([run.name for run in study.plan(name, published=p).runs] for p in (Published(), IMAGENET))
+        assert not [run for run in without if "imagenet" in run]
+        assert [run for run in given if "imagenet" not in run] == without
+        parts = get_profile(name, published=IMAGENET).parts
+        assert all("imagenet" in part.initialisations for part in parts if "none" in part.initialisations)
+    at_large = {(part.experiment, part.settings) for part in parts if "depth-imagenet" in part.initialisations}
+    assert {("high", ("full",)), ("high", ("deeplab",)), ("whole", ("full",)), ("main", ("deeplab",))} <= at_large
+    assert get_profile("laptop", published=IMAGENET).parts == get_profile("laptop").parts  # no such slim encoder
 
 
 def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
@@ -163,6 +168,20 @@ def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
     assert {"resnet18-depth-imagenet-encoder-only-n16", "resnet50-depth-imagenet-deeplab-n16"} <= names
     assert not {"resnet18-depth", "resnet18-depth-imagenet", "resnet18-imagenet-full-n16"} & names
     assert "resnet18-depth-large" in names  # theirs are of 192x640
+    assert not {name for name in names if "depth-imagenet" in name and ("large" in name or "high" in name)}
+
+
+def test_depth_from_imagenet_is_learned_at_the_large_size_too():
+    runs = {(run.kind, run.name): run for run in study.plan("kitti", published=IMAGENET).runs}
+    learned = runs["pretrain", "resnet50-depth-imagenet-large"].parameters
+    assert (learned["height"], learned["width"], learned["start_weights"]) == (320, 1024, "weights")
+    assert learned["iterations"] == runs["pretrain", "resnet50-depth-imagenet"].parameters["iterations"]
+    for name in ("full-n16-high", "deeplab-n16-high", "full-n200-whole"):
+        assert runs["finetune", f"resnet50-depth-imagenet-{name}"].needs == ("resnet50-depth-imagenet-large",)
+    given = Published({"imagenet": "weights", "depth": "models", "depth-imagenet": "models"})
+    runs = {run.name: run for run in study.plan("kitti", published=given).runs}
+    assert runs["resnet18-depth-imagenet-full-n16-high"].needs == ("resnet18-depth-imagenet-large",)
+    assert "resnet18-depth-imagenet" not in runs
 
 
 def test_check_data_looks_into_it(kitti, tmp_path, monkeypatch):

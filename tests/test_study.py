@@ -224,6 +224,18 @@ def test_runs_at_another_resolution_start_from_the_pretraining_at_theirs():
     assert size["resnet18-slim-depth-large"] == size["resnet18-slim-depth-full-n16-small-to-large"] == (96, 288)
     assert size["resnet18-slim-depth"] == size["resnet18-slim-depth-full-n16-large-to-small"] == (64, 192)
     assert "resnet18-slim-classification-large" not in runs  # photographs have one size
+    assert "resnet18-slim-depth-classification-large" not in runs  # the laptop's hour is full
+
+
+def test_the_gpu_learns_depth_as_long_at_the_large_size_and_on_classification_too():
+    runs = {run.name: run for run in study.plan("gpu").runs}
+    for name in ("depth", "depth-classification"):
+        large, usual = (runs[f"resnet18-{name}{size}"].parameters for size in ("-large", ""))
+        assert (large["height"], large["width"]) == (320, 1024)
+        assert all(large[of] == usual[of] for of in ("iterations", "batch", "streets", "frames", "learning_rate"))
+    assert runs["resnet50-depth-classification-large"].needs == ("resnet50-classification",)
+    for name in ("full-n16-high", "deeplab-n16-high", "full-n200-whole"):
+        assert runs[f"resnet50-depth-classification-{name}"].needs == ("resnet50-depth-classification-large",)
 
 
 def test_a_figure_without_runs_is_not_asked_for():

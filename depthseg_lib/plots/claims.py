@@ -1,17 +1,17 @@
 """The claims' forest plot: our effects with intervals, the paper's values and the verdicts, each unit in its panel."""
 
-import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.patches import Patch
 
 from depthseg_lib import paper
+from depthseg_lib.claims_list import MARGIN, claim_of
 from depthseg_lib.plots import style
+from depthseg_lib.plots.claims_marks import FILLED, VERDICTS, ZONE, mark, scale
 
-VERDICTS = {"agrees": "#004488", "disagrees": "#BB5566", "undecided": style.GREY, "not run": "#9aa0a6"}
-"""Colours of high contrast to each other for colour-blind readers too (Tol), apart from the initialisations'."""
 MARKERS = ("o", "s", "^")
 """One for each encoder."""
 UNITS = (("mIoU points", "accuracy points"), ("ratio of iterations", "nats per pixel", "% of trials"))
@@ -23,40 +23,49 @@ TITLES = {
     "nats per pixel": "validation NLL (nats per pixel)",
     "% of trials": "diverged (% of trials)",
 }
-_RATIOS = (1 / 30, 0.1, 1 / 3, 1, 3, 10, 30)
-_REACH = {
-    "mIoU points": (2.0, 10.0),
-    "accuracy points": (2.0, 10.0),
-    "ratio of iterations": (np.log(4), np.log(12)),
-    "nats per pixel": (0.1, 0.4),
-}
-"""Half the width of a unit's panel at least, and where an interval may be cut (logarithms for the ratio)."""
-_LABEL, _WORD, _WIDTH = 3.9, 0.72, 10.5
-"""Inches of the labels and of the verdicts, and of the figure."""
+OVERALL = "overall: the worst verdict of a claim's statements"
+"""The title of the strip above the panels."""
+_LABEL, _WORD, _WIDTH, _ROW = 3.9, 0.72, 10.5, 0.21
+"""Inches of the labels and of the verdicts, of the figure, and of a row's height for each encoder."""
 
 
 @style.styled
 def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
     """Draw `claims.ledger`: a row per comparison, grouped by claim; filled marks where the interval decides.
 
-    Grey beside the label: where the claim has the effect. Diamonds are the paper's values. A verdict in brackets stands
-    beside and does not decide the claim. An arrow says that an interval goes on beyond the panel.
+    Above: each claim's own verdict. Grey beside the label: where the claim has the effect; blue where that is about
+    none. Diamonds are the paper's values. A verdict in brackets stands beside and does not decide the claim. An arrow
+    says that an interval goes on beyond the panel.
     """
     encoders = list(dict.fromkeys(ledger["encoder"]))
     blocks = [ledger[ledger["unit"].isin(units)] for units in UNITS]
-    counts = [len(_keys(block)) for block in blocks]
-    height = (0.2 if len(encoders) == 1 else 0.17 * len(encoders)) * (sum(counts) + 1)
-    figure = style.Drawing(figsize=(_WIDTH, height + 2.2), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=[count + 1 for count in counts])
-    for place, (block, units) in enumerate(zip(blocks, UNITS, strict=True)):
-        _block(figure, grid[place], block, units, encoders)
-    handles = [_handle("paper (KITTI)", "D", "black", "white"), *_verdict_handles()]
-    if len(encoders) > 1:
-        shapes = zip(encoders, MARKERS, strict=False)
-        handles += [_handle(style.encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.4)
+    heights = [_ROW * (len(encoders) + 1), *(_ROW * len(encoders) * (len(_keys(block)) + 1) for block in blocks)]
+    figure = style.Drawing(figsize=(_WIDTH, sum(heights) + 2.2), layout="constrained")
+    grid = figure.add_gridspec(3, 1, height_ratios=heights)
+    _overall(figure.add_subplot(grid[0]), ledger, encoders)
+    for place, block, units in zip((grid[1], grid[2]), blocks, UNITS, strict=True):
+        _block(figure, place, block, units, encoders)
+    handles = _handles(encoders)
+    columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
     style.footer(figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone.")
     return figure
+
+
+def _overall(axes: Axes, ledger: pd.DataFrame, encoders: list[str]) -> None:
+    """A column for each claim, with its verdict in words for each encoder."""
+    verdicts = ledger.assign(id=ledger["id"].map(claim_of)).drop_duplicates(["id", "encoder"])
+    claims, first = list(dict.fromkeys(verdicts["id"])), 0.17
+    axes.set_title(OVERALL, loc="left", fontsize=8.5)
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(len(encoders) + 0.5, -0.5))
+    for y, encoder in enumerate(encoders, 1):
+        axes.text(0, y, style.encoder_name(encoder), fontsize=7.5, va="center")
+    for row in verdicts.itertuples():
+        x, y = first + (1 - first) * claims.index(row.id) / len(claims), encoders.index(row.encoder) + 1
+        if y == 1:
+            axes.text(x, 0, row.id, fontsize=8, fontweight="bold", va="center")
+        axes.text(x, y, row.overall, color=VERDICTS[row.overall], fontsize=7.5, va="center")
 
 
 def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], encoders: list[str]) -> None:
@@ -64,12 +73,14 @@ def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], en
     keys, wide = _keys(rows), (_WIDTH - _LABEL - _WORD * len(units)) / len(units)
     widths = [_LABEL, *[wide, _WORD] * len(units)]
     axes = place.subgridspec(1, len(widths), width_ratios=widths, wspace=0.02).subplots(sharey=True)
-    _labels(axes[0], rows, keys)
+    _labels(axes[0], rows)
     for unit, panel, words in zip(units, axes[1::2], axes[2::2], strict=True):
         part = rows[rows["unit"] == unit]
-        _scale(panel, part, unit)
+        scale(panel, part, unit)
         for row in part.itertuples():
-            _row(panel, words, row, _height(row, keys, encoders), MARKERS[encoders.index(row.encoder)])
+            y, lane = _lane(row, keys, encoders)
+            mark(panel, row, y, lane, MARKERS[encoders.index(row.encoder)])
+            _word(words, row, y)
         panel.set_title(TITLES[unit], loc="left", fontsize=8.5)
     for words in axes[::2]:
         words.set_axis_off()
@@ -80,52 +91,12 @@ def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], en
         at.set_ylim(len(keys) - 0.5, -0.5)
 
 
-def _row(panel: Axes, words: Axes, row, y: float, marker: str) -> None:
-    colour, (left, right) = VERDICTS[row.verdict], panel.get_xlim()
-    if not np.isnan(row.paper):
-        panel.plot(row.paper, y, "D", color="black", markerfacecolor="white", markersize=5, zorder=3)
-    if row.trials:
-        ends = [end if np.isfinite(end) else far for end, far in ((row.low, row.effect), (row.high, row.high))]
-        ends = np.nan_to_num(ends, nan=row.effect, posinf=right)
-        panel.plot(np.clip(ends, left, right), [y, y], color=colour, linewidth=1.3, zorder=2)
-        for beyond, edge, arrow in ((ends[0] < left, left, "<"), (ends[1] >= right, right, ">")):
-            if beyond:
-                panel.plot(edge, y, arrow, color=colour, markersize=4, clip_on=False)
-        face = colour if row.verdict in ("agrees", "disagrees") else "white"
-        panel.plot(row.effect, y, marker, color=colour, markerfacecolor=face, markersize=5, zorder=4)
-    word = row.verdict if row.decides else f"({row.verdict})"
-    words.text(0.06, y, word, color=colour, fontsize=7.5, va="center", transform=words.get_yaxis_transform())
+def _word(words: Axes, row, y: float) -> None:
+    word, across = row.verdict if row.decides else f"({row.verdict})", words.get_yaxis_transform()
+    words.text(0.06, y, word, color=VERDICTS[row.verdict], fontsize=7.5, va="center", transform=across)
 
 
-def _scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
-    """Limits around the reference that hold every mean and paper's value; long intervals are cut there."""
-    if unit == "% of trials":
-        panel.set_xlim(-8, 108)
-        panel.set_xticks([0, 50, 100])
-        return
-    ratio = unit == "ratio of iterations"
-    far = _reach(rows, *_REACH[unit], np.log if ratio else np.asarray)
-    if ratio:
-        panel.set_xscale("log")
-        panel.set_xlim(np.exp(-far), np.exp(far))
-        panel.xaxis.set_major_locator(FixedLocator(_RATIOS))
-        panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _ratio(value)))
-        panel.axvline(paper.FASTER, color="#3c4043", linewidth=0.8, linestyle=":", zorder=1)
-    else:
-        panel.set_xlim(-far, far)
-        panel.xaxis.set_major_locator(MaxNLocator(3 if unit == "nats per pixel" else 6))
-    panel.axvline(1 if ratio else 0, color="#3c4043", linewidth=0.8, zorder=1)
-
-
-def _reach(rows: pd.DataFrame, least: float, cut: float, transformed) -> float:
-    """Half the width of a panel: room for means and the paper's values, and for intervals as far as `cut` or twice."""
-    means, ends = (np.abs(transformed(_seen(rows, names))) for names in (["effect", "paper"], ["low", "high"]))
-    needed = 1.2 * max(means, default=0)
-    return max(least, needed, min(1.1 * max(ends, default=0), max(cut, 2 * needed)))
-
-
-def _labels(axes: Axes, rows: pd.DataFrame, keys: list[tuple]) -> None:
+def _labels(axes: Axes, rows: pd.DataFrame) -> None:
     """The part's id, what is compared, and where the claim has the effect."""
     axes.set_title("what is compared", loc="left", fontsize=8.5)
     axes.set_title("claimed", loc="right", fontsize=8.5, color=style.GREY)
@@ -147,9 +118,9 @@ def _compared(row: pd.Series) -> str:
 
 def _stripes(axes: Axes, keys: list[tuple]) -> None:
     """A grey band behind every second claim."""
-    claims = list(dict.fromkeys(key[0].rstrip("abcd") for key in keys))
+    claims = list(dict.fromkeys(claim_of(key[0]) for key in keys))
     for y, key in enumerate(keys):
-        if claims.index(key[0].rstrip("abcd")) % 2 == 0:
+        if claims.index(claim_of(key[0])) % 2 == 0:
             axes.axhspan(y - 0.5, y + 0.5, color="#f1f3f4", linewidth=0, zorder=0)
 
 
@@ -157,26 +128,25 @@ def _keys(rows: pd.DataFrame) -> list[tuple]:
     return list(rows[["id", "images"]].drop_duplicates().itertuples(index=False, name=None))
 
 
-def _height(row, keys: list[tuple], encoders: list[str]) -> float:
-    """Encoders stand under one another within a row."""
+def _lane(row, keys: list[tuple], encoders: list[str]) -> tuple[float, float]:
+    """Where an encoder stands within its row, under one another, and its share of the height."""
     at = next(y for y, key in enumerate(keys) if key[0] == row.id and (key[1] is row.images or key[1] == row.images))
-    return at + (encoders.index(row.encoder) - (len(encoders) - 1) / 2) * 0.42
+    lane = 1 / len(encoders)
+    return at + (encoders.index(row.encoder) - (len(encoders) - 1) / 2) * lane, lane
 
 
-def _seen(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    values = rows[columns].to_numpy(float).ravel()
-    return values[np.isfinite(values)]
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}"
+def _handles(encoders: list[str]) -> list[Artist]:
+    """Entries of the legend: the paper's values, the verdicts, the zone of no effect, and the encoders if several."""
+    faces = {name: colour if name in FILLED else "white" for name, colour in VERDICTS.items() if name != "not run"}
+    handles = [_handle("paper (KITTI)", "D", "black", "white")]
+    handles += [_handle(name, "o", VERDICTS[name], face) for name, face in faces.items()]
+    handles += [Patch(color=ZONE, label=f"within ±{MARGIN:g}"), _handle("not run: no mark", "", "white", "white")]
+    if len(encoders) > 1:
+        shapes = zip(encoders, MARKERS, strict=False)
+        handles += [_handle(style.encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
+    return handles
 
 
 def _handle(label: str, marker: str, edge: str, face: str) -> Line2D:
     known = dict(color=edge, markerfacecolor=face, linestyle="none", markersize=5)
     return Line2D([], [], marker=marker, label=label, **known)
-
-
-def _verdict_handles() -> list[Line2D]:
-    filled = {"agrees": True, "disagrees": True, "undecided": False}
-    return [_handle(name, "o", VERDICTS[name], VERDICTS[name] if full else "white") for name, full in filled.items()]
