@@ -22,7 +22,7 @@ REAL = (
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
         flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
+        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
     ),
     Profile(
         name="kitti",
@@ -94,7 +94,7 @@ REAL = (
         images=16,
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80),
+        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
     ),
 )
 """In the order in which they are named."""
