@@ -81,7 +81,7 @@ class Planned:
         lacking = self.finetune[[key not in there for key in _keys(self.finetune)]]
         left_out = [name for name in expected if name not in names]
         parts = [f"Not run: {', '.join(self._names(lacking))}."] if len(lacking) else []
-        parts += [f"Not planned in this profile: {', '.join(left_out)}."] if left_out else []
+        parts += [f"Not planned in this profile: {', '.join(map(_name, left_out))}."] if left_out else []
         return " ".join(parts)
 
     def lengths(self, initialisation: str = "depth") -> str:
@@ -105,7 +105,8 @@ class Planned:
         planned, names = self.finetune["initialisation"].value_counts(), []
         for name, rows in lacking.groupby("initialisation", sort=False):
             parts = [", ".join(_word(column, row[column]) for column in several) for row in rows.to_dict("records")]
-            names.append(name if len(rows) == planned[name] else f"{name} ({'; '.join(parts)})")
+            some = f" ({'; '.join(parts)})" if len(rows) < planned[name] else ""
+            names.append(_name(name) + some)
         return names
 
     def _several(self, column: str) -> bool:
@@ -138,3 +139,8 @@ def _word(column: str, value) -> str:
     if column == "images":
         return f"{value} images"
     return style.encoder_name(value) if column == "encoder" else style.EXPERIMENTS.get(value, str(value))
+
+
+def _name(initialisation: str) -> str:
+    """Its name in a sentence, where `none` alone would say that there is nothing."""
+    return "none (random weights)" if initialisation == "none" else initialisation

@@ -53,7 +53,7 @@ def test_what_the_paper_compares_and_the_profile_does_not_plan_is_named(everythi
     wanted = dict(experiment="high", setting="deeplab")
     expected = ("none", "classification", "depth")
     asked, found = plan.select(**wanted), everything.select(**wanted)
-    assert asked.missing(found, expected) == "Not planned in this profile: none."
+    assert asked.missing(found, expected) == "Not planned in this profile: none (random weights)."
     assert asked.missing(found, expected[1:]) == ""
     assert plan.select(experiment="main", setting="full", initialisation=["flow"]).missing(everything, ("flow",)) == ""
 
@@ -95,7 +95,7 @@ def test_published_weights_that_were_asked_for_are_planned(everything, tmp_path)
     (folder / "params.json").write_text(json.dumps({"initialisation": "imagenet"}))
     plan = planned.load(kitti, tmp_path)
     asked = plan.main.select(setting="full", images=16, encoder="resnet18")
-    assert asked.missing(everything) == "Not run: none, depth, imagenet, depth-imagenet."
+    assert asked.missing(everything) == "Not run: none (random weights), depth, imagenet, depth-imagenet."
 
 
 def test_nothing_is_said_of_a_users_own_data_that_nobody_knows(everything, tmp_path):

@@ -289,7 +289,7 @@ def test_rows_of_curves_have_one_scale_for_each_metric(base):
 
 def test_factors_are_hardly_moved_sideways(figures):
     places = [line.get_xdata() for line in figures["resize_factor"].axes[0].lines if len(line.get_xdata()) == 5]
-    assert places and all(np.allclose(x, (0.5, 2 / 3, 1, 1.5, 2), rtol=0.02) for x in places)
+    assert places and all(np.allclose(x, (0.5, 2 / 3, 1, 1.5, 2), rtol=0.03) for x in places)
 
 
 def test_activation_maps_stand_under_the_truth_and_predictions_under_the_image(figures, results, base):

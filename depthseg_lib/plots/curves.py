@@ -56,7 +56,7 @@ def curve_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     names = style.present(history["initialisation"])
     for place, name in enumerate(names):
         mean = means[means["initialisation"] == name].sort_values("iteration")
-        _mean_line(axes, mean, metric, name, last * (1 + _APART * (place + 1)))
+        _mean_line(axes, mean, metric, name, last * (1 + _APART * (place + 2)))
         _stopped_lines(axes, history[(ends < last) & (history["initialisation"] == name)], metric, name)
     axes.set_ylabel(style.METRICS[metric])
     axes.margins(x=0.02, y=0.06)

@@ -1,6 +1,6 @@
 """Figure 5: the curves of a frozen encoder, and their ends beside those of fine-tuning everything and the paper's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
     """
     encoders = list(dict.fromkeys(metrics["encoder"].astype(str)))
     tall = 0.36 * max(len(style.present(frame["initialisation"])) for frame in (metrics, published)) + 0.75
-    heights = (2.3, tall, tall) * len(encoders)
+    heights = (2.5, tall, tall) * len(encoders)
     figure = style.Drawing(figsize=(style.WIDTH + 0.6, sum(heights) + 1.0), layout="constrained")
     axes = figure.subplots(len(heights), 2, squeeze=False, height_ratios=heights)
     for number, encoder in enumerate(encoders):
@@ -42,12 +42,13 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
     return figure
 
 
-def _curves(axes: Iterable[Axes], history: pd.DataFrame, encoder: str) -> None:
+def _curves(axes: Sequence[Axes], history: pd.DataFrame, encoder: str) -> None:
     for at, metric, title in zip(axes, CURVES, (f"{style.encoder_name(encoder)}, frozen", ""), strict=True):
         curve_axes(at, history, metric)
         finish(at)
         at.set_xlabel("fine-tuning iteration")
         style.panel(at, "", title)
+    axes[0].set_xlim(axes[1].get_xlim())  # there is no training loss before the first step
 
 
 def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) -> None:

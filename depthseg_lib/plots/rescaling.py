@@ -8,7 +8,7 @@ from depthseg_lib.plots import style
 from depthseg_lib.plots.against import axes_against, panels_against
 
 LABEL = "resize factor of the image (1: as trained)"
-APART = 0.012
+APART = 0.025
 """As in `against`, but hardly any: between the factors a slope is read, which points that are moved would tilt."""
 
 

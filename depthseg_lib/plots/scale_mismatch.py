@@ -46,7 +46,7 @@ def scale_mismatch(
     _legend(figure)
     how = "Size: square root of the area of the bounding box. Bars: 5th to 95th percentile and median."
     yellow = "Yellow: 5th to 95th percentile of the photographs' sizes, enlarged as their training's random crops do."
-    counts = "Below a class: photographs, objects in street images."
+    counts = "n: photographs, objects in street images."
     style.footer(figure, f"{footer} {counts} {_fragments(objects)} {how} {yellow}")
     return figure
 
@@ -99,7 +99,7 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
             axes.plot(middle, place + height, marker="|", color=colour, markersize=9, markeredgewidth=2.2)
         _shares(axes, place, row)
     _share_heads(axes)
-    counted = [f"{row.thing}\n{row.photographs}, {row.objects}" for row in mismatch.itertuples()]
+    counted = [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()]
     axes.set_yticks(range(len(mismatch)), counted)
     axes.set_ylim(len(mismatch) - 0.5, -0.5)
     axes.set_xscale("log")
