@@ -88,5 +88,6 @@ def test_what_a_figure_lacks_stands_in_its_caption(tmp_path):
     assert "exact flow of this set is not known" in notes["flow"]
     for name in ("fig03_curves", "fig05_frozen", "table1"):
         assert "Not run: classification." in notes[name], name
-    assert "Not planned in this profile: none (random weights), classification." in notes["fig08_deeplab_high_resolution"]
+    unplanned = "Not planned in this profile: none (random weights), classification."
+    assert unplanned in notes["fig08_deeplab_high_resolution"]
     assert "The paper's Figure 3 is of KITTI" in notes["fig03_curves"]

@@ -144,7 +144,8 @@ def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> 
 def footer(figure: Figure, text: str) -> None:
     """A small line under everything: data, profile, n, trials and interval."""
     across = int(figure.get_figwidth() * 19.5)
-    figure.supxlabel("\n".join(textwrap.wrap(text, across)), fontsize=7, color=GREY, x=0.01, ha="left")
+    lines = textwrap.wrap(text, across, break_on_hyphens=False)
+    figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
 
 
 def panel(axes: Axes, letter: str, title: str) -> None:
