@@ -11,7 +11,7 @@ from depthseg_lib.plots import style
 if TYPE_CHECKING:  # `tables` names encoders as the plots do, and so imports this package
     from depthseg_lib.tables import Column
 
-_LABEL, _CELL, _GAP, _ROW = 1.6, 1.02, 0.2, 0.25
+_LABEL, _CELL, _GAP, _ROW = 1.6, 1.08, 0.2, 0.25
 """Widths and row height in inches."""
 _HEAD, _BELOW = 3.2, 0.9
 """Rows of a block's head, and of the room below it."""

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from depthseg_lib.plots import style
 from depthseg_lib.plots.curves import BAND
@@ -112,6 +113,7 @@ def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
         axes.fill_between(mean["iteration"], *band, color=colour, alpha=BAND, linewidth=0)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
+    axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
