@@ -27,7 +27,7 @@ DEPENDS_ON = {
     FIGURES: (
         *("plots/*.py", "panels.py", "panel_*.py", "widgets.py", "widget_*.py", "tables.py", "saved.py", "paper.py"),
         *("study.py", "own.py", "estimate.py", "profile*.py", "results.py", "finished.py", "identity.py", "inputs.py"),
-        *("tidy.py", "stored.py"),
+        *("tidy.py", "stored.py", "planned.py", "pretrained.py"),
         *("metrics.py", "scores.py", "statistics.py", "claims*.py", "convergence.py", "trajectories.py"),
         *("measured_*.py", "measuring.py", "kept.py", "fine_tuned.py", "activations.py", "activation_scores.py"),
         *("boundaries.py", "object_sizes.py", "resize_scores.py", "cross_resolution.py"),

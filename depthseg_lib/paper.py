@@ -5,6 +5,14 @@ import pandas as pd
 SOURCE = "Lao, Wong & Soatto, arXiv 2203.13987v1, Table 1: KITTI, 16 training and 184 test images, 640x192, 4 trials"
 """Where the numbers of `table1` stand."""
 SHORT_SOURCE = "paper, KITTI, 640x192, 4 trials"
+SHOWN_ON = {
+    **dict.fromkeys(("Figure 3", "Figure 4", "Figure 5", "Figure 6", "Figure 9", "Figure 11"), "KITTI, 192x640"),
+    **dict.fromkeys(("Figure 7", "Figure 8"), "KITTI, 320x1024"),
+    "Figure 10": "ImageNet and KITTI",
+    "Figure 12": "NYU-V2",
+    **dict.fromkeys(("Table 1", "Table 2", "section 4.2"), "KITTI, 192x640"),
+}
+"""What the paper's figures and tables are of; height and width in pixels, as everywhere in this study."""
 
 _COLUMNS = (
     ("resnet18", "full"),
@@ -83,3 +91,8 @@ def cross_resolution() -> pd.DataFrame:
 def counterpart(encoder: str) -> str:
     """The paper's encoder that one of ours stands beside: the slim one is a ResNet-18 of a quarter of the width."""
     return encoder.removesuffix("-slim")
+
+
+def shown_on(place: str) -> str:
+    """A sentence for the caption beside a figure or table of the paper, such as `shown_on("Figure 3")`."""
+    return f"The paper's {place} is of {SHOWN_ON[place]}."

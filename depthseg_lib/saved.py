@@ -1,7 +1,6 @@
 """Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from depthseg_lib.files import replacing, write_json
+from depthseg_lib.finished import RUN
 from depthseg_lib.plots import style
 from depthseg_lib.project import project_path
 from depthseg_lib.results import Results
@@ -21,6 +21,8 @@ from depthseg_lib.statistics import INTERVAL
 DPI = 200
 _NO_DATE = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """The same data gives the same bytes: no date, no version of the drawing library."""
+_MEAN = [name for name in RUN if name != "trial"]
+"""What the trials of one mean have in common."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class About:
     encoders: tuple[str, ...]
     """Encoders drawn."""
     trials: int
-    """Trials behind each mean (the most any has)."""
+    """Trials behind a mean: the most any has, without those that diverged."""
+    fewest_trials: int
+    """The fewest any has."""
     interval: str
     """What bands and bars are."""
     commit: tuple[str, ...]
@@ -51,7 +55,8 @@ class About:
     @property
     def footer(self) -> str:
         """The small line under the figure."""
-        trials = f"{self.trials} trial{'s' if self.trials != 1 else ''}"
+        counted = f"{self.fewest_trials} to {self.trials}" if self.fewest_trials < self.trials else str(self.trials)
+        trials = f"{counted} trial{'s' if self.trials != 1 else ''}"
         if self.trials > 1 and self.interval:
             trials += f", {self.interval} of the mean"
         return self._sentence(trials)
@@ -79,44 +84,43 @@ class Saved:
         return self.png.read_bytes(), {"width": width // 2}
 
 
-def about(
-    results: Results, title: str, note: str = "", scores: bool = True, expected: Sequence[str] = ()
-) -> About:
+def about(results: Results, title: str, *notes: str, scores: bool = True) -> About:
     """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU.
 
-    Initialisations that are `expected` but have no run are named.
+    `notes` are sentences for the caption; empty ones are left out.
     """
     runs = results.metrics
-    missing = [name for name in expected if name not in set(runs["initialisation"])]
-    if missing:
-        note = f"{note} Not run: {', '.join(missing)}.".strip()
+    sentences = [note for note in notes if note]
     diverged = runs[runs["diverged_at"].notna()]
     if len(diverged):
         ends = ", ".join(
             f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
         )
-        note = f"{note} Diverged and left out of the means: {ends}.".strip()
+        sentences.append(f"Diverged and left out of the means: {ends}.")
     if scores:
         shown = [results.label_set.classes[index] for index in results.label_set.representative]
-        note = f"{note} mIoU over the data set; representative: {', '.join(shown)}.".strip()
-    unique = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
-    return About(
-        title,
-        results.data,
-        results.profile,
-        unique["encoder"],
-        int(runs["trial"].nunique()),
-        INTERVAL,
-        unique["commit"],
-        unique["device"],
-        tuple(runs["name"]),
-        note,
-    )
+        sentences.append(f"mIoU over the data set; representative: {', '.join(shown)}.")
+    trials = runs[runs["diverged_at"].isna()].groupby(_MEAN, observed=True)["trial"].nunique()
+    counts = (int(trials.max()), int(trials.min())) if len(trials) else (0, 0)
+    return _of_runs(results, runs, title, sentences, counts)
+
+
+def about_pretraining(results: Results, runs: pd.DataFrame, title: str, *notes: str) -> About:
+    """Describe a figure of these pre-training `runs` (rows of `results.pretrain`), of which there is one each."""
+    return _of_runs(results, runs, title, [note for note in notes if note], (1, 1))
+
+
+def _of_runs(results: Results, runs: pd.DataFrame, title: str, notes: list[str], trials: tuple[int, int]) -> About:
+    made = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
+    names, note = tuple(runs["name"]), " ".join(notes)
+    interval = INTERVAL if trials[0] > 1 else ""
+    described = (title, results.data, results.profile, made["encoder"], *trials, interval)
+    return About(*described, made["commit"], made["device"], names, note)
 
 
 def drawing(title: str, profile: str) -> About:
     """Describe a drawing that no run stands behind."""
-    return About(title, "none: a drawing", profile, (), 0, "", (), (), (), "")
+    return About(title, "none: a drawing", profile, (), 0, 0, "", (), (), (), "")
 
 
 def save(figure: Figure, name: str, folder: str | Path, described: About) -> Saved:

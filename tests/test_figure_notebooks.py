@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import planted
 import pytest
 from shared_kernel import shared_kernel
@@ -74,3 +75,26 @@ def test_is_short_clean_and_portable(stem):
         isinstance(node, ast.ClassDef | ast.While) for cell in code for node in ast.walk(ast.parse(cell.source))
     )
     assert "MPLBACKEND" not in str(code) and '"/' not in "".join(cell.source for cell in code)
+
+
+@pytest.mark.timeout(600)
+def test_what_a_figure_lacks_stands_in_its_caption(tmp_path):
+    """Real sets have no exact flow, and a study that is going on has not all runs."""
+    root = planted.plant(tmp_path / "runs", "smoke", examples=2)
+    flow = root / "smoke" / "pretrain" / "resnet18-slim-flow"
+    values = json.loads((flow / "metrics.json").read_text())
+    planted.write(flow / "metrics.json", {name: v for name, v in values.items() if not name.startswith("epe")})
+    with np.load(flow / "flow_examples.npz") as stored:
+        kept = {name: stored[name] for name in ("images", "flow")}
+    np.savez_compressed(flow / "flow_examples.npz", **kept)
+    for name in ("classification-frozen-n4", "classification-full-n4"):
+        (root / "smoke" / "finetune" / f"resnet18-slim-{name}" / "t0" / "metrics.json").unlink()
+    figures = tmp_path / "figures"
+    run("03_results", root, figures, tmp_path / "03.ipynb")
+    notes = {path.stem: json.loads(path.read_text())["note"] for path in figures.glob("*.json")}
+    assert "exact flow of this set is not known" in notes["flow"]
+    for name in ("fig03_curves", "fig05_frozen", "table1"):
+        assert "Not run: classification." in notes[name], name
+    unplanned = "Not planned in this profile: none (random weights), classification."
+    assert unplanned in notes["fig08_deeplab_high_resolution"]
+    assert "The paper's Figure 3 is of KITTI" in notes["fig03_curves"]

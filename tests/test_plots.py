@@ -27,6 +27,7 @@ from depthseg_lib.scores import common_scores
 from depthseg_lib.statistics import mean_interval
 
 FOOTER = "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, 95 % t-interval of the mean."
+ROWS = ("ResNet-18",) * 2 + ("ResNet-50",) * 4
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,12 @@ def crossed(results, without=(), diverged="", imagenet=False):
     found.metrics.loc[lost, ["miou_seven", "miou", "accuracy"]] = np.nan
     found.metrics.loc[lost, "diverged_at"] = 40.0
     rows = cross_resolution.compared(cross_resolution.crossed(found))
-    return plots.cross_resolution(rows, paper.cross_resolution(), FOOTER)
+    return plots.cross_resolution(rows, paper.cross_resolution(), FOOTER, {"small": "64x192", "large": "96x288"})
+
+
+def both_encoders(results):
+    """History and metrics with the same runs of a second encoder."""
+    return [pd.concat([frame, frame.assign(encoder="resnet50")]) for frame in (results.history, results.metrics)]
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +87,9 @@ def figures(results, base, scored):
         "curves": plots.curves(full.history, FOOTER),
         "curves of two encoders": plots.curves(pd.concat([full.history, both]), FOOTER),
         "training_size": plots.training_size(scored, FOOTER),
-        "frozen": plots.frozen(base.metrics, paper.table1(), FOOTER),
-        "table1": plots.table1(tables.columns(table, paper.table1()), FOOTER),
+        "frozen": plots.frozen(base.history, base.metrics, paper.table1(), FOOTER),
+        "frozen of two encoders": plots.frozen(*both_encoders(base), paper.table1(), FOOTER),
+        "table1": plots.table1(tables.blocks(tables.columns(table)), FOOTER),
         "question": plots.question(),
         "setups": plots.setups(),
         "claims": plots.claims(ledger, FOOTER),
@@ -110,9 +117,13 @@ def figures(results, base, scored):
         "cross_resolution, some diverged": crossed(results, diverged="small-to-large"),
         "cross_resolution with imagenet": crossed(results, imagenet=True),
         "depth_examples": plots.depth_examples(depth.images, depth.truth, {"depth": depth.prediction}, FOOTER),
+        "depth of two encoders": plots.depth_examples(
+            depth.images, depth.truth, {"depth": depth.prediction}, FOOTER, rows=ROWS[: len(depth.images)]
+        ),
         "depth without truth": plots.depth_examples(depth.images, 0 * depth.truth, {"depth": depth.prediction}),
         "measured depth": plots.depth_examples(depth.images, depth.truth, {}, title="measured depth"),
         "flow_examples": plots.flow_examples(pairs, 0.5 * moved, moved, {"network": 2.0, "no flow": 3.9}, FOOTER),
+        "flow of two encoders": plots.flow_examples(pairs, 0.5 * moved, moved, {}, FOOTER, ROWS[: len(pairs)]),
         "flow without truth": plots.flow_examples(pairs[:1], moved[:1]),
         "pretraining_curves of flow": plots.pretraining_curves(
             pretraining.drop(columns="abs_rel").assign(epe=2.0), {"epe_zero": 3.9, "epe_mean_map": 1.9}
@@ -130,6 +141,7 @@ NAMES = (
     "curves of two encoders",
     "training_size",
     "frozen",
+    "frozen of two encoders",
     "table1",
     "question",
     "setups",
@@ -152,9 +164,11 @@ NAMES = (
     "cross_resolution with imagenet",
     "census",
     "depth_examples",
+    "depth of two encoders",
     "depth without truth",
     "measured depth",
     "flow_examples",
+    "flow of two encoders",
     "flow without truth",
     "pretraining_curves of flow",
     "contact_sheet",
@@ -248,11 +262,36 @@ def test_one_trial_is_drawn_without_an_interval(scored, base):
 
 
 def test_the_papers_numbers_are_hollow_and_in_panels_named_kitti(figures):
-    ours, theirs = figures["frozen"].axes[:2]
+    ours, theirs = figures["frozen"].axes[2:4]
     assert "KITTI" in theirs.get_title(loc="left") and "KITTI" not in ours.get_title(loc="left")
     marks = [line for line in theirs.lines if len(line.get_xdata())]
     assert {line.get_markerfacecolor() for line in marks} == {"white"}
     assert 46.00 in [round(float(line.get_xdata()[0]), 2) for line in marks]
+
+
+def test_the_frozen_encoder_has_its_curves_and_ends_on_the_papers_scale(figures, base):
+    loss, accuracy, *ends = figures["frozen"].axes
+    history = base.select(setting="frozen", initialisation="depth").history
+    for axes, metric, factor in ((loss, "train_loss", 1), (accuracy, "accuracy", 100)):
+        (line,) = [line for line in axes.lines if to_hex(line.get_color()) == style.LOOK["depth"][0].lower()]
+        last = history[history["iteration"] == history["iteration"].max()][metric]
+        assert line.get_ydata()[-1] == pytest.approx(factor * last.mean())
+    for ours, theirs in (ends[:2], ends[2:]):
+        assert ours.get_xlim() == theirs.get_xlim() and ours.get_xlabel() == theirs.get_xlabel()
+
+
+def test_rows_of_curves_have_one_scale_for_each_metric(base):
+    history = base.select(setting="full").history
+    worse = history.assign(experiment="whole", miou_seven=history["miou_seven"] / 2)
+    axes = np.array(plots.curves(pd.concat([history, worse])).axes).reshape(2, 4)
+    assert all(above.get_ylim() == below.get_ylim() for above, below in axes.T)
+    highest = max(line.get_ydata().max() for line in axes[0, 2].lines)
+    assert axes[0, 2].get_ylim()[1] > highest
+
+
+def test_factors_are_hardly_moved_sideways(figures):
+    places = [line.get_xdata() for line in figures["resize_factor"].axes[0].lines if len(line.get_xdata()) == 5]
+    assert places and all(np.allclose(x, (0.5, 2 / 3, 1, 1.5, 2), rtol=0.03) for x in places)
 
 
 def test_activation_maps_stand_under_the_truth_and_predictions_under_the_image(figures, results, base):
@@ -316,7 +355,7 @@ def test_examples_are_at_one_magnification_and_boxed_by_whether_their_size_was_s
 
 
 def test_cross_resolution_means_stand_beside_the_papers_and_divergence_is_written(figures, results):
-    ours, accuracy, theirs, *_ = figures["cross_resolution"].axes
+    ours, accuracy, theirs, *_, empty = figures["cross_resolution"].axes
     found = planted.crossed(results).metrics
     of = found.query("experiment == 'large-to-small'")
     for axes, metric in ((ours, "miou_seven"), (accuracy, "accuracy")):
@@ -332,6 +371,8 @@ def test_cross_resolution_means_stand_beside_the_papers_and_divergence_is_writte
     swapped, _, published, *_ = figures["cross_resolution with imagenet"].axes
     assert [t.get_text() for t in swapped.get_yticklabels()][:2] == ["none", "imagenet"]
     assert len(published.lines) == len(theirs.lines) == 4
+    assert not empty.axison and [t.get_text() for t in empty.texts] == ["no number published"] * 3 + ["diverged"]
+    assert ours.get_title(loc="left") == "fine-tuned at the small size (64x192)"
 
 
 def test_the_census_has_a_dot_and_a_bar_per_class_from_the_largest(figures, results):
@@ -431,10 +472,22 @@ def test_trajectories_leave_the_untrained_network_out(figures, base):
     assert (thick[0].get_xdata()[0], thick[0].get_ydata()[0]) == pytest.approx(tuple(100 * first))
 
 
-def test_classes_stand_from_the_largest_to_the_smallest(figures):
-    titles = [axes.get_title(loc="left") for axes in figures["class_curves"].axes]
-    shares = [float(title.split(", ")[1].removesuffix(" %")) for title in titles if title]
-    assert len(shares) == 11 and shares == sorted(shares, reverse=True) and titles[0].startswith("road")
+def test_classes_stand_from_the_largest_to_the_smallest_and_those_that_none_learns_in_the_caption(base):
+    full = base.select(setting="full")
+    shares = trajectories.class_shares(full.confusion, full.label_set)
+    courses = trajectories.class_history(full.history, shares.index)
+    courses.loc[courses["class"].isin(["pole", "truck"]), "iou"] = 0.04
+    courses.loc[(courses["class"] == "pole") & (courses["iteration"] == 0), "iou"] = 0.9  # an untrained last layer
+    figure = plots.class_curves(courses, shares, FOOTER)
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    drawn = [float(title.split(", ")[1].removesuffix(" %")) for title in titles]
+    assert len(drawn) == 9 and drawn == sorted(drawn, reverse=True) and titles[0].startswith("road")
+    left_out = figure.get_supxlabel().replace("\n", " ").split("below 5 % throughout: ")[1]
+    assert {part.split(" (")[0] for part in left_out.split(", ")} == {"pole", "truck"}
+    flat = plots.class_curves(courses.assign(iou=0.01), shares, FOOTER)
+    assert sum(bool(axes.get_title(loc="left")) for axes in flat.axes) == 11  # else there would be no figure
+
+
 def turning(steps=720):
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     return angle, np.stack([np.cos(angle), np.sin(angle)])[:, None]  # 2 1 steps

@@ -71,8 +71,15 @@ def test_a_folder_that_cannot_be_written_is_named(results, tmp_path):
         saved.save(Figure(), "fig", tmp_path / "figures", saved.drawing("x", "laptop"))
 
 
-def test_expected_initialisations_without_a_run_are_named(results):
-    some = results.select(initialisation=["none", "depth"])
-    described = saved.about(some, "", "A note.", scores=False, expected=("none", "classification", "depth", "flow"))
-    assert described.note == "A note. Not run: classification, flow."
-    assert saved.about(some, "", "A note.", scores=False, expected=("depth",)).note == "A note."
+def test_empty_notes_are_left_out(results):
+    assert saved.about(results, "", "A note.", "", "Another.", scores=False).note == "A note. Another."
+
+
+def test_trials_that_differ_are_a_range(results):
+    depth = results.metrics["initialisation"] == "depth"
+    fewer = replace(results, metrics=results.metrics[~depth | (results.metrics["trial"] > 0)])
+    described = saved.about(fewer, "")
+    assert (described.fewest_trials, described.trials) == (2, 3)
+    assert ", 2 to 3 trials, 95 % t-interval of the mean." in described.footer
+    lost = results.metrics.assign(diverged_at=results.metrics["diverged_at"].mask(results.metrics["trial"] == 1, 9.0))
+    assert ", 2 trials, " in saved.about(replace(results, metrics=lost), "").footer

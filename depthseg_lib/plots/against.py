@@ -12,16 +12,20 @@ from depthseg_lib.plots import style
 from depthseg_lib.statistics import summarise
 
 PANELS = ("miou_seven", "accuracy")
+APART = 0.08
+"""How far apart neighbours stand sideways, in powers of two: enough for bars that share a training-set size."""
 
 
-def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = "") -> Figure:
+def panels_against(
+    scores: pd.DataFrame, column: str, label: str, footer: str = "", apart: float = APART
+) -> Figure:
     """`PANELS` side by side, a row per encoder, against `column`; inside the study's settings (`style.styled`)."""
     encoders = list(dict.fromkeys(scores["encoder"].astype(str)))
     figure = style.Drawing(figsize=(style.WIDTH, 3.1 * len(encoders) + 0.6), layout="constrained")
     axes = figure.subplots(len(encoders), 2, sharex=True, squeeze=False)
     for row, encoder in zip(axes, encoders, strict=True):
         for at, metric in zip(row, PANELS, strict=True):
-            axes_against(at, scores[scores["encoder"] == encoder], metric, column)
+            axes_against(at, scores[scores["encoder"] == encoder], metric, column, apart)
         if len(encoders) > 1:
             style.panel(row[0], "", style.encoder_name(encoder))
     for at in axes[-1]:
@@ -31,13 +35,13 @@ def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = 
     return figure
 
 
-def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str) -> None:
+def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str, apart: float = APART) -> None:
     """Draw one metric against a column of `scores` (log2): means with 95 % t-intervals, each trial a faint dot."""
     places, names = sorted(scores[column].unique()), style.present(scores["initialisation"])
     means, factor = summarise(scores, ["initialisation", column], [metric]), style.scale(metric)
     for name in names:
         colour, line, marker = style.LOOK[name]
-        shift = dodge(name, names)
+        shift = dodge(name, names, apart)
         mean = means[means["initialisation"] == name].sort_values(column)
         x, y = mean[column] * shift, mean[f"{metric}_mean"] * factor
         half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]) * factor
@@ -67,10 +71,10 @@ def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str) -> 
     style.few_ticks(axes)
 
 
-def dodge(initialisation: str, names: Iterable[str]) -> float:
-    """The factor that moves an initialisation's points sideways, so that neighbours' bars stand side by side."""
+def dodge(initialisation: str, names: Iterable[str], apart: float = APART) -> float:
+    """The factor that moves an initialisation's points sideways, so that neighbours' bars stand `apart`."""
     shown = style.present(names)
-    return 2 ** (0.08 * (shown.index(initialisation) - (len(shown) - 1) / 2))
+    return 2 ** (apart * (shown.index(initialisation) - (len(shown) - 1) / 2))
 
 
 def _limits(values: np.ndarray, means: pd.DataFrame, metric: str) -> tuple[float, float]:

@@ -1,5 +1,7 @@
 """Cross-resolution: fine-tuning at another resolution than that of the pre-training, beside fine-tuning at the same."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,19 +14,24 @@ from depthseg_lib.study import CROSSED
 
 PANELS = ("miou_seven", "accuracy")
 SIZES = ("small", "large")
+OTHER = "<"
+"""The marker of depth that was learned at the other size: one that no initialisation has."""
 
 
 @style.styled
-def cross_resolution(rows: pd.DataFrame, published: pd.DataFrame, footer: str = "") -> Figure:
+def cross_resolution(
+    rows: pd.DataFrame, published: pd.DataFrame, footer: str = "", sizes: Mapping[str, str] | None = None
+) -> Figure:
     """Final mIoU and accuracy by where the weights come from, at the small and the large size; the paper's beside it.
 
-    `rows` is `cross_resolution.compared`, `published` is `paper.cross_resolution()`. Larger markers are means with
-    95 % t-intervals, small dots trials, squares are runs whose pre-training was at the other size. The paper's markers
-    are hollow and carry no interval.
+    `rows` is `cross_resolution.compared`, `published` is `paper.cross_resolution()`, `sizes` says what small and large
+    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left are runs whose
+    pre-training was at the other size. The paper's markers are hollow and carry no interval; where it has no number,
+    that is written.
     """
     encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
     parts = [(encoder, at) for encoder in encoders for at in SIZES if _has(rows, encoder, at)]
-    figure = style.Drawing(figsize=(style.WIDTH, 1.75 * len(parts) + 0.7), layout="constrained")
+    figure = style.Drawing(figsize=(style.WIDTH + 0.6, 1.75 * len(parts) + 0.9), layout="constrained")
     axes = figure.subplots(len(parts), 3, squeeze=False, width_ratios=(3, 3, 2.5), sharex="col")
     notes, lines = divergence(rows), {at: _lines(at, rows) for at in SIZES}
     for number, (line, (encoder, at)) in enumerate(zip(axes, parts, strict=True), 1):
@@ -33,15 +40,16 @@ def cross_resolution(rows: pd.DataFrame, published: pd.DataFrame, footer: str = 
             _ours(axis, of, metric, lines[at])
         diverged = {name: text for (e, a, name), text in notes.items() if (e, a) == (encoder, at)}
         _name_diverged(line[0], lines[at], diverged)
-        _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
         for axis, metric in zip(line, (*PANELS, PANELS[0]), strict=True):
             _finish(axis, lines[at], axis is line[0])
             axis.set_xlabel(style.METRICS[metric] if number == len(parts) else "")
+        _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
         several = f"{style.encoder_name(encoder)}, " if len(encoders) > 1 else ""
-        style.panel(line[0], "", f"{several}fine-tuned at the {at} size")
+        pixels = f" ({sizes[at]})" if sizes and sizes.get(at) else ""
+        style.panel(line[0], "", f"{several}fine-tuned at the {at} size{pixels}")
         style.panel(line[2], "", "paper: KITTI")
-    squares = "Squares: depth learned at the other size; small dots: single trials."
-    style.footer(figure, f"{footer} {squares} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
+    other = "Triangles to the left: depth learned at the other size; small dots: single trials."
+    style.footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
     return figure
 
 
@@ -55,7 +63,7 @@ def _lines(at: str, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
 
 
 def _marker(initialisation: str, experiment: str) -> str:
-    return "s" if experiment in CROSSED else style.LOOK[initialisation][2]
+    return OTHER if experiment in CROSSED else style.LOOK[initialisation][2]
 
 
 def _ours(axes: Axes, rows: pd.DataFrame, metric: str, lines: list[tuple[str, str, str]]) -> None:
@@ -75,19 +83,25 @@ def _ours(axes: Axes, rows: pd.DataFrame, metric: str, lines: list[tuple[str, st
 
 
 def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]]) -> None:
-    places = {(_published(name), experiment): n for n, (name, experiment, _) in enumerate(lines)}
-    for row in published.to_dict("records"):
-        initialisation = row["initialisation"]
-        place = places[initialisation, row["experiment"]]
-        if row["diverged"]:
-            axes.text(0.04, place, "diverged", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
+    """The paper's numbers, and in words where it has none; a panel without any number has no axis."""
+    there = {(row["initialisation"], row["experiment"]): row for row in published.to_dict("records")}
+    for place, (name, experiment, _) in enumerate(lines):
+        row = there.get((_published(name), experiment))
+        if row is None or row["diverged"]:
+            text, where = "no number published" if row is None else "diverged", axes.get_yaxis_transform()
+            axes.text(0.04, place, text, transform=where, va="center", fontsize=8, color=style.GREY)
             continue
-        colour, value = style.LOOK[initialisation][0], row["miou_seven"] * style.scale("miou_seven")
-        marker = _marker(initialisation, row["experiment"])
+        initialisation, value = row["initialisation"], row["miou_seven"] * style.scale("miou_seven")
         look = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")
-        axes.plot(value, place, marker=marker, color=colour, **look)
+        marker = _marker(initialisation, experiment)
+        axes.plot(value, place, marker=marker, color=style.LOOK[initialisation][0], **look)
         if initialisation == "imagenet":
             axes.annotate("imagenet", (value, place), (5, 5), textcoords="offset points", fontsize=7, color=style.GREY)
+    if not axes.lines:
+        axes.set_axis_off()
+    else:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(style.METRICS[PANELS[0]])
 
 
 def _published(initialisation: str) -> str:

@@ -42,19 +42,21 @@ def depth_examples(
     predicted: Mapping[str, np.ndarray],
     footer: str = "",
     title: str = "true depth",
+    rows: Sequence[str] = (),
 ) -> Figure:
     """A row per frame: the image, the true depth and each initialisation's predicted depth, one scale in metres.
 
     `images` K 3 H W uint8, depths K H W metres after median scaling; pixels without truth are white. A set without any
-    true depth gets no such column, and its predictions are up to scale. `title` is that of the column of the truth.
+    true depth gets no such column, and its predictions are up to scale. `title` is that of the column of the truth,
+    `rows` are names of the rows, such as encoders; pictures of NaN are blank.
     """
     known = (truth > 0).any()
     shown = truth[truth > 0] if known else np.stack(list(predicted.values()))
-    low, high = np.percentile(shown, (1, 99))
+    low, high = np.nanpercentile(shown, (1, 99))
     columns = {"image": images.transpose(0, 2, 3, 1)}
     columns |= {title: np.where(truth > 0, truth, np.nan)} if known else {}
     columns |= {name: predicted[name] for name in style.present(predicted)}
-    figure = _grid(columns, 0.86, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
+    figure = _grid(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
     mapped = figure.axes[1].images[0]
     ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
     bar = figure.colorbar(
@@ -89,8 +91,8 @@ def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: 
     return figure
 
 
-def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, **mapping) -> Figure:
-    """Rows of pictures with a title per column; they take `share` of the width."""
+def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
+    """Rows of pictures with a title per column and a name per row, if any; they take `share` of the width."""
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]
     across = max(style.WIDTH, 1.75 * len(columns))
@@ -103,6 +105,7 @@ def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, **mapping) -> F
         for at, picture in zip(column, pictures, strict=True):
             _show(at, picture, **(mapping if picture.ndim == 2 else {}))
         column[0].set_title(title, fontsize=9)
+    style.name_rows(axes[:, 0], rows)
     return figure
 
 

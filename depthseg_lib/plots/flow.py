@@ -1,6 +1,6 @@
 """Optical flow in the usual colour wheel (Baker et al. 2011): direction is hue, speed is saturation, rest is white."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,11 +36,12 @@ def flow_examples(
     truth: np.ndarray | None = None,
     errors: Mapping[str, float] | None = None,
     footer: str = "",
+    rows: Sequence[str] = (),
 ) -> Figure:
     """A row per pair: both frames, the predicted flow and the exact one, with the colour wheel as key.
 
     `images` K 2 3 H W uint8, flows K 2 H W pixels; without `truth` (real sets) there is no such column. `errors` are
-    mean end-point errors in pixels by what they are of, to stand below the wheel.
+    mean end-point errors in pixels by what they are of, to stand below the wheel; `rows` are names of the rows.
     """
     shown = predicted if truth is None else truth
     fastest = max(1.0, float(np.percentile(np.hypot(shown[:, 0], shown[:, 1]), 90).round()))
@@ -54,6 +55,7 @@ def flow_examples(
         for at, picture in zip(column, pictures, strict=True):
             at.imshow(picture, interpolation="nearest")
             at.set_axis_off()
+    style.name_rows(grid[:, 0], rows)
     _wheel(key, fastest, errors or {})
     style.footer(figure, footer)
     return figure

@@ -46,8 +46,16 @@ def scale_mismatch(
     _legend(figure)
     how = "Size: square root of the area of the bounding box. Bars: 5th to 95th percentile and median."
     yellow = "Yellow: 5th to 95th percentile of the photographs' sizes, enlarged as their training's random crops do."
-    style.footer(figure, f"{footer} {how} {yellow}")
+    counts = "n: photographs, objects in street images."
+    style.footer(figure, f"{footer} {counts} {_fragments(objects)} {how} {yellow}")
     return figure
+
+
+def _fragments(objects: pd.DataFrame) -> str:
+    """What the smallest objects are: label images know no things, only classes."""
+    single = (objects.loc[objects["where"] == "streets", "pixels"] == 1).mean()
+    pieces = "Objects are connected areas of one class: what stands behind something else counts in pieces"
+    return f"{pieces}, and {single:.0%} of the objects are single pixels, so medians are those of fragments too."
 
 
 def _extent(shown: pd.DataFrame, examples: Mapping[str, np.ndarray]) -> tuple[float, int]:
@@ -91,7 +99,8 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
             axes.plot(middle, place + height, marker="|", color=colour, markersize=9, markeredgewidth=2.2)
         _shares(axes, place, row)
     _share_heads(axes)
-    axes.set_yticks(range(len(mismatch)), mismatch["thing"])
+    counted = [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()]
+    axes.set_yticks(range(len(mismatch)), counted)
     axes.set_ylim(len(mismatch) - 0.5, -0.5)
     axes.set_xscale("log")
     low, high = objects["size"].min(), objects["size"].max()

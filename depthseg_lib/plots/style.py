@@ -3,7 +3,7 @@
 import functools
 import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -19,12 +19,13 @@ LOOK = {  # initialisation: (colour, line, marker)
     "classification": ("#D55E00", (0, (5, 1.5)), "D"),
     "depth": ("#0072B2", "-", "^"),
     "depth-imagenet": ("#009E73", "-", "v"),
-    "depth-classification": ("#56B4E9", (0, (6, 1.2, 1.2, 1.2)), ">"),
+    "depth-classification": ("#7D21D9", (0, (6, 1.2, 1.2, 1.2)), ">"),
     "depth-supervised": ("#CC79A7", "-", "X"),
-    "flow": ("#F0E442", (0, (3, 1.5)), "*"),
+    "flow": ("#734B22", (0, (3, 1.5)), "*"),
 }
-"""Colours that colour-blind readers can tell apart: the eight of Okabe & Ito, and wine and indigo of Tol's, which are
-further from these than those are from each other. The depth family has triangles besides."""
+"""Colours that colour-blind readers can tell apart, and dark enough for thin lines on white: Okabe & Ito's without
+sky blue and yellow, wine and indigo of Tol's, and a violet and a brown that are far from all of these. The depth
+family has triangles besides."""
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
 EXPERIMENTS = {
     "high": "large images",
@@ -143,7 +144,8 @@ def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> 
 def footer(figure: Figure, text: str) -> None:
     """A small line under everything: data, profile, n, trials and interval."""
     across = int(figure.get_figwidth() * 19.5)
-    figure.supxlabel("\n".join(textwrap.wrap(text, across)), fontsize=7, color=GREY, x=0.01, ha="left")
+    lines = textwrap.wrap(text, across, break_on_hyphens=False)
+    figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
 
 
 def panel(axes: Axes, letter: str, title: str) -> None:
@@ -154,3 +156,10 @@ def panel(axes: Axes, letter: str, title: str) -> None:
 def few_ticks(axes: Axes, count: int = 5) -> None:
     """At most `count` round tick values upwards."""
     axes.yaxis.set_major_locator(MaxNLocator(count, min_n_ticks=3))
+
+
+def name_rows(axes: Iterable[Axes], names: Sequence[str]) -> None:
+    """Write names upright beside the first pictures of rows; those that repeat the one above are left out."""
+    for at, name, before in zip(axes, names, ("", *names), strict=False):
+        if name != before:
+            at.text(-0.03, 0.5, name, rotation=90, ha="right", va="center", transform=at.transAxes, fontsize=8)

@@ -3,14 +3,18 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from depthseg_lib.plots import style
+from depthseg_lib.plots.curves import BAND
 from depthseg_lib.statistics import summarise
 
 SUBSETS = ("miou", "miou_seven")
 """mIoU over all classes, as in the paper's figure, and over its representative ones."""
-COLUMNS = 6
+COLUMNS = 4
 """Classes beside one another."""
+LEARNED = 0.05
+"""The IoU below which a class counts as not learned."""
 
 
 @style.styled
@@ -57,26 +61,46 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     """IoU of each class against iteration, one panel per class from the largest, mean over trials with 95 % bands.
 
     `courses` is `trajectories.class_history`; `shares` maps a class to its share of the labelled pixels and gives the
-    order. Encoders stand under one another, each with all its classes.
+    order. Classes that no initialisation brings to `LEARNED` are named below instead. Encoders stand under one
+    another, each with all other classes.
     """
+    shown, flat = _learned(courses, shares)
     encoders = list(dict.fromkeys(courses["encoder"].astype(str)))
-    rows = -(-len(shares) // COLUMNS)
-    figure = style.Drawing(figsize=(9.6, 1.5 * rows * len(encoders) + 1.0), layout="constrained")
-    axes = figure.subplots(rows * len(encoders), COLUMNS, squeeze=False, sharex=True, sharey=True)
-    blocks = axes.reshape(len(encoders), rows * COLUMNS)
+    rows, columns = -(-len(shown) // COLUMNS), min(COLUMNS, len(shown))
+    figure = style.Drawing(figsize=(9.6, 1.75 * rows * len(encoders) + 1.0), layout="constrained")
+    axes = figure.subplots(rows * len(encoders), columns, squeeze=False, sharex=True, sharey=True)
+    blocks = axes.reshape(len(encoders), rows * columns)
     for block, encoder in zip(blocks, encoders, strict=True):
-        for at, (place, name) in zip(block, enumerate(shares.index), strict=False):
+        for at, (place, name) in zip(block, enumerate(shown), strict=False):
             _class_panel(at, courses[(courses["encoder"] == encoder) & (courses["class"] == name)])
             style.panel(at, "", f"{name}, {_percent(shares[name])}")
-            if place % COLUMNS == 0:
-                at.set_ylabel(f"{encoder}\nIoU (%)" if len(encoders) > 1 else "IoU (%)")
-        for at in block[len(shares) :]:
+            if place % columns == 0:
+                several = f"{style.encoder_name(encoder)}\n".replace(" (", "\n(") if len(encoders) > 1 else ""
+                at.set_ylabel(f"{several}IoU (%)")
+        for at in block[len(shown) :]:
             at.set_axis_off()
-        for at in block[max(0, len(shares) - COLUMNS) : len(shares)]:
+        for at in block[max(0, len(shown) - columns) : len(shown)]:
             at.tick_params(labelbottom=True)
     style.legend(figure, courses["initialisation"], columns=6)
-    style.footer(figure, f"{footer} Across: fine-tuning iteration; beside a class its share of the labelled pixels.")
+    across = "Across: fine-tuning iteration; beside a class its share of the labelled pixels."
+    style.footer(figure, f"{footer} {across} {_left_out(flat, shares)}".strip())
     return figure
+
+
+def _learned(courses: pd.DataFrame, shares: pd.Series) -> tuple[list[str], list[str]]:
+    """The classes that some initialisation brings to `LEARNED`, mean over trials, and the others; all if none is."""
+    keys = ["encoder", "initialisation", "class", "iteration"]
+    trained = courses[courses["iteration"] > 0]  # what an untrained last layer says of a class is an accident
+    highest = trained.groupby(keys, observed=True)["iou"].mean().groupby("class", observed=True).max()
+    learned = [name for name in shares.index if highest.get(name, 0) >= LEARNED]
+    return (learned, [name for name in shares.index if name not in learned]) if learned else (list(shares.index), [])
+
+
+def _left_out(flat: list[str], shares: pd.Series) -> str:
+    if not flat:
+        return ""
+    names = ", ".join(f"{name} ({_percent(shares[name])})" for name in flat)
+    return f"Not drawn, below {100 * LEARNED:.0f} % throughout: {names}."
 
 
 def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
@@ -86,9 +110,10 @@ def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
         mean = means[means["initialisation"] == name].sort_values("iteration")
         axes.plot(mean["iteration"], 100 * mean["iou_mean"], color=colour, linestyle=line, linewidth=1.4)
         band = (100 * mean[f"iou_{end}"].clip(0, 1) for end in ("low", "high"))
-        axes.fill_between(mean["iteration"], *band, color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(mean["iteration"], *band, color=colour, alpha=BAND, linewidth=0)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
+    axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
@@ -99,7 +124,7 @@ def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
         known = dict(color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
         axes.plot(mean["iteration"], 100 * mean["miou_mean"], **known, markevery=_spread(len(mean)))
         band = (100 * mean[f"miou_{end}"] for end in ("low", "high"))
-        axes.fill_between(mean["iteration"], *band, color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(mean["iteration"], *band, color=colour, alpha=BAND, linewidth=0)
     axes.set_xlabel("fine-tuning iteration")
     axes.set_ylabel(style.METRICS["miou"])
     axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))
