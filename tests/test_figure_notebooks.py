@@ -33,8 +33,9 @@ def kernel(monkeypatch):
         yield
 
 
-def run(stem: str, runs: Path, figures: Path, log: Path):
-    execute(NOTEBOOKS / f"{stem}.ipynb", {"profile": "smoke", "runs": str(runs), "figures": str(figures)}, log, print)
+def run(stem: str, runs: Path, figures: Path, log: Path, **values: str):
+    values |= {"profile": "smoke", "runs": str(runs), "figures": str(figures)}
+    execute(NOTEBOOKS / f"{stem}.ipynb", values, log, print)
     return nbformat.read(log, as_version=4)
 
 
@@ -59,6 +60,19 @@ def test_run_headlessly_show_and_save_their_figures(runs, tmp_path, kernel):
             assert json.loads((figures / f"{name}.json").read_text())["profile"] == "smoke"
         if where == nowhere and stem in measured:
             assert "committed " + {"05": "activations", "06": "rescaled predictions"}[stem[:2]] in str(executed.cells)
+
+
+@pytest.mark.timeout(300)
+def test_an_unfinished_study_is_drawn_but_not_stored(tmp_path, kernel):
+    """Else what is stored would stand in for the runs in every later notebook, also when more of them have finished."""
+    runs, figures = planted.plant(tmp_path / "runs", "smoke", examples=2), tmp_path / "figures"
+    (runs / "smoke/finetune/resnet18-slim-depth-full-n4/t0/metrics.json").unlink()
+    run("03_results", runs, figures, tmp_path / "03.ipynb", photographs="hidden")
+    about = json.loads((figures / "predictions.json").read_text())
+    assert about["title"] == "Predictions" and "images and labels are left out" in about["note"]
+    assert "Not run: depth" in json.loads((figures / "fig03_curves.json").read_text())["note"]
+    assert not (figures / "data").exists()
+    assert "17 of 18" in str(run("04_training_size", runs, figures, tmp_path / "04.ipynb").cells)
 
 
 @pytest.mark.parametrize("stem", STEMS)
