@@ -38,7 +38,8 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
         _ends(axes[3 * number + 1 : 3 * number + 3], theirs, published, encoder)
     _legend(figure, metrics["initialisation"])
     marks = f"Small dots: single trials. Hollow markers: {paper.SHORT_SOURCE}; no intervals published."
-    style.footer(figure, f"{footer} {BARS} {marks}")
+    bars = f"{BARS} " if history["trial"].nunique() > 1 else ""
+    style.footer(figure, f"{footer} {bars}{marks}")
     return figure
 
 

@@ -113,7 +113,7 @@ def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
         axes.fill_between(mean["iteration"], *band, color=colour, alpha=BAND, linewidth=0)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
 
 
 def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
