@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-SOURCE = "Lao, Wong & Soatto, arXiv 2203.13987v1, Table 1: KITTI, 16 training and 184 test images, 640x192, 4 trials"
+SOURCE = "Lao, Wong & Soatto, arXiv 2203.13987v1, Table 1: KITTI, 16 training and 184 test images, 192x640, 4 trials"
 """Where the numbers of `table1` stand."""
-SHORT_SOURCE = "paper, KITTI, 640x192, 4 trials"
+SHORT_SOURCE = "paper, KITTI, 192x640, 4 trials"
 SHOWN_ON = {
     **dict.fromkeys(("Figure 3", "Figure 4", "Figure 5", "Figure 6", "Figure 9", "Figure 11"), "KITTI, 192x640"),
     **dict.fromkeys(("Figure 7", "Figure 8"), "KITTI, 320x1024"),
@@ -30,7 +30,7 @@ _TABLE_1 = {  # initialisation: (mIoU over seven classes, pixel accuracy) in per
 _ENCODER_ONLY = {"resnet18": (46.69, 75.04), "resnet50": (46.99, 73.57)}
 """Table 2: the depth network's encoder with a fresh decoder."""
 _LARGE_TO_SMALL = 48.54
-"""Section 4.2: mIoU of ResNet-18 from depth learned at a larger resolution than the fine-tuning's 640x192."""
+"""Section 4.2: mIoU of ResNet-18 from depth learned at a larger resolution than the fine-tuning's 192x640."""
 IMAGES = 16
 """Training images behind Tables 1 and 2 and the cross-resolution result."""
 FASTER = 1 / 3

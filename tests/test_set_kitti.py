@@ -17,7 +17,7 @@ from depthseg_lib.data import set_kitti, sources
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
-from depthseg_lib.profiles import PROFILES, get_profile
+from depthseg_lib.profiles import PROFILES, Part, get_profile
 
 IMAGENET = Published({"imagenet": "weights"})
 
@@ -195,10 +195,12 @@ def test_check_data_looks_into_it(kitti, tmp_path, monkeypatch):
 
 @pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else
 def test_the_whole_study_on_a_tiny_kitti(tmp_path, monkeypatch):
-    made = ShrunkStudy(tmp_path / "project", monkeypatch, "kitti", tiny_kitti.write(tmp_path / "kitti"))
+    parts = tuple(Part((setting,), (start,), 4) for setting, start in (("frozen", "depth"), ("full", "flow")))
+    made = ShrunkStudy(tmp_path / "project", monkeypatch, "kitti", tiny_kitti.write(tmp_path / "kitti"), parts=parts)
     said = "\n".join(made.make())
     assert "abs_rel" in said
     metrics = json.loads((made.runs / "pretrain/resnet18-slim-depth/metrics.json").read_text())
     assert metrics["evaluated"] == 3 and 0 < metrics["abs_rel"] and 0 < metrics["abs_rel_mean_map"]
     assert json.loads((made.figures / "census.json").read_text())["data"] == "KITTI"
+    assert "The exact flow of this set is not known" in (made.figures / "flow.json").read_text()
     assert "| road | 8 |" in (made.figures / "census.md").read_text()
