@@ -10,7 +10,7 @@ from depthseg_lib.data.rescale import rescaled
 from depthseg_lib.measured_rescaling import Rescaling
 from depthseg_lib.panels import CURVE, DPI, METRICS, PICTURE, SIZE, Paste, add_picture, mark, write
 from depthseg_lib.plots import style
-from depthseg_lib.plots.rescaling import factor_axes
+from depthseg_lib.plots.rescaling import APART, factor_axes
 from depthseg_lib.results import Results
 from depthseg_lib.saved import pixels
 from depthseg_lib.statistics import INTERVAL, mean_interval
@@ -96,7 +96,7 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     scores = held.scores(state.encoder)
     here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
     mean = mean_interval(here[state.metric] * style.scale(state.metric))
-    mark(figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique())
+    mark(figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), APART)
     write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.plots import style
-from depthseg_lib.plots.against import dodge
+from depthseg_lib.plots.against import APART, dodge
 from depthseg_lib.plots.training_size import size_axes
 from depthseg_lib.results import Results
 from depthseg_lib.saved import pixels
@@ -172,10 +172,10 @@ def _here(figure: Figure, state: SizeState, scores, limits) -> None:
     write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
 
 
-def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names) -> None:
+def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names, apart: float = APART) -> None:
     """Shade the place `at` of the curve's axes (log2, with these `limits`), and ring an initialisation's point there.
 
-    `names` are all initialisations that are drawn, among which the point is moved sideways.
+    `names` are all initialisations that are drawn, among which the point is moved sideways: neighbours stand `apart`.
     """
     left, bottom, width, height = CURVE
     (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
@@ -187,7 +187,7 @@ def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, na
     band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
     figure.add_artist(band)
     if not np.isnan(mean):
-        x = across(at * dodge(initialisation, names))
+        x = across(at * dodge(initialisation, names, apart))
         y = bottom + height * (mean - floor) / (ceiling - floor)
         look = dict(marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2)
         figure.add_artist(Line2D([x], [y], **look, markeredgecolor=style.LOOK[initialisation][0]))

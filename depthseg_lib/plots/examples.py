@@ -30,7 +30,7 @@ def predictions(
         columns = {"image": images.transpose(0, 2, 3, 1), "truth": label_set.colour(truth)}
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = _grid(columns)
-    class_legend(figure, truth, label_set)
+    class_legend(figure, np.stack([*predicted.values(), *([] if images is None else [truth])]), label_set)
     style.footer(figure, footer)
     return figure
 
