@@ -64,9 +64,11 @@ def gap_until_it_diverges(a: Trials, b: Trials, metric: str) -> Measured:
     trained = (of[of["iteration"] > 0] for of in (a.courses(), b.history))
     ours, theirs = (100 * of.set_index(["trial", "iteration"])[metric].dropna() for of in trained)
     gaps = (ours - theirs).dropna().sort_index().groupby("trial").last()
-    count = len(b.metrics) - len(b.ended)
+    count = len(set(gaps.index) - b.ended)
     early = f"{count} trials of the other diverged: compared at their last evaluation before" if count else ""
-    return Measured(mean_interval(gaps), _joined(early, _left_out(a)))
+    gone = len((a.ended & set(b.metrics["trial"])) - set(gaps.index))
+    apart = f"{gone} trials have no evaluation in common and are left out" if gone else ""
+    return Measured(mean_interval(gaps), _joined(early, apart, _left_out(a)))
 
 
 def gap_at_equal_miou(a: Trials, b: Trials, metric: str) -> Measured:

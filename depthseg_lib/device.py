@@ -36,7 +36,7 @@ class Device:
     @property
     def ids(self) -> str:
         """The GPUs as CUDA_VISIBLE_DEVICES names them."""
-        return self.visible or ",".join(str(i) for i in range(len(self.gpus)))
+        return (self.visible or ",".join(str(i) for i in range(len(self.gpus)))) if self.gpus else ""
 
 
 def ask() -> Device:
@@ -64,7 +64,7 @@ def _visible() -> str:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
-def _asked_of() -> list[str]:
-    """What torch's answer depends on, as far as it can be had at once."""
+def _asked_of() -> list[str | None]:
+    """What torch's answer depends on, as far as it can be had at once; a variable that is empty hides all GPUs."""
     nodes = [node.name for pattern in ("nvidia*", "dxg", "kfd") for node in _DEVICES.glob(pattern)]
-    return [_visible(), version("torch"), *sorted(nodes)]
+    return [os.environ.get("CUDA_VISIBLE_DEVICES"), version("torch"), *sorted(nodes)]

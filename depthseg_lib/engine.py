@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -193,7 +194,11 @@ class _Run:
         path = self.folder / CHECKPOINT
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+        try:
+            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+        except pickle.UnpicklingError:
+            self.progress("the checkpoint in this folder cannot be read: starting anew")
+            return
         if state["identity"] != self.identity:
             self.progress("the checkpoint in this folder is of other settings: starting anew")
             return

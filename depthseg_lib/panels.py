@@ -54,7 +54,7 @@ class SizeResults:
     @cached_property
     def encoders(self) -> list[str]:
         """Encoders that were run."""
-        return list(dict.fromkeys(self.results.metrics["encoder"].astype(str)))
+        return list(dict.fromkeys(self._runs()["encoder"].astype(str)))
 
     def settings(self, encoder: str) -> list[str]:
         """Settings that were run with an encoder, full first."""
@@ -96,7 +96,8 @@ class SizeResults:
         return None if chosen.empty else str(chosen.sort_values("trial")["name"].iloc[0])
 
     def _runs(self, **wanted):
-        chosen = self.results.metrics
+        """Trials that did not diverge: the others have no confusion matrices."""
+        chosen = self.results.metrics[self.results.metrics["diverged_at"].isna()]
         for column, value in wanted.items():
             chosen = chosen[chosen[column] == value]
         return chosen

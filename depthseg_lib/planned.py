@@ -32,7 +32,7 @@ class Planned:
     finetune: pd.DataFrame
     """A row per fine-tuning run, which is all its trials: its settings, and trials."""
     pretrain: pd.DataFrame
-    """A row per pre-training run: its name and settings."""
+    """A row per pre-training run: its name, the runs that it needs, and its settings."""
 
     @property
     def main(self) -> "Planned":
@@ -119,9 +119,13 @@ def load(results: Results, runs: str | Path = "runs") -> Planned:
     unknown = results.data_set == own.DATA_SET and not (root / results.profile / own.KEPT).is_file()
     listed = () if unknown else study.plan(results.profile, runs=str(root), published=_published(results, root)).runs
     kinds = ("finetune", "pretrain")
-    rows = {kind: [{"name": run.name} | run.parameters for run in listed if run.kind == kind] for kind in kinds}
-    columns = {"finetune": [*_RUN, "height", "width", "iterations"], "pretrain": ["name", "encoder"]}
+    rows = {kind: [_row(run) for run in listed if run.kind == kind] for kind in kinds}
+    columns = {"finetune": [*_RUN, "trials", "height", "width", "iterations"], "pretrain": ["name", "needs", "encoder"]}
     return Planned(**{kind: pd.DataFrame(of, columns=None if of else columns[kind]) for kind, of in rows.items()})
+
+
+def _row(run: study.Run) -> dict:
+    return {"name": run.name, "needs": ", ".join(run.needs)} | run.parameters
 
 
 def _published(results: Results, root: Path) -> Published:

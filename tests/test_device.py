@@ -43,6 +43,23 @@ def test_other_visible_gpus_are_asked_for_again(monkeypatch):
     assert device.device().ids == "1"
 
 
+def test_gpus_that_are_hidden_are_not_those_that_were_seen(monkeypatch):
+    gpus(monkeypatch, "H200")
+    assert device.device().ids == "0"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    gpus(monkeypatch)
+    assert device.device() == Device()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    gpus(monkeypatch, "H200")
+    assert device.device().profile == "gpu"
+
+
+def test_without_gpus_there_are_no_ids_whatever_is_visible(monkeypatch):
+    gpus(monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert device.device().ids == ""
+
+
 @pytest.mark.parametrize("change", ["a driver", "another torch"])
 def test_a_changed_machine_or_torch_is_asked_again(monkeypatch, own_memory, change):
     gpus(monkeypatch)

@@ -122,6 +122,13 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path):
     assert task.steps == 60 and "other settings" in lines[0]
 
 
+def test_a_checkpoint_that_cannot_be_read_is_not_gone_on_with(tmp_path):
+    torch.save({"rows": [np.float64(0.5)]}, tmp_path / "checkpoint.pt")
+    task = LineTask()
+    _, lines = run(task, tmp_path)
+    assert task.steps == 60 and "cannot be read: starting anew" in lines[0]
+
+
 def test_divergence_is_recorded_at_its_iteration_not_raised(tmp_path):
     outcome, lines = run(LineTask(breaks_at=37), tmp_path)
     assert outcome.diverged_at == 37

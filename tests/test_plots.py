@@ -446,6 +446,14 @@ def test_the_forest_plot_says_every_verdict_in_words(figures, results):
     assert all(any(label.startswith(verdict) for label in labels) for verdict in WORST_FIRST)
 
 
+def test_an_encoder_that_has_not_run_a_size_stands_beside_one_that_has():
+    ledger = claims.ledger(planted.everything())
+    other = ledger.assign(encoder="resnet50")
+    other.loc[other["id"] == "C12c", ["images", "effect", "low", "high"]] = pd.NA
+    figure = plots.claims(pd.concat([ledger, other], ignore_index=True), FOOTER)
+    assert any("C12c" in text.get_text() for axes in figure.axes for text in axes.texts)
+
+
 def test_the_papers_values_do_not_cover_ours(figures):
     """Heights are rows, and a row is 0.21 inches: marks of 4 and 5 points are apart when their centres are."""
     for name, rows in (("claims", 1), ("claims of two encoders", 2)):

@@ -45,10 +45,13 @@ def test_what_is_missing_is_said_before_anything_is_read(root, tmp_path):
 def test_changed_files_change_the_digest(tmp_path):
     tiny_cityscapes.whole(tmp_path, train=1, val=1)
     before = sources.digest(settings(tmp_path))
+    camera = next(tmp_path.rglob("*_camera.json"))
+    camera.write_text(camera.read_text().replace("1", "2", 1))
+    calibrated = sources.digest(settings(tmp_path))
     next(tmp_path.rglob("*_polygons.json")).unlink()
     after = sources.digest(settings(tmp_path))
     (tmp_path / "README").write_text("not part of the set")
-    assert before != after == sources.digest(settings(tmp_path))
+    assert len({before, calibrated, after}) == 3 and after == sources.digest(settings(tmp_path))
 
 
 def test_the_plan_is_kittis_protocol_with_all_training_images_besides():

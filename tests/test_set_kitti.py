@@ -80,6 +80,14 @@ def wrong_list(root):
         (root / "splits" / f"{name}_files.txt").write_text("2011_09_26/2011_09_26_drive_0001_sync 40 l\n")
 
 
+def list_of_ends(root):
+    (root / "splits").mkdir()
+    for name, frames in (("train", (2,)), ("test", (0, 4))):
+        drive = "2011_09_26/2011_09_26_drive_000{}_sync".format(1 if name == "train" else 2)
+        lines = "".join(f"{drive} {frame} l\n" for frame in frames)
+        (root / "splits" / f"{name}_files.txt").write_text(lines)
+
+
 def resize_label(root):
     label(root / "semantics" / "training" / "semantic" / "000002_10.png", np.zeros((64, 99), np.uint8))
 
@@ -99,6 +107,7 @@ def deep_label(root):
             lose("raw/2011_09_26/2011_09_26_drive_0002_sync/velodyne_points"),
             r"none of the 1 drives .* has velodyne scans: expected files such as .*drive_0002_sync/velodyne_points",
         ),
+        (list_of_ends, "splits names no frame to evaluate depth on that has both neighbours"),
         (wrong_list, r"train_files\.txt, line 1: .*frame 39"),
         (resize_label, r"000002_10\.png is 93x61, but its label image .* is 99x64"),
         (deep_label, r"000002_10\.png is no label image: .*more than 8 bits"),

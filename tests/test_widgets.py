@@ -69,6 +69,15 @@ def test_encoders_are_not_mixed():
     assert "3 trials" in titles(figure) and ring(figure).get_data() != place
 
 
+def test_what_diverged_in_all_trials_is_not_offered():
+    slim = planted.laptop()
+    frozen = slim.metrics["setting"] == "frozen"
+    metrics = slim.metrics.assign(diverged_at=slim.metrics["diverged_at"].mask(frozen, 7.0))
+    kept = slim.confusion[slim.confusion["setting"].astype(str) != "frozen"]
+    panel = training_size_panel(replace(slim, metrics=metrics, confusion=kept))
+    assert panel.setting.options == ("full",)
+
+
 def test_figure_shows_image_truth_and_the_prediction_of_the_state():
     held = SizeResults(planted.laptop())
     state = replace(first_state(held), initialisation="depth", images=32, example=1)

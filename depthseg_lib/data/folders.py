@@ -11,7 +11,7 @@ from depthseg_lib.errors import InputError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
-_CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json")
+_CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
 
 
 def existing(folder: str | Path, expected: str) -> Path:

@@ -79,6 +79,8 @@ def sample(folder: Path) -> Sample:
 def _check_scans(evaluated: list[Path]) -> None:
     """One drive with scans suffices here; frames without one are left out of the evaluation."""
     places = [drive / "velodyne_points" / "data" for drive in evaluated]
+    if not places:
+        raise InputError(f"{LISTS} names no frame to evaluate depth on that has both neighbours: list others")
     if not any(place.is_dir() and next(place.glob("*.bin"), None) for place in places):
         raise InputError(
             f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such as "

@@ -70,6 +70,7 @@ def _overall(axes: Axes, ledger: pd.DataFrame, encoders: list[str]) -> None:
 
 def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], encoders: list[str]) -> None:
     """Labels, and for each unit a panel with its verdicts in words beside."""
+    rows = rows.assign(images=rows["images"].fillna(0).astype(int))  # unknown sizes can be compared, too
     keys, wide = _keys(rows), (_WIDTH - _LABEL - _WORD * len(units)) / len(units)
     widths = [_LABEL, *[wide, _WORD] * len(units)]
     axes = place.subgridspec(1, len(widths), width_ratios=widths, wspace=0.02).subplots(sharey=True)
@@ -130,7 +131,7 @@ def _keys(rows: pd.DataFrame) -> list[tuple]:
 
 def _lane(row, keys: list[tuple], encoders: list[str]) -> tuple[float, float]:
     """Where an encoder stands within its row, under one another, and its share of the height."""
-    at = next(y for y, key in enumerate(keys) if key[0] == row.id and (key[1] is row.images or key[1] == row.images))
+    at = next(y for y, key in enumerate(keys) if key[0] == row.id and key[1] == row.images)
     lane = 1 / len(encoders)
     return at + (encoders.index(row.encoder) - (len(encoders) - 1) / 2) * lane, lane
 
