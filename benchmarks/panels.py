@@ -17,7 +17,7 @@ from depthseg_lib.panels import SizeResults, first_state, training_size_figure
 
 def redraws_per_second(profile: str) -> float:
     """Redraws per second over all positions of the controls, after one to warm up."""
-    held = SizeResults(results.load(profile))
+    held = SizeResults(results.load(profile).main)
     state = first_state(held)
     examples = range(len(held.results.examples.indices))
     here = state.encoder, state.setting
