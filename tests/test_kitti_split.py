@@ -4,15 +4,11 @@ import shutil
 
 import pytest
 import tiny_kitti
-from tiny_kitti import write_frame
+from tiny_kitti import FIRST, LAST, TESTED, write_frame
 
 from depthseg_lib.data import kitti_raw, kitti_split
 from depthseg_lib.data.kitti_split import Frame
 from depthseg_lib.errors import InputError
-
-FIRST = "2011_09_26/2011_09_26_drive_0001_sync"
-TESTED = "2011_09_26/2011_09_26_drive_0002_sync"
-LAST = "2011_09_28/2011_09_28_drive_0004_sync"
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 import tiny_kitti
 from real_data import real_set
+from tiny_kitti import FIRST, LAST, TESTED
 
 from depthseg_lib.data import kitti_raw, kitti_triplets, kitti_velodyne
 from depthseg_lib.data.kitti_split import Frame, Split
 from depthseg_lib.errors import InputError
 from depthseg_lib.held_out import split_triplets, with_truth
-
-FIRST = "2011_09_26/2011_09_26_drive_0001_sync"
-TESTED = "2011_09_26/2011_09_26_drive_0002_sync"
-LAST = "2011_09_28/2011_09_28_drive_0004_sync"
 
 
 @pytest.fixture

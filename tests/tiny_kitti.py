@@ -11,6 +11,8 @@ SIZES = {"2011_09_26": (64, 96), "2011_09_28": (62, 94)}
 """Height and width of the frames of each date: KITTI's differ too."""
 DRIVES = {"2011_09_26": {"0001": 6, "0002": 5}, "2011_09_28": {"0004": 6}}
 """Drives and their frames; 0002 is one of those that depth is tested on."""
+FIRST, TESTED, LAST = (f"{date}/{date}_drive_{number}_sync" for date, of in DRIVES.items() for number in of)
+"""The drives' folders below that of KITTI raw."""
 
 
 def write(root: Path, pairs: int = 8) -> Path:
