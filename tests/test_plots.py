@@ -446,6 +446,16 @@ def test_the_forest_plot_says_every_verdict_in_words(figures, results):
     assert all(any(label.startswith(verdict) for label in labels) for verdict in WORST_FIRST)
 
 
+def test_no_percentage_is_drawn_beyond_what_there_can_be(results):
+    """Two trials that differ have intervals that reach far."""
+    history = results.select(setting="full", images=16, initialisation="depth").history
+    far = history[history["trial"] < 2].copy()
+    for metric in ("miou_seven", "accuracy"):
+        far[metric] = np.where(far["trial"] == 0, 0.5, 0.9)
+    figure = plots.curves(far, FOOTER)
+    assert all(0 <= low < high <= 100 for low, high in (axes.get_ylim() for axes in figure.axes[2:]))
+
+
 def test_an_encoder_that_has_not_run_a_size_stands_beside_one_that_has():
     ledger = claims.ledger(planted.everything())
     other = ledger.assign(encoder="resnet50")

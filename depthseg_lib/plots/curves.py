@@ -39,8 +39,8 @@ def curves(history: pd.DataFrame, footer: str = "") -> Figure:
         curve_axes(at, history[(history["encoder"] == encoder) & (history["experiment"] == experiment)], metric)
         if not single and metric == PANELS[0]:
             style.panel(at, "", _row(encoder, experiment))
-    for at in axes.flat:
-        finish(at)
+    for at, (_, metric) in zip(axes.flat, product(groups, PANELS), strict=True):
+        finish(at, metric)
     for at in axes[-1]:
         at.set_xlabel("fine-tuning iteration")
     style.legend(figure, history["initialisation"])
@@ -62,9 +62,10 @@ def curve_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     axes.margins(x=0.02, y=0.06)
 
 
-def finish(axes: Axes) -> None:
-    """Limits and ticks, once all that shares them is drawn: an interval of few trials may reach below 0."""
-    axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))
+def finish(axes: Axes, metric: str) -> None:
+    """Limits and ticks, once all that shares them is drawn: an interval of few trials may reach beyond 0 to 100 %."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0), min(high, 100.0) if metric in style.PERCENT else high)
     style.few_ticks(axes)
 
 

@@ -46,7 +46,7 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
 def _curves(axes: Sequence[Axes], history: pd.DataFrame, encoder: str) -> None:
     for at, metric, title in zip(axes, CURVES, (f"{style.encoder_name(encoder)}, frozen", ""), strict=True):
         curve_axes(at, history, metric)
-        finish(at)
+        finish(at, metric)
         at.set_xlabel("fine-tuning iteration")
         style.panel(at, "", title)
     axes[0].set_xlim(axes[1].get_xlim())  # there is no training loss before the first step
