@@ -7,6 +7,12 @@ _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=10
 """The paper's fine-tuning (Appendix A); its precision serves pre-training too."""
 _EPOCH = 3318
 """Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
+_SHORT = dict(
+    classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+    depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+    finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
+)
+"""Settings of the profiles that train the quarter-width network on a CPU."""
 
 REAL = (
     Profile(
@@ -19,10 +25,8 @@ REAL = (
         trials=2,
         sizes=(16,),
         images=16,
-        classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-        depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-        flow=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
+        flow=_SHORT["depth"],
+        **_SHORT,
     ),
     Profile(
         name="kitti",
@@ -92,9 +96,7 @@ REAL = (
         trials=3,
         sizes=(8, 16, 32, 64, 128),
         images=16,
-        classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-        depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
+        **_SHORT,
     ),
 )
 """In the order in which they are named."""
