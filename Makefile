@@ -54,29 +54,29 @@ help:
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'
 
 figures: $(READY)
-	@$(BIN)/python -m depthseg_lib.figures $(ASKED) $(if $(DRY),--dry)
+	@$(BIN)/python -m depthseg_lib.commands.figures $(ASKED) $(if $(DRY),--dry)
 
 redraw: $(READY)
-	@$(BIN)/python -m depthseg_lib.figures $(ASKED) --redraw
+	@$(BIN)/python -m depthseg_lib.commands.figures $(ASKED) --redraw
 
 describe: $(READY)
-	@$(BIN)/python -m depthseg_lib.describe "$(DATA)" $(if $(FORCE),--force)
+	@$(BIN)/python -m depthseg_lib.commands.describe "$(DATA)" $(if $(FORCE),--force)
 
 check-data: $(READY)
-	@$(BIN)/python -m depthseg_lib.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
+	@$(BIN)/python -m depthseg_lib.commands.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
 	    --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)"
 
 lab: $(READY)
-	@$(BIN)/python -m depthseg_lib.lab
+	@$(BIN)/python -m depthseg_lib.commands.lab
 
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 doctor: $(READY)
-	@$(BIN)/python -m depthseg_lib.doctor
+	@$(BIN)/python -m depthseg_lib.commands.doctor
 
 adopt: $(READY)
-	@$(BIN)/python -m depthseg_lib.adopt $(ASKED)
+	@$(BIN)/python -m depthseg_lib.commands.adopt $(ASKED)
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

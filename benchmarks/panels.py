@@ -11,8 +11,9 @@ from itertools import product
 
 import store
 
-from depthseg_lib import results, saved
-from depthseg_lib.panels import SizeResults, first_state, training_size_figure
+from depthseg_lib.analysis import results
+from depthseg_lib.panels.training_size import SizeResults, first_state, training_size_figure
+from depthseg_lib.plots import saving
 
 
 def redraws_per_second(profile: str) -> float:
@@ -22,11 +23,11 @@ def redraws_per_second(profile: str) -> float:
     examples = range(len(held.results.examples.indices))
     here = state.encoder, state.setting
     moves = list(product(held.sizes(*here), held.initialisations(*here), examples))
-    saved.png_bytes(training_size_figure(state, held))
+    saving.png_bytes(training_size_figure(state, held))
     began = time.perf_counter()
     for size, initialisation, example in moves:
         moved = replace(state, images=size, initialisation=initialisation, example=example)
-        saved.png_bytes(training_size_figure(moved, held))
+        saving.png_bytes(training_size_figure(moved, held))
     return len(moves) / (time.perf_counter() - began)
 
 

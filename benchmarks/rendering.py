@@ -14,7 +14,7 @@ from pathlib import Path
 import store
 import torch
 
-from depthseg_lib.data.objects import PhotographsConfig, render_photographs
+from depthseg_lib.data.photographs import PhotographsConfig, render_photographs
 from depthseg_lib.data.streets import build_street, render
 
 

@@ -14,13 +14,13 @@ import numpy as np
 import store
 import torch
 
-from depthseg_lib.classification import ClassificationTask
-from depthseg_lib.config import FinetuneConfig, PretrainConfig
+from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.data.sets import Labelled, Photographs, Video
-from depthseg_lib.depth import DepthTask
-from depthseg_lib.engine import make_fabric
-from depthseg_lib.segmentation import SegmentationTask
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
+from depthseg_lib.training.classification import ClassificationTask
+from depthseg_lib.training.depth import DepthTask
+from depthseg_lib.training.engine import make_fabric
+from depthseg_lib.training.segmentation import SegmentationTask
 
 
 def steps_per_second(task, batch: int, seconds: float = 4.0) -> float:

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from depthseg_lib.activations import LAYERS, grad_cam, layer_modules
+from depthseg_lib.analysis.measurements.grad_cam import LAYERS, grad_cam, layer_modules
+from depthseg_lib.analysis.measurements.networks import scored_images
 from depthseg_lib.boundaries import border_band, border_reach, energy_share, enlarged, image_gradient
+from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.data.sets import Labelled
-from depthseg_lib.fine_tuned import scored_images
 from depthseg_lib.models.networks import SegmentationNetwork
 
 _BATCH = 8

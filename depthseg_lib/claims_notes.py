@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from depthseg_lib.claims_list import Part, Side
-from depthseg_lib.claims_runs import Comparison
-from depthseg_lib.profiles import PROFILES
-from depthseg_lib.results import DATA, Results
-from depthseg_lib.study import pretrained_name
+from depthseg_lib.analysis.claims.claims import Part, Side
+from depthseg_lib.analysis.claims.comparisons import Comparison
+from depthseg_lib.analysis.results import DATA, Results
+from depthseg_lib.study.plan import pretrained_name
+from depthseg_lib.study.profiles import PROFILES
 
 LEARNED = 0.95
 """A network has learned something of its image when its error is below this share of the error without an image."""

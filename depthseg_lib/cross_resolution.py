@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from depthseg_lib.results import Results
-from depthseg_lib.study import CROSSED
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.study.plan import CROSSED
 
 ROWS = (
     ("small", "none", "main", "none"),

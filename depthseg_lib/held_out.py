@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from depthseg_lib.data.sets import Video
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.errors import InputError
 
 

@@ -8,9 +8,9 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.data import images
+from depthseg_lib.data import image_files
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.data.sample import LabelledImage, Measured, Sample, evenly
+from depthseg_lib.data.sets.listing import LabelledImage, Measured, Sample, evenly
 from depthseg_lib.errors import InputError
 from depthseg_lib.plots.data_sheet import COLUMNS, Row
 
@@ -79,7 +79,9 @@ def motion(sample: Sample, step: int, report: Report) -> None:
     places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
     still, sizes, shown = [], Counter(), []
     for files, i in evenly(places, NEIGHBOURS):
-        pair = report.attempt(lambda one=files, i=i: [images.photograph(one[j]).convert("RGB") for j in (i, i + step)])
+        pair = report.attempt(
+            lambda one=files, i=i: [image_files.photograph(one[j]).convert("RGB") for j in (i, i + step)]
+        )
         if pair is None:
             continue
         sizes[pair[0].size[::-1]] += 1

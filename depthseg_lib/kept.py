@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
-from depthseg_lib.config import STUDY_VERSION
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json, replacing, write_json
+from depthseg_lib.settings import STUDY_VERSION
 
 Arrays = dict[str, np.ndarray]
 

@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from depthseg_lib.data import described, labels, set_folder
+from depthseg_lib.data import labels
+from depthseg_lib.data.sets import description as descriptions
+from depthseg_lib.data.sets import own
 from depthseg_lib.files import read_json, write_json
 from depthseg_lib.object_sizes import photographed
-from depthseg_lib.profiles import Fit, Profile, fitted
 from depthseg_lib.project import project_path
+from depthseg_lib.study.profiles import Fit, Profile, fitted
 
 DATA_SET = "folder"
 KEPT = "data.json"
@@ -44,18 +46,18 @@ def label_set(root: Path) -> labels.LabelSet:
     return labels.from_mapping(read_json(root / KEPT)["label_set"])
 
 
-def _description(profile: Profile) -> described.Description:
+def _description(profile: Profile) -> descriptions.Description:
     folder = project_path(profile.data.data_folder)
-    set_folder.check(folder)
-    return described.read(folder)
+    own.check(folder)
+    return descriptions.read(folder)
 
 
-def _fit(description: described.Description) -> Fit:
+def _fit(description: descriptions.Description) -> Fit:
     return Fit(
         description.height,
         description.width,
         description.encoder,
         description.frame_step,
-        set_folder.usable(description),
+        own.usable(description),
         bool(photographed(description.label_set)),
     )

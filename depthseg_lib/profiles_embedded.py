@@ -1,7 +1,7 @@
 """The profiles on the embedded street world."""
 
-from depthseg_lib.config import DataSettings
-from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
+from depthseg_lib.settings import DataSettings
+from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
 EMBEDDED = (
     Profile(

@@ -1,7 +1,7 @@
 """The profiles on real sets."""
 
-from depthseg_lib.config import DataSettings
-from depthseg_lib.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
+from depthseg_lib.settings import DataSettings
+from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
 _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 """The paper's fine-tuning (Appendix A); its precision serves pre-training too."""

@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from depthseg_lib import graph, preflight
-from depthseg_lib.graph import FIGURES, Key, Request
-from depthseg_lib.progress import Screen, duration
+from depthseg_lib import preflight
+from depthseg_lib.commands.progress import Screen, duration
+from depthseg_lib.study import workflow
+from depthseg_lib.study.workflow import FIGURES, Key, Request
 
-ROOT = graph.SNAKEFILE.parents[1]
+ROOT = workflow.SNAKEFILE.parents[1]
 PATIENCE = 20.0
 """Seconds that jobs have to end by themselves after Ctrl-C."""
 
@@ -23,8 +24,8 @@ def run(request: Request, screen: Screen, lock: int) -> int:
     """
     with request.plan.with_name("snakemake.log").open("w") as log:
         process = subprocess.Popen(
-            graph.command(request),
-            env=graph.environment(request),
+            workflow.command(request),
+            env=workflow.environment(request),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -58,7 +59,7 @@ def _stop(process: subprocess.Popen) -> None:
 def redraw(request: Request, figures: dict[str, tuple[str, ...]]) -> int:
     """Run the notebooks that draw, and nothing else, on whatever results are stored."""
     began = time.monotonic()
-    environment = graph.environment(request)
+    environment = workflow.environment(request)
     waiting, failed = [(FIGURES, stem) for stem in figures], []
     running: dict[Key, subprocess.Popen] = {}
     print(f"drawing the figures of profile {request.profile} again from stored results")
@@ -84,5 +85,12 @@ def redraw(request: Request, figures: dict[str, tuple[str, ...]]) -> int:
 def _drawing(request: Request, stem: str) -> list[str]:
     log = request.folder((FIGURES, stem)) / "executed.ipynb"
     paths = (f"runs={request.runs}", f"figures={Path(request.figures, request.profile)}")
-    start = [sys.executable, "-m", "depthseg_lib.notebook", f"{request.notebooks}/{stem}.ipynb", "--out", str(log)]
+    start = [
+        sys.executable,
+        "-m",
+        "depthseg_lib.commands.notebook",
+        f"{request.notebooks}/{stem}.ipynb",
+        "--out",
+        str(log),
+    ]
     return [*start, "--set", f"profile={request.profile}", "--path", paths[0], "--path", paths[1]]

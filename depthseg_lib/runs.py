@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from depthseg_lib import identity
-from depthseg_lib.config import Settings
-from depthseg_lib.engine import Outcome
+from depthseg_lib import fingerprint
 from depthseg_lib.files import write_json
+from depthseg_lib.settings import Settings
+from depthseg_lib.training.engine import Outcome
 
 
 def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics: dict) -> None:
@@ -22,7 +22,7 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     Values that are not finite are written as null. The checkpoint stays, for whoever knows when nothing can fail any
     more.
     """
-    about = {"identity": identity.digest(kind, config), **environment(config, outcome.seconds)}
+    about = {"identity": fingerprint.digest(kind, config), **environment(config, outcome.seconds)}
     write_json(folder / "environment.json", about)
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
     write_json(

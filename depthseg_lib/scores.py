@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from depthseg_lib import metrics
 from depthseg_lib.data.labels import LabelSet
+from depthseg_lib.losses import metrics
 
 _RUN = ["encoder", "initialisation", "setting", "images", "trial"]
 _PEERS = ["encoder", "setting"]

@@ -4,17 +4,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from depthseg_lib import metrics
-from depthseg_lib.config import PretrainConfig
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.batches import depth_batch
 from depthseg_lib.data.depth_camera import DepthCamera
-from depthseg_lib.data.sets import Video
-from depthseg_lib.depth import DepthTask
 from depthseg_lib.errors import InputError
-from depthseg_lib.geometry import depth_to_disparity, disparity_to_depth
 from depthseg_lib.held_out import spread, with_truth
-from depthseg_lib.losses import masked_l1
+from depthseg_lib.losses import metrics
+from depthseg_lib.losses.geometry import depth_to_disparity, disparity_to_depth
+from depthseg_lib.losses.losses import masked_l1
 from depthseg_lib.models.networks import DepthNetwork
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.training.depth import DepthTask
 
 FIRST_DEPTH = 5.0
 """Metres that the untrained network answers with, about: the middle, on a logarithmic scale, of a camera's range."""

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import own
+from depthseg_lib.analysis.runs import RUN, Found, RunFolder
+from depthseg_lib.analysis.store import Contents, DepthExamples, Examples, FlowExamples, flow_examples
 from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, LabelSet, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
-from depthseg_lib.finished import RUN, Found, RunFolder
-from depthseg_lib.stored import Contents, DepthExamples, Examples, FlowExamples, flow_examples
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from depthseg_lib.analysis.statistics import Interval, differences, mean_interval
 from depthseg_lib.data.labels import LabelSet
-from depthseg_lib.statistics import Interval, differences, mean_interval
 
 PREFIX = "iou_"
 """Before a class's name in the columns of the history."""

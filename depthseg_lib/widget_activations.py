@@ -3,10 +3,10 @@
 import ipywidgets
 from matplotlib.figure import Figure
 
-from depthseg_lib.measured_activations import Activations
-from depthseg_lib.panel_activations import ActivationResults, ActivationState, activation_figure, first_state
-from depthseg_lib.results import Results
-from depthseg_lib.widgets import Panel, buttons, numbers, offer
+from depthseg_lib.analysis.measurements.activations import Activations
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.panels.activations import ActivationResults, ActivationState, activation_figure, first_state
+from depthseg_lib.panels.panel import Panel, buttons, numbers, offer
 
 
 class ActivationPanel(Panel):

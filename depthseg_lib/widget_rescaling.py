@@ -3,11 +3,11 @@
 import ipywidgets
 from matplotlib.figure import Figure
 
-from depthseg_lib.measured_rescaling import Rescaling
-from depthseg_lib.panel_rescaling import RescalingResults, RescalingState, first_state, rescaling_figure
-from depthseg_lib.panels import METRICS
-from depthseg_lib.results import Results
-from depthseg_lib.widgets import Panel, buttons, metrics, numbers, offer, slider
+from depthseg_lib.analysis.measurements.rescaling import Rescaling
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.panels.panel import Panel, buttons, metrics, numbers, offer, slider
+from depthseg_lib.panels.rescaling import RescalingResults, RescalingState, first_state, rescaling_figure
+from depthseg_lib.panels.training_size import METRICS
 
 
 class RescalingPanel(Panel):

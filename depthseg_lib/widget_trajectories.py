@@ -2,10 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from depthseg_lib.panel_trajectories import TrajectoryResults, TrajectoryState, first_state, trajectory_figure
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.panels.panel import Panel, buttons, metrics, offer, slider
+from depthseg_lib.panels.trajectories import TrajectoryResults, TrajectoryState, first_state, trajectory_figure
 from depthseg_lib.plots.trajectories import SUBSETS
-from depthseg_lib.results import Results
-from depthseg_lib.widgets import Panel, buttons, metrics, offer, slider
 
 
 class TrajectoryPanel(Panel):

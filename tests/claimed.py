@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from depthseg_lib.analysis.results import Results
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.results import Results
 
 ENCODER = "resnet18-slim"
 TRIALS = 4

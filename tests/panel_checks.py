@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.panels import Paste
+from depthseg_lib.panels.training_size import Paste
 
 
 def drawn(panel) -> np.ndarray:

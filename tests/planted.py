@@ -11,18 +11,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from depthseg_lib import identity, metrics, object_sizes, study
-from depthseg_lib.activations import LAYERS
-from depthseg_lib.config import FinetuneConfig, PretrainConfig
+from depthseg_lib import fingerprint, object_sizes
+from depthseg_lib.analysis.measurements.activations import Activations
+from depthseg_lib.analysis.measurements.grad_cam import LAYERS
+from depthseg_lib.analysis.measurements.rescaling import Rescaling
+from depthseg_lib.analysis.measurements.sizes import Sizes
+from depthseg_lib.analysis.results import Results, load
+from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.rescale import FACTORS
-from depthseg_lib.finished import RUN
-from depthseg_lib.measured_activations import Activations
-from depthseg_lib.measured_rescaling import Rescaling
-from depthseg_lib.measured_sizes import Sizes
+from depthseg_lib.losses import metrics
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.models.weights import save_weights
-from depthseg_lib.results import Results, load
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
+from depthseg_lib.study import plan
 
 HEIGHT, WIDTH = 64, 192
 CLASSES = len(KITTI.classes)
@@ -69,11 +71,11 @@ def everything() -> Results:
         return load("laptop", plant(Path(root), "laptop", validation=12), root)
 
 
-def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, published=study.NONE) -> Path:
+def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, published=plan.NONE) -> Path:
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
-    for run in study.plan(profile, runs=str(root), published=published).runs:
-        folder = study.run_folder(root, profile, run)
+    for run in plan.plan(profile, runs=str(root), published=published).runs:
+        folder = plan.run_folder(root, profile, run)
         folder.mkdir(parents=True)
         if run.kind == "pretrain":
             write(folder / "params.json", run.parameters)
@@ -91,7 +93,7 @@ def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, p
 def environment(kind, settings) -> dict:
     """What a planted run says of its making: the identity that the library would give it now."""
     made = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
-    return {"identity": identity.digest(kind, settings), **made}
+    return {"identity": fingerprint.digest(kind, settings), **made}
 
 
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
@@ -151,12 +153,12 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
 def plant_weights(root: Path, profile: str, images: int) -> list[Path]:
     """Write the weights of a random network for every planted run of the setting `full` with so many images."""
     files = []
-    for run in study.plan(profile).runs:
+    for run in plan.plan(profile).runs:
         about = run.parameters
         wanted = {"setting": "full", "images": images, "experiment": "main"}
         if run.kind != "finetune" or any(about[name] != value for name, value in wanted.items()):
             continue
-        for folder in sorted(study.run_folder(root, profile, run).glob("t*")):
+        for folder in sorted(plan.run_folder(root, profile, run).glob("t*")):
             torch.manual_seed(hash_of(f"{run.name}-{folder.name}"))
             files.append(folder / "weights.safetensors")
             network = SegmentationNetwork(about["encoder"], CLASSES)

@@ -6,12 +6,12 @@ from pathlib import Path
 import papermill
 from jupyter_core.utils import run_sync
 
-from depthseg_lib.kernel import OwnKernelManager
+from depthseg_lib.commands.kernel import OwnKernelManager
 
 
 @contextmanager
 def shared_kernel(folder: Path, monkeypatch):
-    """Within, `depthseg_lib.notebook.execute` runs every notebook on one kernel, which works in `folder`.
+    """Within, `depthseg_lib.commands.notebook.execute` runs every notebook on one kernel, which works in `folder`.
 
     Its names are cleared before each notebook; modules stay imported, with what they keep. That notebooks run each on
     a kernel of its own is for the test of the smoke profile.

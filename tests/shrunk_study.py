@@ -9,8 +9,8 @@ from pathlib import Path
 from shared_kernel import shared_kernel
 from tiny_project import copy_project
 
-from depthseg_lib.notebook import execute
-from depthseg_lib.profiles import Part
+from depthseg_lib.commands.notebook import execute
+from depthseg_lib.study.profiles import Part
 
 STEPS = dict(iterations=2, batch=2, evaluate_every=1, precision="32-true")
 """Settings of every training run."""
@@ -48,7 +48,7 @@ class ShrunkStudy:
     def __init__(self, root: Path, monkeypatch, profile: str, data: Path | str = "", **changes):
         self.root, self.profile, self.data, self.monkeypatch = root, profile, str(data), monkeypatch
         copy_project(root, "depthseg_lib", "notebooks", "workflow")
-        with (root / "depthseg_lib/profiles.py").open("a") as file:
+        with (root / "depthseg_lib/study/profiles.py").open("a") as file:
             file.write(SHRUNK.format(name=profile, steps=STEPS, changes=FEW | changes))
         monkeypatch.setenv("PYTHONPATH", str(root))
         monkeypatch.setenv("DEPTHSEG_CACHE", str(root / "cache"))
@@ -56,7 +56,16 @@ class ShrunkStudy:
 
     def dry(self) -> str:
         """What `make figures DRY=1` says: data checked, requests written, the graph made. Fails where that does."""
-        call = [sys.executable, "-m", "depthseg_lib.figures", "--profile", self.profile, "--data", self.data, "--dry"]
+        call = [
+            sys.executable,
+            "-m",
+            "depthseg_lib.commands.figures",
+            "--profile",
+            self.profile,
+            "--data",
+            self.data,
+            "--dry",
+        ]
         done = subprocess.run(call, cwd=self.root, env=os.environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -2,7 +2,7 @@
 
 import torch
 
-from depthseg_lib.config import FinetuneConfig, PretrainConfig
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 
 WORLD = dict(height=64, width=96, streets=4, frames=6, annotated=16, photographs=120)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from depthseg_lib.activations import LAYERS, grad_cam, layer_modules, predicted_score
+from depthseg_lib.analysis.measurements.grad_cam import LAYERS, grad_cam, layer_modules, predicted_score
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.networks import SegmentationNetwork
 

@@ -1,8 +1,9 @@
 import json
 
-from depthseg_lib import adopt, inputs
-from depthseg_lib.graph import Request
-from depthseg_lib.progress import Job
+from depthseg_lib import inputs
+from depthseg_lib.commands import adopt
+from depthseg_lib.commands.progress import Job
+from depthseg_lib.study.workflow import Request
 
 
 def test_only_changed_and_missing_files_are_named(tmp_path):
@@ -52,4 +53,4 @@ def test_the_record_holds_the_library_and_the_given_files(tmp_path):
     inputs.record(tmp_path, [str(tmp_path / "params.json"), None, str(tmp_path / "missing")])
     recorded = json.loads((tmp_path / inputs.NAME).read_text())
     assert recorded[f"{tmp_path.name}/params.json"] == inputs.sha256(tmp_path / "params.json")
-    assert "depthseg_lib/engine.py" in recorded and "data/labels.py" in recorded
+    assert "depthseg_lib/training/engine.py" in recorded and "data/labels.py" in recorded

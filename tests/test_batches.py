@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from depthseg_lib.data import batches
+from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
 
 H, W = 6, 10

@@ -4,7 +4,7 @@ import numpy as np
 from real_data import real_set
 
 from depthseg_lib.data import census, kitti_semantics
-from depthseg_lib.data.images import label_ids
+from depthseg_lib.data.image_files import label_ids
 from depthseg_lib.data.labels import CAMVID, KITTI, VOID
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from real_data import real_set
 from tiny import label, picture, snapshot, truncate
 
-from depthseg_lib import check_data
-from depthseg_lib.data import images
+from depthseg_lib.commands import check_data
+from depthseg_lib.data import image_files
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_a_whole_set_is_counted_shown_and_estimated(root):
 def test_a_large_set_is_sampled(undrawn, root, monkeypatch):
     for i in range(12, 400):
         (root / "drive" / f"{i:03}.jpg").symlink_to(root / "drive" / f"{i % 12:03}.jpg")
-    opened, photograph = [], images.photograph
-    monkeypatch.setattr(images, "photograph", lambda file: opened.append(file) or photograph(file))
+    opened, photograph = [], image_files.photograph
+    monkeypatch.setattr(image_files, "photograph", lambda file: opened.append(file) or photograph(file))
     assert looked(root)[0] == 0 and 90 < len(opened) < 120
 
 

@@ -6,31 +6,33 @@ import pytest
 from claimed import DIVERGES, ENCODER, PAPER, REVERSED, results, stand_in
 from scipy.stats import binomtest
 
-from depthseg_lib import claims, paper, study
-from depthseg_lib.claims_effects import exact_interval
-from depthseg_lib.claims_list import CLAIMS, claim_of
-from depthseg_lib.claims_runs import STAND_INS
+from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.claims import ledger as claims_ledger
+from depthseg_lib.analysis.claims.claims import CLAIMS, claim_of
+from depthseg_lib.analysis.claims.comparisons import STAND_INS
+from depthseg_lib.analysis.claims.effects import exact_interval
+from depthseg_lib.analysis.statistics import Interval
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
-from depthseg_lib.statistics import Interval
+from depthseg_lib.study import plan
 
 PARTS = [part.id for claim in CLAIMS for part in claim.parts]
 
 
 @pytest.fixture(scope="module")
 def agreeing():
-    return claims.ledger(results(stand_in(PAPER), DIVERGES))
+    return claims_ledger.ledger(results(stand_in(PAPER), DIVERGES))
 
 
 @pytest.fixture(scope="module")
 def opposite():
-    return claims.ledger(results(stand_in(REVERSED), reverse=True))
+    return claims_ledger.ledger(results(stand_in(REVERSED), reverse=True))
 
 
 @pytest.fixture(scope="module")
 def noisy():
     level = {run: 0.4 for run in stand_in(PAPER)}
-    return claims.ledger(results(level, noise=0.05, trials=3))
+    return claims_ledger.ledger(results(level, noise=0.05, trials=3))
 
 
 def verdicts(ledger, part) -> set:
@@ -76,10 +78,10 @@ def test_noise_decides_few_claims(noisy):
 def test_claims_have_the_worst_verdict_of_their_parts(agreeing):
     assert set(agreeing["overall"]) == {"agrees"}
     scores = stand_in(PAPER) | {("classification", "frozen", "main", 16): 0.41}
-    ledger = claims.ledger(results(scores, DIVERGES))
+    ledger = claims_ledger.ledger(results(scores, DIVERGES))
     assert verdicts(ledger, "C4a") == {"agrees"} and verdicts(ledger, "C4b") == {"disagrees"}
     assert set(ledger.loc[ledger["id"].isin(["C4a", "C4b"]), "overall"]) == {"disagrees"}
-    table = claims.summary(ledger)
+    table = claims_ledger.summary(ledger)
     assert len(table) == 14 and table.loc["C4", ENCODER] == "disagrees" and table.loc["C1", ENCODER] == "agrees"
 
 
@@ -108,7 +110,7 @@ def test_pairing_by_trial_finds_what_the_spread_hides(agreeing):
 
 def test_what_was_not_run_is_not_run():
     some = {run: score for run, score in stand_in(PAPER).items() if run[0] in ("none", "classification")}
-    ledger = claims.ledger(results({run: score for run, score in some.items() if run[3] == 16}))
+    ledger = claims_ledger.ledger(results({run: score for run, score in some.items() if run[3] == 16}))
     assert gap(ledger, "C1").verdict == "not run" and gap(ledger, "C1").note == "not run: depth, full"
     assert gap(ledger, "C1").trials == 0 and np.isnan(gap(ledger, "C1").effect)
     assert gap(ledger, "C6a").note == "not run: a second training-set size"
@@ -123,12 +125,12 @@ def test_diverged_trials_are_left_out_and_said():
     one = held.metrics["name"].str.contains("-depth-full-main-16-0$")
     held.metrics.loc[one, ["miou_seven", "accuracy", "nll"]] = np.nan
     held.metrics.loc[one, "diverged_at"] = 500.0
-    ledger = claims.ledger(held)
+    ledger = claims_ledger.ledger(held)
     assert (gap(ledger, "C1").trials, gap(ledger, "C1").note) == (3, "1 diverged trials left out")
     assert gap(ledger, "C5a").trials == gap(ledger, "C10a", "miou").trials == 3
     every = held.metrics["name"].str.contains("-depth-full-main-16-")
     held.metrics.loc[every, ["miou_seven", "accuracy", "nll", "diverged_at"]] = [np.nan, np.nan, np.nan, 500.0]
-    lost = gap(claims.ledger(held), "C1")
+    lost = gap(claims_ledger.ledger(held), "C1")
     assert (lost.verdict, lost.trials, lost.note) == ("undecided", 0, "4 diverged trials left out")
 
 
@@ -141,7 +143,7 @@ def partly_diverged(part: str, count: int, iterations: int, trials: int = 4):
     held = results(stand_in(PAPER), iterations=iterations, trials=trials)
     of = held.metrics["name"].str.contains("-".join(map(str, STARTED[part]))) & (held.metrics["trial"] < count)
     held.metrics.loc[of, "diverged_at"] = 100.0
-    return gap(claims.ledger(held), part)
+    return gap(claims_ledger.ledger(held), part)
 
 
 @pytest.mark.parametrize("part", STARTED)
@@ -175,27 +177,27 @@ def test_random_weights_are_compared_up_to_where_they_diverge(agreeing):
     row = gap(agreeing, "C12g")  # depth is level at 0.46, random weights have risen to a quarter of 0.40
     assert row.effect == pytest.approx(46 - 40 / 4 + 1.5 * 3 * 0.75, abs=0.1) and row.trials == 4
     assert row.note == "4 trials of the other diverged: compared at their last evaluation before"
-    ahead = claims.ledger(results(stand_in(REVERSED), {STARTED["C12d"]}, reverse=True))
+    ahead = claims_ledger.ledger(results(stand_in(REVERSED), {STARTED["C12d"]}, reverse=True))
     assert gap(ahead, "C12g").verdict == "disagrees"
-    lost = gap(claims.ledger(results(stand_in(PAPER), {("depth", "full", "whole", 200)})), "C12g")
+    lost = gap(claims_ledger.ledger(results(stand_in(PAPER), {("depth", "full", "whole", 200)})), "C12g")
     assert (lost.verdict, lost.trials, lost.note) == ("undecided", 0, "4 diverged trials left out")
 
 
 def test_one_trial_decides_nothing():
-    ledger = claims.ledger(results(stand_in(PAPER), trials=1))
+    ledger = claims_ledger.ledger(results(stand_in(PAPER), trials=1))
     deciding = ledger[ledger["unit"] != "% of trials"]
     assert set(deciding["verdict"]) == {"undecided"} and deciding["low"].isna().all()
 
 
 def test_imagenets_own_runs_go_before_their_stand_ins():
     both = stand_in(REVERSED) | PAPER
-    row = gap(claims.ledger(results(both)), "C1")
+    row = gap(claims_ledger.ledger(results(both)), "C1")
     assert row.compared == "depth − imagenet, full" and row.stand_in == "" and row.verdict == "agrees"
-    row = gap(claims.ledger(results(stand_in(PAPER))), "C2")
+    row = gap(claims_ledger.ledger(results(stand_in(PAPER))), "C2")
     assert row.compared == "depth-classification − classification, full"
     assert row.stand_in == "depth-classification for depth-imagenet, classification for imagenet"
     partly = {run: score for run, score in both.items() if run[:2] != ("imagenet", "deeplab")}
-    row = gap(claims.ledger(results(partly)), "C3")  # one side alone from ImageNet would mix two pre-trainings
+    row = gap(claims_ledger.ledger(results(partly)), "C3")  # one side alone from ImageNet would mix two pre-trainings
     assert row.compared == "depth-classification, full − classification, deeplab"
 
 
@@ -204,7 +206,7 @@ def test_two_runs_of_the_same_trial_are_refused():
     twice = held.metrics["name"].str.contains("-depth-full-main-16-[01]")
     held.metrics.loc[twice, "trial"] = 0
     with pytest.raises(InputError, match="several runs are trial 0 of resnet18-slim, depth, full, main, 16"):
-        claims.ledger(held)
+        claims_ledger.ledger(held)
 
 
 @pytest.mark.parametrize(
@@ -226,13 +228,13 @@ def test_two_runs_of_the_same_trial_are_refused():
     ],
 )
 def test_verdicts_follow_the_interval(low, high, expected, verdict):
-    assert claims.judge(Interval((low + high) / 2, low, high, 3), expected) == verdict
+    assert claims_ledger.judge(Interval((low + high) / 2, low, high, 3), expected) == verdict
     shifted = Interval((low + high) / 2 + 5, low + 5, high + 5, 3)
-    assert claims.judge(shifted, expected, reference=5.0) == verdict
+    assert claims_ledger.judge(shifted, expected, reference=5.0) == verdict
 
 
 def test_the_text_has_every_claim_and_every_row(agreeing):
-    text = claims.markdown(agreeing, "footer line")
+    text = claims_ledger.markdown(agreeing, "footer line")
     lines = [line for line in text.splitlines() if line.startswith("| C")]
     assert len(lines) == 14 + len(agreeing) and text.endswith("footer line\n")
     (row,) = [line for line in lines if line.startswith("| C5b ")]
@@ -241,7 +243,7 @@ def test_the_text_has_every_claim_and_every_row(agreeing):
 
 
 def published(encoder: str):
-    return claims.ledger(results(stand_in(PAPER), DIVERGES, encoder=encoder))
+    return claims_ledger.ledger(results(stand_in(PAPER), DIVERGES, encoder=encoder))
 
 
 def test_the_papers_effects_are_those_of_its_tables():
@@ -265,7 +267,7 @@ def test_the_papers_effects_are_those_of_its_tables():
 def test_a_replication_of_the_papers_own_numbers_agrees():
     rows = paper.published().query("encoder == 'resnet50'")
     scores = {(r.initialisation, r.setting, r.experiment, 16): r.miou_seven for r in rows.itertuples()}
-    ledger = claims.ledger(results(scores, encoder="resnet50"))
+    ledger = claims_ledger.ledger(results(scores, encoder="resnet50"))
     for part in ("C1", "C2", "C3", "C4a", "C4b", "C7a", "C9a", "C9b"):
         assert gap(ledger, part).verdict == "agrees", part
 
@@ -287,7 +289,7 @@ def test_tables_of_the_paper():
     ],
 )
 def test_the_profiles_have_the_runs_of_every_part(profile, imagenet, lacks):
-    planned = study.plan(profile, published=Published({"imagenet": "weights"}) if imagenet else study.NONE).runs
+    planned = plan.plan(profile, published=Published({"imagenet": "weights"}) if imagenet else plan.NONE).runs
     found = [run.parameters for run in planned if run.kind == "finetune"]
     names = {} if imagenet else STAND_INS
     for encoder in {run["encoder"] for run in found}:

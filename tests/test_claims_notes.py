@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from claimed import DIVERGES, ENCODER, PAPER, results, stand_in
 
-from depthseg_lib import claims
+from depthseg_lib.analysis.claims import ledger as claims_ledger
 from depthseg_lib.claims_notes import FROM_LARGE
 from depthseg_lib.data.labels import NYU13
 
@@ -16,7 +16,7 @@ def said(*rows: dict) -> dict[str, str]:
     """The notes by part, where these pre-training runs are known."""
     named = [row | {"name": f"{ENCODER}-{row['name']}"} for row in rows]
     held = replace(results(stand_in(PAPER), DIVERGES), pretrain=pd.DataFrame(named))
-    return claims.ledger(held).drop_duplicates("id").set_index("id")["note"]
+    return claims_ledger.ledger(held).drop_duplicates("id").set_index("id")["note"]
 
 
 def flow(epe, mean):
@@ -68,18 +68,18 @@ def test_the_two_architectures_of_claim_3_are_said_to_share_batches_alone():
 
 def test_what_stands_for_the_papers_data_is_said():
     held = results(stand_in(PAPER), DIVERGES)
-    ledger = claims.ledger(held)
+    ledger = claims_ledger.ledger(held)
     indoors = ledger["id"].str.startswith("C13")
     place = "embedded street world for NYU-V2"
     assert ledger.loc[indoors, "stand_in"].str.endswith(place).all()
     assert ledger.loc[indoors, "note"].str.contains(f"stand-in: {place}").all()
     assert not ledger.loc[~indoors, "stand_in"].str.contains("NYU").any()
-    nyu = claims.ledger(replace(held, data_set="nyu", label_set=NYU13))
+    nyu = claims_ledger.ledger(replace(held, data_set="nyu", label_set=NYU13))
     assert not nyu["stand_in"].str.contains("NYU").any() and not nyu["note"].str.contains("NYU").any()
 
 
 def test_figure_8_has_its_part_with_the_accuracy_beside():
-    rows = claims.ledger(results(stand_in(PAPER), DIVERGES)).query("id == 'C12e'").set_index("metric")
+    rows = claims_ledger.ledger(results(stand_in(PAPER), DIVERGES)).query("id == 'C12e'").set_index("metric")
     assert list(rows["decides"]) == [True, False] and list(rows.index) == ["miou_seven", "accuracy"]
     assert rows["compared"].iloc[0] == "depth − classification, deeplab, high" and "Figure 8" in rows["note"].iloc[0]
     assert rows["effect"].tolist() == pytest.approx([3, 3], abs=0.3)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from depthseg_lib.config import DataSettings, FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
+from depthseg_lib.settings import DataSettings, FinetuneConfig, PretrainConfig
 
 
 def test_round_trip_through_plain_values():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from depthseg_lib.convergence import arrival, arrivals
+from depthseg_lib.analysis.learning_curves import arrival, arrivals
 
 
 def runs(*curves) -> pd.DataFrame:

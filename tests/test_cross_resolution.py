@@ -6,7 +6,8 @@ import numpy as np
 import planted
 import pytest
 
-from depthseg_lib import cross_resolution, paper
+from depthseg_lib import cross_resolution
+from depthseg_lib.analysis import paper
 from depthseg_lib.cross_resolution import ROWS
 
 

@@ -6,11 +6,11 @@ import torch
 from small import WORLD, check_training_lowers_the_loss, pretraining
 from torch import nn
 
-from depthseg_lib import depth, pretrain
 from depthseg_lib.data import streets
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.batches import triplet_batch
-from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
+from depthseg_lib.training import depth, pretrain
 
 
 @pytest.fixture(scope="module")

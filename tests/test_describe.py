@@ -9,9 +9,9 @@ from PIL import Image
 from real_data import real_set
 from tiny import label, picture
 
-from depthseg_lib import describe
-from depthseg_lib.data import described, set_folder
+from depthseg_lib.commands import describe
 from depthseg_lib.data.labels import CAMVID, KITTI
+from depthseg_lib.data.sets import description, own
 from depthseg_lib.errors import InputError
 
 IDS = np.repeat(np.array([0, 1, 2, 255], np.uint8), 24)
@@ -45,8 +45,8 @@ def test_what_is_written_loads_at_once_and_says_what_is_guessed(root):
     (entry,) = values["video"]
     assert entry["folder"] == "drive" and entry["intrinsics"]["fx"] == pytest.approx(0.8 * 96)
     assert "GUESSED" in entry["intrinsics"]["guessed"] and "of drive are GUESSED" in said
-    assert set_folder.annotated_count(root) == 6
-    assert "guessed" in set_folder.sample(root).remarks[0]
+    assert own.annotated_count(root) == 6
+    assert "guessed" in own.sample(root).remarks[0]
 
 
 def test_intrinsics_that_lie_there_are_taken(root):
@@ -62,7 +62,7 @@ def test_a_description_is_not_overwritten_unless_it_is_asked_for(root, capsys):
     assert describe.main([str(root)]) == 1 and capsys.readouterr().err.startswith("error: ")
     assert (root / "dataset.json").read_text() == "precious"
     assert describe.main([str(root), "--force"]) == 0
-    assert described.read(root).label_set.classes == ("class 0", "class 1", "class 2")
+    assert description.read(root).label_set.classes == ("class 0", "class 1", "class 2")
 
 
 def test_names_may_differ_in_their_endings_and_lie_in_towns(root):
@@ -73,7 +73,7 @@ def test_names_may_differ_in_their_endings_and_lie_in_towns(root):
             picture(root / f"gt/{name}_gt_colour.png", 64, 96)
     values, _ = written(root)
     assert "left/aachen/*_left.png" in values["images"] and "gt/bonn/*_gt_ids.png" in values["labels"]
-    assert set_folder.annotated_count(root) == 12
+    assert own.annotated_count(root) == 12
 
 
 def test_labels_for_some_frames_of_the_drive_are_listed_one_by_one(root):

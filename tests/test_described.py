@@ -5,8 +5,8 @@ import json
 import own_data
 import pytest
 
-from depthseg_lib.data import described
 from depthseg_lib.data.labels import packed_colour
+from depthseg_lib.data.sets import description
 from depthseg_lib.errors import InputError
 
 
@@ -14,7 +14,7 @@ from depthseg_lib.errors import InputError
 def read(tmp_path):
     def of(**changes):
         own_data.describe(tmp_path, **changes)
-        return described.read(tmp_path)
+        return description.read(tmp_path)
 
     return of
 
@@ -89,17 +89,17 @@ def test_what_is_wrong_is_named_with_its_line(read, tmp_path, changes, message):
     with pytest.raises(InputError, match=rf"dataset\.json.*{message}"):
         if isinstance(changes, list):
             (tmp_path / "dataset.json").write_text(json.dumps(changes))
-            described.read(tmp_path)
+            description.read(tmp_path)
         else:
             read(**changes)
 
 
 def test_a_missing_description_says_how_to_write_one(tmp_path):
     with pytest.raises(InputError, match=r"dataset\.json cannot be read .*write one with `make describe DATA="):
-        described.read(tmp_path)
+        description.read(tmp_path)
 
 
 def test_what_is_no_json_is_named_with_its_line(tmp_path):
     (tmp_path / "dataset.json").write_text('{\n "name": "a",\n "void" 3\n}')
     with pytest.raises(InputError, match=r"dataset\.json:3:9: this is not json"):
-        described.read(tmp_path)
+        description.read(tmp_path)

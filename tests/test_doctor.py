@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from depthseg_lib import doctor
+from depthseg_lib.commands import doctor
 from depthseg_lib.errors import InputError
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from depthseg_lib import engine
 from depthseg_lib.errors import InputError
+from depthseg_lib.training import engine
 
 
 class Line(nn.Module):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from depthseg_lib import estimate, study
-from depthseg_lib.progress import estimated, jobs_of
+from depthseg_lib import estimate
+from depthseg_lib.commands.progress import estimated, jobs_of
+from depthseg_lib.study import plan as study_plan
 
 RUN = dict(encoder="resnet18", height=192, width=640, iterations=20_000, batch=16)
 RUN |= dict(initialisation="depth", photograph_size=64)
@@ -31,7 +32,7 @@ def test_the_cache_holds_images_labels_and_depth():
 
 @pytest.mark.parametrize(("profile", "unit"), [("gpu", "GPU hours"), ("laptop", "hours of a core")])
 def test_the_table_adds_up_and_says_what_it_rests_on(profile, unit):
-    plan = study.plan(profile)
+    plan = study_plan.plan(profile)
     title, _, *rows = [line for line in estimated(jobs_of(plan.runs, plan.figures)) if line.strip()]
     text = " ".join(rows)
     assert title.strip() == f"estimated {unit}, by kind of run"

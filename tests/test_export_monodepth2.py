@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from small import pretraining
 
-from depthseg_lib import export_monodepth2
+from depthseg_lib.commands import export_monodepth2
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import write_json
 from depthseg_lib.models import monodepth2

@@ -10,9 +10,9 @@ import planted
 import pytest
 from shared_kernel import shared_kernel
 
-from depthseg_lib import study
-from depthseg_lib.graph import is_table
-from depthseg_lib.notebook import execute
+from depthseg_lib.commands.notebook import execute
+from depthseg_lib.study import plan
+from depthseg_lib.study.workflow import is_table
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STEMS = ("00_overview", "03_results", "04_training_size", "05_activations", "06_scale_mismatch")
@@ -46,7 +46,7 @@ def pictures(notebook) -> int:
 @pytest.mark.timeout(600)
 def test_run_headlessly_show_and_save_their_figures(runs, tmp_path, kernel):
     """The first two, 05 and 06 find runs; the rest, and 05 and 06 again, draw from what those stored."""
-    drawn = study.plan("smoke").figures
+    drawn = plan.plan("smoke").figures
     figures, nowhere = tmp_path / "figures", tmp_path / "no_runs"
     measured = ("05_activations", "06_scale_mismatch")
     places = [(stem, runs if stem in (*STEMS[:2], *measured) else nowhere) for stem in STEMS]

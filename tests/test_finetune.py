@@ -9,12 +9,13 @@ import safetensors.torch
 import torch
 from small import finetuning
 
-from depthseg_lib import finetune, metrics, segmentation
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
+from depthseg_lib.losses import metrics
 from depthseg_lib.models.networks import Classifier, DepthNetwork
 from depthseg_lib.models.weights import save_weights
+from depthseg_lib.training import finetune, segmentation
 
 SLIM = "resnet18-slim"
 

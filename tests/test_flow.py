@@ -5,10 +5,10 @@ import pytest
 import torch
 from small import WORLD, check_training_lowers_the_loss, pretraining
 
-from depthseg_lib import flow, pretrain
 from depthseg_lib.data import sources, streets
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.batches import pair_batch
-from depthseg_lib.data.sets import Video
+from depthseg_lib.training import flow, pretrain
 
 CONFIG = pretraining(initialisation="flow", batch=4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from depthseg_lib.data.framing import first_of_each, framed
-from depthseg_lib.data.objects import CLASSES, PhotographsConfig, render_photographs, shots
+from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, render_photographs, shots
 
 CONFIG = PhotographsConfig(size=64, count=36)
 

@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
-from depthseg_lib import geometry
+from depthseg_lib.losses import geometry
 
 INTRINSICS = torch.tensor([[[50.0, 0.0, 23.5], [0.0, 60.0, 15.5], [0.0, 0.0, 1.0]]])
 

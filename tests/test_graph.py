@@ -6,10 +6,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from depthseg_lib import graph, study
-from depthseg_lib.graph import Request
+from depthseg_lib.study import plan, workflow
+from depthseg_lib.study.workflow import Request
 
-LIBRARY = Path(graph.__file__).parent
+LIBRARY = Path(workflow.__file__).parent
 NEUTRAL = {
     *("errors.py", "files.py", "project.py", "data/cache.py"),  # how things are written, and where
     *("runs.py", "identity.py", "inputs.py", "graph.py"),  # what names and finishes a run measures nothing
@@ -49,15 +49,15 @@ def reached(sources: list[str], without: set[str] = frozenset()) -> set[str]:
 
 
 def declared(kind: str, *data_sets: str) -> set[str]:
-    files = {file for data_set in data_sets or ("",) for file in graph.library(kind, data_set)}
+    files = {file for data_set in data_sets or ("",) for file in workflow.library(kind, data_set)}
     return {str(Path(file).relative_to(LIBRARY.name)) for file in files}
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_a_training_run_depends_on_all_that_its_code_imports_and_on_no_plot(kind):
     needed = reached([f"from depthseg_lib import {kind}"], without=NEUTRAL)
-    assert needed <= declared(kind, *graph.READS)
-    assert not {file for file in declared(kind, *graph.READS) if "plot" in file or "widget" in file}
+    assert needed <= declared(kind, *workflow.READS)
+    assert not {file for file in declared(kind, *workflow.READS) if "plot" in file or "widget" in file}
 
 
 def test_a_reader_of_real_sets_retrains_nothing_of_the_embedded_world():
@@ -67,51 +67,53 @@ def test_a_reader_of_real_sets_retrains_nothing_of_the_embedded_world():
 
 
 def test_a_figure_depends_on_all_that_its_notebook_imports():
-    for stem in study.FIGURES:
+    for stem in plan.FIGURES:
         notebook = nbformat.read(LIBRARY.parent / "notebooks" / f"{stem}.ipynb", as_version=4)
         cells = ["\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")]
-        training = declared("pretrain", *graph.READS) | declared("finetune", *graph.READS)
-        missing = reached(cells, without=NEUTRAL) - declared(graph.FIGURES) - training
+        training = declared("pretrain", *workflow.READS) | declared("finetune", *workflow.READS)
+        missing = reached(cells, without=NEUTRAL) - declared(workflow.FIGURES) - training
         assert not missing, stem
 
 
 def test_every_pattern_of_the_graph_finds_a_file():
-    patterns = {pattern for listed in (*graph.DEPENDS_ON.values(), *graph.READS.values()) for pattern in listed}
+    patterns = {pattern for listed in (*workflow.DEPENDS_ON.values(), *workflow.READS.values()) for pattern in listed}
     assert not [pattern for pattern in patterns if not list(LIBRARY.glob(pattern))]
 
 
 def test_a_picture_has_three_files_and_a_table_five():
-    assert graph.drawn("figures", ("claims",)) == [f"figures/claims.{s}" for s in ("png", "svg", "json", "csv", "md")]
-    assert graph.drawn("figures/laptop", ("fig03_curves", "table1")) == [
+    assert workflow.drawn("figures", ("claims",)) == [
+        f"figures/claims.{s}" for s in ("png", "svg", "json", "csv", "md")
+    ]
+    assert workflow.drawn("figures/laptop", ("fig03_curves", "table1")) == [
         *(f"figures/laptop/fig03_curves.{suffix}" for suffix in ("png", "svg", "json")),
         *(f"figures/laptop/table1.{suffix}" for suffix in ("png", "svg", "json", "csv", "md")),
     ]
 
 
 def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
-    local = graph.command(Request("gpu", gpus="0,1", jobs_per_gpu=3, cores=8))
+    local = workflow.command(Request("gpu", gpus="0,1", jobs_per_gpu=3, cores=8))
     assert local[local.index("--resources") + 1] == "gpu=6" and "gpu=1" in local
     assert local[local.index("--cores") + 1] == "8"
-    cluster = graph.command(Request("gpu", executor="slurm", gpus="all"))
+    cluster = workflow.command(Request("gpu", executor="slurm", gpus="all"))
     assert "--cores" not in cluster and "--resources" not in cluster and "gpu=1" in cluster
-    assert "gpu=0" in graph.command(Request("gpu", executor="slurm", gpus=""))
-    plain = graph.command(Request("laptop", cores=2))
+    assert "gpu=0" in workflow.command(Request("gpu", executor="slurm", gpus=""))
+    plain = workflow.command(Request("laptop", cores=2))
     assert "--resources" not in plain and "gpu=0" in plain
 
 
 def test_jobs_have_one_thread_each_and_keep_to_the_cache_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
-    environment = graph.environment(Request("gpu", gpus="0,1"))
-    assert {environment[name] for name in graph.ONE_THREAD} == {"1"}
+    environment = workflow.environment(Request("gpu", gpus="0,1"))
+    assert {environment[name] for name in workflow.ONE_THREAD} == {"1"}
     assert environment["XDG_CACHE_HOME"].startswith(str(tmp_path)) and environment["DEPTHSEG_GPUS"] == "0,1"
     assert environment.get("CUDA_VISIBLE_DEVICES") == os.environ.get("CUDA_VISIBLE_DEVICES")
-    assert "DEPTHSEG_GPUS" not in graph.environment(Request("gpu", executor="slurm", gpus="0"))
+    assert "DEPTHSEG_GPUS" not in workflow.environment(Request("gpu", executor="slurm", gpus="0"))
 
 
 @pytest.mark.parametrize("executor", ["local", "slurm"])
 def test_without_gpus_jobs_see_none(executor, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert graph.environment(Request("laptop", executor=executor))["CUDA_VISIBLE_DEVICES"] == ""
+    assert workflow.environment(Request("laptop", executor=executor))["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_the_plan_for_the_snakefile_holds_no_parameters(tmp_path):
@@ -120,7 +122,7 @@ def test_the_plan_for_the_snakefile_holds_no_parameters(tmp_path):
     request = Request("laptop", runs=str(tmp_path))
     parameters = {"data_set": "streets", "rate": 1e-4}
     run = SimpleNamespace(kind="finetune", name="a", needs=("b",), cost=2.0, parameters=parameters)
-    graph.write_plan(request, [run], {"03_results": ("table1",)})
+    workflow.write_plan(request, [run], {"03_results": ("table1",)})
     assert json.loads(request.plan.read_text()) == {
         "profile": "laptop",
         "runs": [{"kind": "finetune", "name": "a", "needs": ["b"], "cost": 2.0, "data_set": "streets"}],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from depthseg_lib.data.sets import Video
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.errors import InputError
 from depthseg_lib.held_out import split_triplets
 

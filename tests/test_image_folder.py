@@ -5,12 +5,13 @@ import pytest
 from PIL import Image
 from tiny import label, picture, snapshot, truncate
 
-from depthseg_lib import study
-from depthseg_lib.config import PretrainConfig
-from depthseg_lib.data import image_folder, images
+from depthseg_lib.data import image_files
+from depthseg_lib.data.sets import image_folder
 from depthseg_lib.data.sources import load_photographs
 from depthseg_lib.errors import InputError
-from depthseg_lib.profiles import get_profile
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.study import plan
+from depthseg_lib.study.profiles import get_profile
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def test_an_empty_class_and_a_folder_without_classes_are_named(folder):
 
 def test_they_are_read_once_and_the_source_stays_as_it_was(folder, monkeypatch):
     before, first = snapshot(folder), np.array(read(folder).images)
-    monkeypatch.setattr(images, "photograph", lambda file: pytest.fail(f"{file} was decoded again"))
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail(f"{file} was decoded again"))
     assert (read(folder).images == first).all() and snapshot(folder) == before
 
 
@@ -113,8 +114,8 @@ def test_classification_takes_a_folder_where_one_is_given(folder):
 
 
 def test_only_classification_is_made_anew_by_other_photographs(folder):
-    runs = {run.name: run.parameters for run in study.plan("camvid", photographs=str(folder)).runs}
-    plain = {run.name: run.parameters for run in study.plan("camvid").runs}
+    runs = {run.name: run.parameters for run in plan.plan("camvid", photographs=str(folder)).runs}
+    plain = {run.name: run.parameters for run in plan.plan("camvid").runs}
     changed = {name for name in runs if runs[name] != plain[name]}
     assert changed == {"resnet18-slim-classification"}
     given = runs["resnet18-slim-classification"]
@@ -123,16 +124,16 @@ def test_only_classification_is_made_anew_by_other_photographs(folder):
 
 
 def test_sizes_of_the_embedded_photographs_are_not_shown_for_others(folder):
-    drawn = study.plan("camvid", photographs=str(folder)).figures["06_scale_mismatch"]
+    drawn = plan.plan("camvid", photographs=str(folder)).figures["06_scale_mismatch"]
     assert "fig10_scale_mismatch" not in drawn and "resize_factor" in drawn
-    assert "fig10_scale_mismatch" in study.plan("camvid").figures["06_scale_mismatch"]
+    assert "fig10_scale_mismatch" in plan.plan("camvid").figures["06_scale_mismatch"]
 
 
 def test_missing_photographs_and_profiles_without_any_are_said_before_anything_runs(folder):
     with pytest.raises(InputError, match="'laptop' runs on the embedded world and reads no PHOTOGRAPHS"):
         get_profile("laptop", photographs=str(folder))
     with pytest.raises(InputError, match="absent cannot be read"):
-        study.check("camvid", photographs=str(folder / "absent"))
+        plan.check("camvid", photographs=str(folder / "absent"))
 
 
 def test_too_small_photographs_are_refused():

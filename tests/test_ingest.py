@@ -10,7 +10,7 @@ from limited import folder_for_all, ordinary_user
 from PIL import Image
 from tiny import label, picture, snapshot, truncate
 
-from depthseg_lib.data import images, ingest
+from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.labels import CAMVID, VOID, packed_colour
 from depthseg_lib.errors import InputError
 
@@ -53,7 +53,7 @@ def test_a_video_is_packed_in_order_with_its_intrinsics(clip):
     video = read([clip], progress=lines.append)
     assert video.images.shape == (5, 3, 8, 12) and video.images.dtype == np.uint8
     assert isinstance(video.images, np.memmap) and not video.images.flags.writeable
-    means = [images.photograph(file).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)) for file in clip.files]
+    means = [image_files.photograph(file).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)) for file in clip.files]
     assert np.allclose(video.images.mean((2, 3)), means, atol=3)
     assert np.allclose(video.intrinsics, [[10, 0, 5.5], [0, 10, 3.5], [0, 0, 1]]) and len(video.intrinsics) == 5
     assert video.poses[:, 2, 3].tolist() == [0, 1, 2, 3, 4]
@@ -62,7 +62,7 @@ def test_a_video_is_packed_in_order_with_its_intrinsics(clip):
 
 def test_the_second_read_decodes_nothing(clip, monkeypatch):
     first = read([clip])
-    monkeypatch.setattr(images, "photograph", lambda file: pytest.fail(f"{file} was decoded again"))
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail(f"{file} was decoded again"))
     assert (read([clip]).images == first.images).all()
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_went_away_is_named(clip):
 
 def test_a_frame_of_another_size_is_named_before_anything_is_decoded(clip, monkeypatch):
     picture(clip.files[4], 16, 20)
-    monkeypatch.setattr(images, "photograph", lambda file: pytest.fail("decoded before the sizes were compared"))
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail("decoded before the sizes were compared"))
     with pytest.raises(InputError, match=r"004\.png is 20x16, but 24x16 was expected"):
         read([clip])
 
@@ -182,7 +182,7 @@ def test_16_bit_frames_are_refused(clip):
 
 def test_a_disk_without_space_is_said_before_anything_is_decoded(clip, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 100}))
-    monkeypatch.setattr(images, "photograph", lambda file: pytest.fail("decoded before the space was checked"))
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail("decoded before the space was checked"))
     with pytest.raises(InputError, match="DEPTHSEG_CACHE"):
         read([clip])
 

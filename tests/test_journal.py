@@ -1,8 +1,8 @@
 import pytest
 
-from depthseg_lib import journal
+from depthseg_lib.commands import journal
+from depthseg_lib.commands.journal import FAILED, FINISHED, SAID, STARTED
 from depthseg_lib.errors import InputError
-from depthseg_lib.journal import FAILED, FINISHED, SAID, STARTED
 
 
 def test_events_are_read_from_where_the_last_look_ended(tmp_path):

@@ -5,8 +5,9 @@ import pytest
 from real_data import real_set
 from tiny import label, picture, snapshot
 
-from depthseg_lib.data import kitti_odometry, kitti_raw, kitti_semantics, kitti_velodyne
+from depthseg_lib.data import kitti_odometry, kitti_semantics, kitti_velodyne
 from depthseg_lib.data.labels import KITTI, VOID
+from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.errors import InputError
 
 P0 = "700.0 0 60.0 0 0 700.0 18.0 0 0 0 1 0"

@@ -6,8 +6,8 @@ import pytest
 import tiny_kitti
 from tiny_kitti import FIRST, LAST, TESTED, write_frame
 
-from depthseg_lib.data import kitti_raw, kitti_split
-from depthseg_lib.data.kitti_split import Frame
+from depthseg_lib.data.sets import kitti_raw, kitti_split
+from depthseg_lib.data.sets.kitti_split import Frame
 from depthseg_lib.errors import InputError
 
 

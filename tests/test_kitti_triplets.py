@@ -6,8 +6,9 @@ import tiny_kitti
 from real_data import real_set
 from tiny_kitti import FIRST, LAST, TESTED
 
-from depthseg_lib.data import kitti_raw, kitti_triplets, kitti_velodyne
-from depthseg_lib.data.kitti_split import Frame, Split
+from depthseg_lib.data import kitti_triplets, kitti_velodyne
+from depthseg_lib.data.sets import kitti_raw
+from depthseg_lib.data.sets.kitti_split import Frame, Split
 from depthseg_lib.errors import InputError
 from depthseg_lib.held_out import split_triplets, with_truth
 

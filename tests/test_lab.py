@@ -13,7 +13,7 @@ def test_jupyterlab_shows_the_notebooks_with_this_python_and_leaves_the_home_alo
     home, cache = tmp_path / "home", tmp_path / "cache"
     home.mkdir()
     environment = os.environ | {"HOME": str(home), "DEPTHSEG_CACHE": str(cache)}
-    call = [sys.executable, "-m", "depthseg_lib.lab", "--no-browser", "--allow-root", "--port=0"]
+    call = [sys.executable, "-m", "depthseg_lib.commands.lab", "--no-browser", "--allow-root", "--port=0"]
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(call, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
-from depthseg_lib import losses
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.geometry import warp_by_flow
+from depthseg_lib.losses import losses
+from depthseg_lib.losses.geometry import warp_by_flow
 
 
 def images(seed, batch=2, height=10, width=14):

@@ -11,13 +11,16 @@ import pytest
 import torch
 from small import finetuning
 
-from depthseg_lib import activation_scores, fine_tuned, finetune, results
-from depthseg_lib import measured_activations as measured
-from depthseg_lib.activations import LAYERS
+from depthseg_lib import activation_scores
+from depthseg_lib.analysis import results
+from depthseg_lib.analysis.measurements import activations as measured
+from depthseg_lib.analysis.measurements import networks
+from depthseg_lib.analysis.measurements.grad_cam import LAYERS
+from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.labels import KITTI, VOID
-from depthseg_lib.data.sets import Labelled
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
+from depthseg_lib.training import finetune
 
 RUN = "resnet18-slim-depth-full-n4"
 NAME = f"{RUN}-t0"
@@ -165,7 +168,7 @@ def test_boundary_scores_are_means_over_images():
 def test_the_network_of_a_run_is_the_one_that_predicted(tmp_path):
     config = finetuning(iterations=2)
     run = finetune.run(config, tmp_path, quiet)
-    network = fine_tuned.network_of(config, tmp_path / "weights.safetensors", 19)
+    network = networks.network_of(config, tmp_path / "weights.safetensors", 19)
     shown = load_annotated(config, config.images)[1].images[run.shown]
     images = torch.from_numpy(shown).float() / 255
     with torch.no_grad():

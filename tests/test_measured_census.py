@@ -3,7 +3,8 @@
 import planted
 import pytest
 
-from depthseg_lib import measured_census, results
+from depthseg_lib.analysis import results
+from depthseg_lib.analysis.measurements import census as censuses
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def taken(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DEPTHSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
         found = results.load("smoke", root, root.parent / "figures").main.select(images=4)
-        return root, found, measured_census.load(found, root, root.parent / "figures")
+        return root, found, censuses.load(found, root, root.parent / "figures")
 
 
 def test_all_annotated_images_are_counted(taken):
@@ -26,11 +27,11 @@ def test_all_annotated_images_are_counted(taken):
 
 def test_it_is_kept_and_read_where_the_images_are_not(taken, tmp_path, monkeypatch):
     root, found, census = taken
-    monkeypatch.setattr(measured_census, "_count", pytest.fail)
-    again = measured_census.load(found, root, root.parent / "figures")
+    monkeypatch.setattr(censuses, "_count", pytest.fail)
+    again = censuses.load(found, root, root.parent / "figures")
     assert again.images == 24 and again.classes.equals(census.classes)
     results.save(found, tmp_path / "data")
-    measured_census.save(census, "smoke", tmp_path)
-    stored = measured_census.load(results.load("smoke", tmp_path / "none", tmp_path), tmp_path / "none", tmp_path)
+    censuses.save(census, "smoke", tmp_path)
+    stored = censuses.load(results.load("smoke", tmp_path / "none", tmp_path), tmp_path / "none", tmp_path)
     assert stored.images == 24 and stored.classes.equals(census.classes)
     assert stored.source.startswith("committed census")

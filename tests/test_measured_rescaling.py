@@ -5,10 +5,13 @@ import pandas as pd
 import planted
 import pytest
 
-from depthseg_lib import finetune, measured_rescaling, measured_sizes, results
+from depthseg_lib.analysis import results
+from depthseg_lib.analysis.measurements import rescaling
+from depthseg_lib.analysis.measurements import sizes as object_sizes
+from depthseg_lib.analysis.statistics import differences
 from depthseg_lib.data.rescale import FACTORS
 from depthseg_lib.errors import InputError
-from depthseg_lib.statistics import differences
+from depthseg_lib.training import finetune
 
 NAME = "resnet18-slim-depth-full-n4-t0"
 
@@ -19,10 +22,10 @@ def planted_runs(tmp_path_factory):
     root = planted.plant(tmp_path_factory.mktemp("planted") / "runs", "smoke", examples=2)
     planted.plant_weights(root, "smoke", 4)
     full, figures, said = chosen(root), root.parent / "figures", []
-    found = measured_rescaling.load(full, root, figures, said.append)
+    found = rescaling.load(full, root, figures, said.append)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(measured_sizes, "PHOTOGRAPHS", 4)
-        return root, found, measured_sizes.load(full, root, figures, said.append), said
+        patched.setattr(object_sizes, "PHOTOGRAPHS", 4)
+        return root, found, object_sizes.load(full, root, figures, said.append), said
 
 
 def chosen(runs, figures=None):
@@ -42,13 +45,13 @@ def test_every_run_is_scored_at_every_factor(planted_runs):
 def test_factor_1_has_the_score_that_the_run_itself_had(tmp_path):
     from small import finetuning
 
-    from depthseg_lib.finished import RunFolder
+    from depthseg_lib.analysis.runs import RunFolder
 
     config = finetuning(iterations=2, annotated=12)
     run = finetune.run(config, tmp_path / "a" / "t0", lambda _: None)
     folder = RunFolder(tmp_path / "a" / "t0", config.to_mapping())
     full = planted.laptop().select(setting="full", images=16)
-    tables, arrays = measured_rescaling._compute(full, {folder.name: folder}, lambda _: None)
+    tables, arrays = rescaling._compute(full, {folder.name: folder}, lambda _: None)
     row = tables["scores"].set_index("factor").loc[1.0]
     for metric in ("miou_seven", "miou", "accuracy"):
         assert row[metric] == pytest.approx(run.metrics[metric], abs=0.002)
@@ -75,7 +78,7 @@ def test_a_crop_shows_the_object_that_its_box_says():
     image[:, 30:40, 100:190] = 9
     for left, width in ((100, 90), (0, 8)):
         box = {"top": 30, "left": left, "height": 10, "width": width}
-        top, start, picture = measured_sizes._around(image, box)
+        top, start, picture = object_sizes._around(image, box)
         assert np.array_equal(picture, image[:, top : top + 64, start : start + picture.shape[2]])
         assert picture.shape[2] == max(64, int(1.15 * width)) and start <= left <= start + picture.shape[2] - width
 
@@ -84,41 +87,41 @@ def test_real_images_are_not_among_the_examples():
     rows = [("car", 0, 5, 5, 20, 30, 400, 24.5, "photographs"), ("car", 0, 1, 1, 4, 4, 16, 4.0, "streets")]
     columns = ["thing", "image", "top", "left", "height", "width", "pixels", "size", "where"]
     photographs = np.zeros((1, 3, 64, 64), np.uint8)
-    shown, examples = measured_sizes._examples(pd.DataFrame(rows, columns=columns), photographs, None)
+    shown, examples = object_sizes._examples(pd.DataFrame(rows, columns=columns), photographs, None)
     assert list(shown["kind"]) == ["photograph"] and set(examples) == {"car.photograph"}
 
 
 def test_nothing_is_computed_again_until_weights_change(planted_runs, monkeypatch):
     root, found, sizes, _ = planted_runs
-    again = measured_rescaling.load(chosen(root), root, root.parent / "figures", pytest.fail)
+    again = rescaling.load(chosen(root), root, root.parent / "figures", pytest.fail)
     pd.testing.assert_frame_equal(again.scores, found.scores)
-    same = measured_sizes.load(chosen(root), root, root.parent / "figures", pytest.fail)
+    same = object_sizes.load(chosen(root), root, root.parent / "figures", pytest.fail)
     pd.testing.assert_frame_equal(same.objects, sizes.objects)
     weights = root / "smoke" / "finetune" / NAME[:-3] / "t0" / "weights.safetensors"
     before = weights.read_bytes()
     weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
     with pytest.raises(ZeroDivisionError):
-        measured_rescaling.load(chosen(root), root, root.parent / "figures", lambda _: 1 / 0)
-    measured_sizes.load(chosen(root), root, root.parent / "figures", pytest.fail)  # sizes are not of the weights
+        rescaling.load(chosen(root), root, root.parent / "figures", lambda _: 1 / 0)
+    object_sizes.load(chosen(root), root, root.parent / "figures", pytest.fail)  # sizes are not of the weights
     weights.write_bytes(before)
 
 
 def test_both_come_back_without_runs(planted_runs, tmp_path):
     root, found, sizes, _ = planted_runs
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")
-    measured_rescaling.save(found, "smoke", tmp_path)
-    measured_sizes.save(sizes, "smoke", tmp_path)
+    rescaling.save(found, "smoke", tmp_path)
+    object_sizes.save(sizes, "smoke", tmp_path)
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")  # leaves them alone
     stored = chosen(tmp_path / "nowhere", tmp_path)
-    again = measured_rescaling.load(stored, tmp_path / "nowhere", tmp_path, pytest.fail)
+    again = rescaling.load(stored, tmp_path / "nowhere", tmp_path, pytest.fail)
     pd.testing.assert_frame_equal(again.scores, found.scores)
     assert np.array_equal(again.predictions[NAME], found.predictions[NAME]) and "committed" in again.source
-    same = measured_sizes.load(stored, tmp_path / "nowhere", tmp_path, pytest.fail)
+    same = object_sizes.load(stored, tmp_path / "nowhere", tmp_path, pytest.fail)
     pd.testing.assert_frame_equal(same.objects, sizes.objects)
     assert all(np.array_equal(same.examples[name], of) for name, of in sizes.examples.items())
     (tmp_path / "data" / "object_sizes" / "examples.npz").write_bytes(b"broken")
     with pytest.raises(InputError, match="the object sizes cannot be read.*restore this folder with git"):
-        measured_sizes.load(stored, tmp_path / "nowhere", tmp_path)
+        object_sizes.load(stored, tmp_path / "nowhere", tmp_path)
 
 
 def test_neither_runs_nor_committed_ones_says_what_to_run(planted_runs, tmp_path):
@@ -126,7 +129,7 @@ def test_neither_runs_nor_committed_ones_says_what_to_run(planted_runs, tmp_path
     results.save(results.load("smoke", root, root.parent / "figures"), tmp_path / "data")
     stored = chosen(tmp_path / "nowhere", tmp_path)
     with pytest.raises(InputError, match="no committed rescaled predictions.*make figures PROFILE=smoke"):
-        measured_rescaling.load(stored, tmp_path / "nowhere", tmp_path)
+        rescaling.load(stored, tmp_path / "nowhere", tmp_path)
 
 
 def test_losses_are_taken_run_by_run():

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
-from depthseg_lib import metrics
 from depthseg_lib.data.labels import VOID
+from depthseg_lib.losses import metrics
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torchvision
 from torchvision.models.segmentation import deeplabv3_resnet50
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.geometry import transform_matrix
+from depthseg_lib.losses.geometry import transform_matrix
 from depthseg_lib.models import ENCODERS
 from depthseg_lib.models.decoder import Decoder, DisparityHeads
 from depthseg_lib.models.deeplab import DeepLab

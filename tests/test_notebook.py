@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from tiny_project import write_notebook
 
-from depthseg_lib import journal, notebook
+from depthseg_lib.commands import journal, notebook
 from depthseg_lib.errors import InputError
 
 PARAMETERS = 'rate = 1.0  # a step size\ncount = 3\nflip = False\nname = "depth"\nfolder = "."'
@@ -19,7 +19,7 @@ def run(tmp_path: Path, *cells: str, values: dict | None = None, options=(), **v
     """The runner's command line on a notebook of `cells`, in `tmp_path`."""
     write_notebook(tmp_path / "book.ipynb", PARAMETERS, *cells)
     (tmp_path / "run.json").write_text(json.dumps(values or {}))
-    call = [sys.executable, "-m", "depthseg_lib.notebook", "book.ipynb", "--params", "run.json", *options]
+    call = [sys.executable, "-m", "depthseg_lib.commands.notebook", "book.ipynb", "--params", "run.json", *options]
     environment = os.environ | {"DEPTHSEG_CACHE": str(tmp_path / "cache")} | variables
     call += ["--out", "runs/finetune/one/executed.ipynb"]
     return subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True)

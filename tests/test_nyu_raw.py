@@ -6,7 +6,8 @@ import pytest
 import tiny_nyu
 from tiny import picture, snapshot, truncate
 
-from depthseg_lib.data import nyu_kinect, nyu_raw, resize
+from depthseg_lib.data import nyu_kinect, resize
+from depthseg_lib.data.sets import nyu_raw
 from depthseg_lib.errors import InputError
 
 
@@ -120,7 +121,7 @@ def test_the_other_byte_order_is_said(root):
 
 
 def test_broken_depth_is_named_before_anything_is_decoded(root, monkeypatch):
-    monkeypatch.setattr("depthseg_lib.data.images.photograph", lambda file: pytest.fail("decoded too early"))
+    monkeypatch.setattr("depthseg_lib.data.image_files.photograph", lambda file: pytest.fail("decoded too early"))
     file = one(root, "d-*.pgm")
     whole = file.read_bytes()
     truncate(file)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from depthseg_lib import object_sizes
+from depthseg_lib.data.arrays import Photographs
 from depthseg_lib.data.batches import photograph_batch
 from depthseg_lib.data.labels import CAMVID, KITTI, VOID
-from depthseg_lib.data.sets import Photographs
 from depthseg_lib.errors import InputError
 
 CAR, TRUCK, ROAD = (KITTI.classes.index(name) for name in ("car", "truck", "road"))

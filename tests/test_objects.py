@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from depthseg_lib.data import objects
-from depthseg_lib.data.objects import CLASSES, PhotographsConfig, photographs, shots
+from depthseg_lib.data import photographs as photograph_set
+from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, photographs, shots
 from depthseg_lib.data.world.picture import pictures
-from depthseg_lib.data.world.raycast import EMPTY, split
-from depthseg_lib.data.world.studio import photographs_of, shot
 from depthseg_lib.data.world.subjects import SUBJECTS
 from depthseg_lib.errors import InputError
+from depthseg_lib.world.raycast import EMPTY, split
+from depthseg_lib.world.studio import photographs_of, shot
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_setting_is_on_the_ground():
 def test_context_bias_sets_how_often_a_thing_is_in_its_usual_setting(bias):
     drawn = shots(PhotographsConfig(count=3000, context_bias=bias))
     assert drawn.usual.mean() == pytest.approx(bias, abs=0.04)
-    home = np.array([objects.SETTINGS.index(SUBJECTS[CLASSES[label]].setting) for label in drawn.labels])
+    home = np.array([photograph_set.SETTINGS.index(SUBJECTS[CLASSES[label]].setting) for label in drawn.labels])
     assert np.array_equal(drawn.settings == home, drawn.usual)
     if bias < 1:
         away = np.bincount((drawn.settings - home)[~drawn.usual] % 3, minlength=3)
@@ -70,7 +70,7 @@ def test_photographs_are_made_once_and_a_seed_gives_the_same(cache, monkeypatch)
     monkeypatch.setenv("DEPTHSEG_CACHE", str(cache / "another"))
     assert np.array_equal(photographs(config).images, copy)
     assert not np.array_equal(photographs(PhotographsConfig(size=24, count=12, seed=1)).images, copy)
-    monkeypatch.setattr(objects, "pictures", None)
+    monkeypatch.setattr(photograph_set, "pictures", None)
     assert np.array_equal(photographs(config).images, copy)
 
 
@@ -79,8 +79,8 @@ def test_a_batch_gives_the_images_that_single_shots_give(tmp_path, monkeypatch):
     images = []
     for size, folder in ((1, tmp_path / "single"), (6, tmp_path / "batch")):
         folder.mkdir()
-        monkeypatch.setattr(objects, "_BATCH", size)
-        objects.render_photographs(folder, config)
+        monkeypatch.setattr(photograph_set, "_BATCH", size)
+        photograph_set.render_photographs(folder, config)
         images.append(np.load(folder / "images.npy").astype(int))
     assert np.abs(images[0] - images[1]).mean() < 0.5 and images[0].std() > 20
 

@@ -8,10 +8,13 @@ import pytest
 from shrunk_study import ShrunkStudy
 from tiny import snapshot
 
-from depthseg_lib import describe, own, results, study
-from depthseg_lib.data import described
+from depthseg_lib import own
+from depthseg_lib.analysis import results
+from depthseg_lib.commands import describe
+from depthseg_lib.data.sets import description
 from depthseg_lib.errors import InputError
-from depthseg_lib.profiles import PROFILES, Fit, fitted
+from depthseg_lib.study import plan as study_plan
+from depthseg_lib.study.profiles import PROFILES, Fit, fitted
 
 
 def fit(**changes):
@@ -42,7 +45,7 @@ def root(tmp_path, monkeypatch):
 
 def test_the_plan_follows_the_description(root):
     own_data.describe(root, image_size=[64, 128], frame_step=2)
-    runs = study.plan("folder", str(root)).runs
+    runs = study_plan.plan("folder", str(root)).runs
     assert {(r.parameters["height"], r.parameters["width"]) for r in runs} == {(64, 128)}
     assert {r.parameters["images"] for r in runs if r.kind == "finetune"} == {6}  # two are left to validate on
     (depth,) = [r for r in runs if r.name.endswith("-depth")]
@@ -50,42 +53,42 @@ def test_the_plan_follows_the_description(root):
 
 
 def test_sizes_are_compared_only_where_photographs_show_a_class(root):
-    assert "fig10_scale_mismatch" in study.plan("folder", str(root)).figures["06_scale_mismatch"]
+    assert "fig10_scale_mismatch" in study_plan.plan("folder", str(root)).figures["06_scale_mismatch"]
     own_data.describe(root, classes={"road": [1, 1, 1], "house": [2, 2, 2], "lawn": [3, 3, 3]})
-    assert "fig10_scale_mismatch" not in study.plan("folder", str(root)).figures["06_scale_mismatch"]
+    assert "fig10_scale_mismatch" not in study_plan.plan("folder", str(root)).figures["06_scale_mismatch"]
 
 
 def test_a_corrected_description_makes_the_runs_anew(root):
-    first = study.plan("folder", str(root)).runs[0].parameters["data_digest"]
+    first = study_plan.plan("folder", str(root)).runs[0].parameters["data_digest"]
     video = [{"folder": "drive", "intrinsics": own_data.CAMERA | {"fx": 71}}]
     own_data.describe(root, video=video)
-    assert study.plan("folder", str(root)).runs[0].parameters["data_digest"] != first
+    assert study_plan.plan("folder", str(root)).runs[0].parameters["data_digest"] != first
 
 
 def test_runs_are_found_where_the_data_are_not(root, tmp_path):
-    plan = study.plan("folder", str(root), str(tmp_path / "runs"))
-    study.write_requests(plan, tmp_path / "runs")
+    plan = study_plan.plan("folder", str(root), str(tmp_path / "runs"))
+    study_plan.write_requests(plan, tmp_path / "runs")
     kept = tmp_path / "runs/folder" / own.KEPT
     before = kept.stat().st_mtime_ns
-    study.write_requests(plan, tmp_path / "runs")
+    study_plan.write_requests(plan, tmp_path / "runs")
     assert kept.stat().st_mtime_ns == before
     shutil.rmtree(root)
-    again = study.plan("folder", runs=str(tmp_path / "runs"))
+    again = study_plan.plan("folder", runs=str(tmp_path / "runs"))
     assert [run.name for run in again.runs] == [run.name for run in plan.runs] and again.figures == plan.figures
     assert own.label_set(tmp_path / "runs/folder").classes == ("road", "house", "car")
 
 
 def test_without_data_or_runs_the_folder_is_asked_for(tmp_path):
-    assert study.plan("folder", runs=str(tmp_path)).profile.sizes == PROFILES["folder"].sizes
+    assert study_plan.plan("folder", runs=str(tmp_path)).profile.sizes == PROFILES["folder"].sizes
     with pytest.raises(InputError, match=r"'folder' needs DATA=folder, one with a dataset\.json in it"):
-        study.check("folder")
+        study_plan.check("folder")
 
 
 def test_the_quick_check_decodes_nothing(root, monkeypatch):
-    monkeypatch.setattr("depthseg_lib.data.images.photograph", lambda file: pytest.fail(f"{file} was decoded"))
-    study.check("folder", str(root), decode=False)
+    monkeypatch.setattr("depthseg_lib.data.image_files.photograph", lambda file: pytest.fail(f"{file} was decoded"))
+    study_plan.check("folder", str(root), decode=False)
     with pytest.raises(pytest.fail.Exception, match="was decoded"):
-        study.check("folder", str(root))
+        study_plan.check("folder", str(root))
 
 
 @pytest.mark.timeout(600)
@@ -105,5 +108,5 @@ def test_a_described_folder_is_studied_whole_and_drawn_again_without_the_data(tm
     root.rename(tmp_path / "gone")
     for runs in (work.root / "runs", tmp_path / "nowhere"):
         found = results.load("folder", runs, work.figures)
-        assert found.label_set == described.read(tmp_path / "gone").label_set and found.data == "my town (own data)"
+        assert found.label_set == description.read(tmp_path / "gone").label_set and found.data == "my town (own data)"
         assert set(found.confusion["truth"].unique()) == {"road", "house", "car"}

@@ -10,7 +10,7 @@ import pytest
 from limited import child, files_of_at_most
 from tiny import picture
 
-from depthseg_lib.data import images, ingest, pack
+from depthseg_lib.data import image_files, ingest, pack
 from depthseg_lib.data.blocks import BLOCK, CHECKSUMS
 from depthseg_lib.data.pack import mapped, packed
 from depthseg_lib.errors import InputError
@@ -56,8 +56,8 @@ def read(source, progress=None):
 @pytest.fixture
 def decoded(monkeypatch):
     """The files that this process decodes."""
-    files, decode = [], images.photograph
-    monkeypatch.setattr(images, "photograph", lambda file: files.append(file) or decode(file))
+    files, decode = [], image_files.photograph
+    monkeypatch.setattr(image_files, "photograph", lambda file: files.append(file) or decode(file))
     return files
 
 
@@ -138,7 +138,7 @@ def test_a_process_that_waits_goes_on_when_the_other_is_killed(source, cache):
 
 @pytest.mark.parametrize("change", [lambda file: os.utime(file, ns=(1, 1)), os.unlink], ids=["changed", "removed"])
 def test_a_source_that_changes_meanwhile_is_refused(source, cache, monkeypatch, change):
-    first, decode = source / "0000.png", images.photograph
+    first, decode = source / "0000.png", image_files.photograph
 
     def changing(file):
         found = decode(file)
@@ -146,7 +146,7 @@ def test_a_source_that_changes_meanwhile_is_refused(source, cache, monkeypatch, 
             change(first)
         return found
 
-    monkeypatch.setattr(images, "photograph", changing)
+    monkeypatch.setattr(image_files, "photograph", changing)
     with pytest.raises(InputError, match=r"0000\.png (changed while it was read|cannot be read)"):
         read(source)
     assert not [path for path in (cache / "ingest").iterdir() if path.is_dir()]
@@ -173,7 +173,7 @@ def test_a_damaged_pack_is_said_and_read_again(source, decoded):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the device that is always full, here")
 def test_a_disk_that_fills_up_is_one_sentence_and_what_is_written_is_kept(source, cache, monkeypatch, decoded):
-    decode = images.photograph
+    decode = image_files.photograph
 
     def filling(file):
         if file.name == f"{2 * BLOCK:04d}.png":
@@ -183,12 +183,12 @@ def test_a_disk_that_fills_up_is_one_sentence_and_what_is_written_is_kept(source
             array.symlink_to("/dev/full")
         return decode(file)
 
-    monkeypatch.setattr(images, "photograph", filling)
+    monkeypatch.setattr(image_files, "photograph", filling)
     with pytest.raises(InputError, match=f"{cache} cannot be written .No space left on device.*DEPTHSEG_CACHE"):
         read(source)
     (array,) = cache.glob("ingest/*.partial/images.npy")
     (cache / "aside").replace(array)
-    monkeypatch.setattr(images, "photograph", decode)
+    monkeypatch.setattr(image_files, "photograph", decode)
     rows = blocks_written(cache) * BLOCK
     decoded.clear()
     assert len(read(source)) == COUNT and len(decoded) == COUNT - rows < COUNT

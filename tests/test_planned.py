@@ -6,7 +6,8 @@ from dataclasses import replace
 import planted
 import pytest
 
-from depthseg_lib import planned, study
+from depthseg_lib.analysis import missing
+from depthseg_lib.study import plan as study_plan
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def everything():
 
 @pytest.fixture(scope="module")
 def plan(everything):
-    return planned.load(everything, "nowhere")
+    return missing.load(everything, "nowhere")
 
 
 def without(results, **lacking):
@@ -29,9 +30,9 @@ def without(results, **lacking):
 
 def test_nothing_is_missing_from_a_study_that_is_finished(everything, plan):
     assert plan.missing(everything) == "" and plan.main.missing(everything.main) == ""
-    kinds = {run.kind for run in study.plan("laptop").runs}
+    kinds = {run.kind for run in study_plan.plan("laptop").runs}
     assert kinds == {"finetune", "pretrain"} and len(plan.finetune) + len(plan.pretrain) == len(
-        study.plan("laptop").runs
+        study_plan.plan("laptop").runs
     )
 
 
@@ -63,7 +64,7 @@ def test_the_main_comparison_is_that_of_the_results(everything, plan):
 
 
 def test_sizes_counts_and_iterations_are_those_of_the_runs(plan):
-    runs = {run.name: run.parameters for run in study.plan("laptop").runs}
+    runs = {run.name: run.parameters for run in study_plan.plan("laptop").runs}
     high, whole = (runs[f"resnet18-slim-depth-full-n{name}"] for name in ("16-high", "200-whole"))
     assert plan.main.sizes == "64x192" and plan.main.of_size == " of 64x192 pixels"
     large = plan.select(experiment=["high", "whole"], setting="full")
@@ -77,27 +78,27 @@ def test_sizes_counts_and_iterations_are_those_of_the_runs(plan):
 
 
 def test_how_pretraining_at_the_two_sizes_differs_is_read_from_the_settings(everything, plan):
-    runs = {run.name: run.parameters for run in study.plan("laptop").runs}
+    runs = {run.name: run.parameters for run in study_plan.plan("laptop").runs}
     words = [
         f"{runs[name]['iterations']} iterations, {runs[name]['streets']} streets"
         for name in ("resnet18-slim-depth", "resnet18-slim-depth-large")
     ]
     assert plan.lengths().endswith(f"than the size: small {words[0]}; large {words[1]}.")
-    assert planned.load(replace(everything, profile="smoke"), "nowhere").lengths() == ""
-    assert planned.load(replace(everything, profile="camvid"), "nowhere").lengths() == ""
+    assert missing.load(replace(everything, profile="smoke"), "nowhere").lengths() == ""
+    assert missing.load(replace(everything, profile="camvid"), "nowhere").lengths() == ""
 
 
 def test_published_weights_that_were_asked_for_are_planned(everything, tmp_path):
     kitti = replace(everything, profile="kitti", data_set="kitti")
-    assert "imagenet" not in set(planned.load(kitti, tmp_path).finetune["initialisation"])
+    assert "imagenet" not in set(missing.load(kitti, tmp_path).finetune["initialisation"])
     folder = tmp_path / "kitti" / "finetune" / "resnet18-imagenet-full-n16"
     folder.mkdir(parents=True)
     (folder / "params.json").write_text(json.dumps({"initialisation": "imagenet"}))
-    plan = planned.load(kitti, tmp_path)
+    plan = missing.load(kitti, tmp_path)
     asked = plan.main.select(setting="full", images=16, encoder="resnet18")
     assert asked.missing(everything) == "Not run: none (random weights), depth, imagenet, depth-imagenet."
 
 
 def test_nothing_is_said_of_a_users_own_data_that_nobody_knows(everything, tmp_path):
-    own = planned.load(replace(everything, profile="folder", data_set="folder"), tmp_path)
+    own = missing.load(replace(everything, profile="folder", data_set="folder"), tmp_path)
     assert own.missing(everything, ("imagenet",)) == own.main.sizes == own.lengths() == own.counts(3) == ""

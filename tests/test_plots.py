@@ -13,18 +13,20 @@ from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from matplotlib.text import Text
 from torchvision.utils import flow_to_image
 
-from depthseg_lib import claims, cross_resolution, paper, plots, saved, tables, trajectories
-from depthseg_lib.claims import WORST_FIRST
-from depthseg_lib.claims_list import CLAIMS, MARGIN
-from depthseg_lib.config import INITIALISATIONS
+from depthseg_lib import cross_resolution, plots, trajectories
+from depthseg_lib.analysis import paper, tables
+from depthseg_lib.analysis.claims import ledger as claims_ledger
+from depthseg_lib.analysis.claims.claims import CLAIMS, MARGIN
+from depthseg_lib.analysis.claims.ledger import WORST_FIRST
+from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.census import census
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.plots import style
+from depthseg_lib.plots import saving, style
 from depthseg_lib.plots.activations import coloured
 from depthseg_lib.plots.flow import flow_colours
 from depthseg_lib.plots.scale_mismatch import SEEN, UNSEEN
 from depthseg_lib.scores import common_scores
-from depthseg_lib.statistics import mean_interval
+from depthseg_lib.settings import INITIALISATIONS
 
 FOOTER = "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, 95 % t-interval of the mean."
 ROWS = ("ResNet-18",) * 2 + ("ResNet-50",) * 4
@@ -77,7 +79,7 @@ def figures(results, base, scored):
     bordering = active.boundary_scores()
     shares = trajectories.class_shares(full.confusion, full.label_set)
     courses = trajectories.class_history(full.history, shares.index)
-    ledger = claims.ledger(results)
+    ledger = claims_ledger.ledger(results)
     other = ledger.assign(encoder="resnet50")
     pairs = np.stack([depth.images, depth.images], axis=1)
     moved = np.stack([np.indices(depth.truth.shape[1:])[::-1] - np.array([96, 32])[:, None, None]] * len(pairs)) / 10
@@ -414,12 +416,12 @@ def test_colours_are_told_apart_by_all_eyes(eyes):
 
 def test_drawing_leaves_the_users_settings_alone(base):
     before = dict(matplotlib.rcParams)
-    saved.png_bytes(plots.curves(base.select(setting="full").history))
+    saving.png_bytes(plots.curves(base.select(setting="full").history))
     assert dict(matplotlib.rcParams) == before
 
 
 def test_the_forest_plot_has_each_effect_in_the_panel_of_its_unit(figures, results):
-    ledger = claims.ledger(results)
+    ledger = claims_ledger.ledger(results)
     panels = {axes.get_title(loc="left"): axes for axes in figures["claims"].axes}
     points = panels["mIoU, representative (points)"]
     row = ledger.query("id == 'C4a' and metric == 'miou_seven'").iloc[0]
@@ -434,14 +436,14 @@ def test_the_forest_plot_has_each_effect_in_the_panel_of_its_unit(figures, resul
 
 
 def test_the_forest_plot_says_every_verdict_in_words(figures, results):
-    ledger = claims.ledger(results)
+    ledger = claims_ledger.ledger(results)
     strip, *panels = figures["claims"].axes
     words = [text.get_text().strip("()") for axes in panels for text in axes.texts]
     for verdict, count in ledger["verdict"].value_counts().items():
         assert words.count(verdict) == count
     assert strip.get_title(loc="left").startswith("overall")
     overall = [text.get_text() for text in strip.texts if text.get_text() in WORST_FIRST]
-    assert overall == claims.summary(ledger)["resnet18-slim"].loc[[claim.id for claim in CLAIMS]].tolist()
+    assert overall == claims_ledger.summary(ledger)["resnet18-slim"].loc[[claim.id for claim in CLAIMS]].tolist()
     labels = [text.get_text() for legend in figures["claims"].legends for text in legend.get_texts()]
     assert all(any(label.startswith(verdict) for label in labels) for verdict in WORST_FIRST)
 
@@ -457,7 +459,7 @@ def test_no_percentage_is_drawn_beyond_what_there_can_be(results):
 
 
 def test_an_encoder_that_has_not_run_a_size_stands_beside_one_that_has():
-    ledger = claims.ledger(planted.everything())
+    ledger = claims_ledger.ledger(planted.everything())
     other = ledger.assign(encoder="resnet50")
     other.loc[other["id"] == "C12c", ["images", "effect", "low", "high"]] = pd.NA
     figure = plots.claims(pd.concat([ledger, other], ignore_index=True), FOOTER)
@@ -476,7 +478,7 @@ def test_the_papers_values_do_not_cover_ours(figures):
 
 
 def test_a_zone_marks_what_counts_as_no_effect(figures, results):
-    ledger = claims.ledger(results).query("expected == 'within ±1' and unit == 'mIoU points'")
+    ledger = claims_ledger.ledger(results).query("expected == 'within ±1' and unit == 'mIoU points'")
     panel = next(axes for axes in figures["claims"].axes if axes.get_title(loc="left").startswith("mIoU"))
     zones = [collection.get_paths()[0].get_extents() for collection in panel.collections]
     assert len(zones) == len(ledger) > 2 and {(zone.x0, zone.x1) for zone in zones} == {(-MARGIN, MARGIN)}

@@ -8,12 +8,12 @@ import torch
 from small import pretraining
 from test_weights import torchvisions_file
 
-from depthseg_lib import pretrain
-from depthseg_lib.classification import ClassificationTask
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.models import weights
 from depthseg_lib.models.networks import SegmentationNetwork
+from depthseg_lib.training import pretrain
+from depthseg_lib.training.classification import ClassificationTask
 
 
 def quiet(_):

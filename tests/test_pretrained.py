@@ -7,7 +7,8 @@ import pandas as pd
 import planted
 import pytest
 
-from depthseg_lib import plots, pretrained, saved
+from depthseg_lib import plots
+from depthseg_lib.plots import pretrained, saving
 
 SLIM, OTHER = "resnet18-slim", "resnet50"
 
@@ -85,6 +86,6 @@ def test_without_runs_there_is_nothing(one):
 
 
 def test_the_json_of_such_a_figure_names_the_pretraining_runs(one):
-    about = saved.about_pretraining(one, pretrained.depth(one).runs, "Depth", "A note.", "")
+    about = saving.about_pretraining(one, pretrained.depth(one).runs, "Depth", "A note.", "")
     assert about.runs == tuple(f"{SLIM}-{name}" for name in ("depth", "depth-classification", "depth-supervised"))
     assert (about.trials, about.commit, about.note) == (1, ("0123abc",), "A note.")

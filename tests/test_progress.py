@@ -1,8 +1,8 @@
 import pytest
 
-from depthseg_lib import journal, progress
-from depthseg_lib.journal import FAILED, FINISHED, SAID, STARTED, Event
-from depthseg_lib.progress import Job, Screen
+from depthseg_lib.commands import journal, progress
+from depthseg_lib.commands.journal import FAILED, FINISHED, SAID, STARTED, Event
+from depthseg_lib.commands.progress import Job, Screen
 
 A, B, C = ("pretrain", "a"), ("finetune", "b"), ("figures", "03_results")
 JOBS = [Job(A, 100.0), Job(B, 50.0, (A,)), Job(C, 30.0, (A, B))]

@@ -9,11 +9,13 @@ import torch
 from published_files import moco, monodepth2, resnet, without_classifier, write, write_imagenet, write_monodepth2
 from small import finetuning
 
-from depthseg_lib import identity, results, study
-from depthseg_lib.config import SELF_SUPERVISED, TRAINED_HERE
+from depthseg_lib import fingerprint
+from depthseg_lib.analysis import results
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import ENCODERS, Published
-from depthseg_lib.profiles import PROFILES
+from depthseg_lib.settings import SELF_SUPERVISED, TRAINED_HERE
+from depthseg_lib.study import plan
+from depthseg_lib.study.profiles import PROFILES
 
 
 def test_what_was_given_goes_by_initialisation(tmp_path):
@@ -22,7 +24,7 @@ def test_what_was_given_goes_by_initialisation(tmp_path):
     assert given.initialisations == ("imagenet", "moco-v2", "dino", "depth-imagenet")
     assert Published.given("download").places == {"imagenet": "download"}
     assert Published.given(weights="dino=here.pth").places["dino"] == str(Path("here.pth").absolute())
-    assert study.NONE == Published.given() and study.NONE.initialisations == ()
+    assert plan.NONE == Published.given() and plan.NONE.initialisations == ()
     assert set(ENCODERS) - set(TRAINED_HERE) == {"imagenet", *SELF_SUPERVISED}
 
 
@@ -52,7 +54,7 @@ def test_weights_of_another_form_are_refused(text):
 
 
 def runs(published, profile="gpu"):
-    return {(run.kind, run.name): run for run in study.plan(profile, published=published).runs}
+    return {(run.kind, run.name): run for run in plan.plan(profile, published=published).runs}
 
 
 def test_given_depth_is_not_pre_trained_but_at_the_large_size(tmp_path):
@@ -64,7 +66,7 @@ def test_given_depth_is_not_pre_trained_but_at_the_large_size(tmp_path):
     assert usual.needs == () and usual.parameters["start_weights"] == str(tmp_path / "mono_resnet50_640x192")
     assert planned["finetune", "resnet18-depth-full-n16-high"].needs == ("resnet18-depth-large",)
     assert planned["finetune", "resnet18-depth-full-n16-small-to-large"].needs == ()
-    assert "depth" in study.plan("gpu").figures["03_results"]
+    assert "depth" in plan.plan("gpu").figures["03_results"]
 
 
 def test_weights_of_one_encoder_are_compared_on_that_one():
@@ -85,9 +87,7 @@ def test_imagenet_is_where_depth_starts_from(tmp_path):
 def test_whole_weights_are_accepted_before_anything_runs(tmp_path):
     write({"moco.pth.tar": moco(), "dino.pth": without_classifier(resnet("resnet50"))}, tmp_path)
     others = f"moco-v2={tmp_path}/moco.pth.tar,dino={tmp_path}/dino.pth"
-    study.check(
-        "gpu", published=Published.given(str(write_imagenet(tmp_path)), str(write_monodepth2(tmp_path)), others)
-    )
+    plan.check("gpu", published=Published.given(str(write_imagenet(tmp_path)), str(write_monodepth2(tmp_path)), others))
 
 
 def swapped(root):
@@ -108,7 +108,7 @@ def missing(root):
 def test_a_broken_checkpoint_is_said_before_anything_runs(damage, message, tmp_path):
     damage(write_monodepth2(tmp_path))
     with pytest.raises(InputError, match=message):
-        study.check("gpu", published=Published.given(monodepth2=str(tmp_path)))
+        plan.check("gpu", published=Published.given(monodepth2=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -121,21 +121,21 @@ def test_a_broken_checkpoint_is_said_before_anything_runs(damage, message, tmp_p
 )
 def test_what_is_not_there_is_said_before_anything_runs(given, message):
     with pytest.raises(InputError, match=message):
-        study.check("gpu", published=Published.given(**given))
+        plan.check("gpu", published=Published.given(**given))
 
 
 def test_weights_that_no_encoder_of_the_profile_can_use_are_refused():
     with pytest.raises(
         InputError, match="'dino' were given, but they are of resnet50, and the profile has resnet18-slim"
     ):
-        study.check("laptop", published=Published.given(weights="dino=d.pth"))
+        plan.check("laptop", published=Published.given(weights="dino=d.pth"))
 
 
 def test_figures_find_runs_that_start_from_published_weights(tmp_path, monkeypatch):
     fewer = dict(encoders=("resnet18", "resnet50"), initialisations=("none", "depth"), sizes=(4,), parts=())
     monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], **fewer))
     given = Published.given(str(tmp_path), str(tmp_path), f"moco-v2={tmp_path}/m")
-    assert "depth" not in study.plan("smoke", published=given).figures["03_results"]
+    assert "depth" not in plan.plan("smoke", published=given).figures["03_results"]
     planted.plant(tmp_path / "runs", "smoke", examples=2, published=given)
     found = results.load("smoke", tmp_path / "runs", tmp_path / "figures")
     assert found.source == "18 of 18 fine-tuning trials of this machine" and found.pretrain.empty
@@ -150,7 +150,7 @@ def test_figures_find_runs_that_start_from_published_weights(tmp_path, monkeypat
 
 def test_other_weights_make_another_run(tmp_path):
     def digest():
-        return identity.digest(
+        return fingerprint.digest(
             "finetune", finetuning(encoder="resnet18", initialisation="depth", start_weights=str(tmp_path))
         )
 

@@ -3,7 +3,7 @@
 import torch
 
 from depthseg_lib.data.world.bounds import View
-from depthseg_lib.data.world.raycast import EMPTY, Shapes, cast, nearest, split
+from depthseg_lib.world.raycast import EMPTY, Shapes, cast, nearest, split
 
 
 def random_scene(seed):

@@ -7,7 +7,7 @@ import pandas as pd
 import planted
 import pytest
 
-from depthseg_lib import results
+from depthseg_lib.analysis import results
 from depthseg_lib.errors import InputError
 
 RUN = "resnet18-slim-depth-full-n4"

@@ -7,8 +7,9 @@ import planted
 import pytest
 from matplotlib.figure import Figure
 
-from depthseg_lib import plots, saved
+from depthseg_lib import plots
 from depthseg_lib.errors import InputError
+from depthseg_lib.plots import saving
 
 
 @pytest.fixture
@@ -17,9 +18,9 @@ def results():
 
 
 def test_png_svg_and_json_and_the_same_bytes_again(results, tmp_path):
-    about = saved.about(results, "Curves", "16 training images.")
+    about = saving.about(results, "Curves", "16 training images.")
     for folder in ("a", "b"):
-        shown = saved.save(plots.curves(results.history, about.footer), "fig", tmp_path / folder, about)
+        shown = saving.save(plots.curves(results.history, about.footer), "fig", tmp_path / folder, about)
     for kind in ("png", "svg", "json"):
         assert (tmp_path / "a" / f"fig.{kind}").read_bytes() == (tmp_path / "b" / f"fig.{kind}").read_bytes()
     image, size = shown._repr_png_()
@@ -28,8 +29,8 @@ def test_png_svg_and_json_and_the_same_bytes_again(results, tmp_path):
 
 
 def test_json_tells_data_profile_commit_device_runs_and_trials(results, tmp_path):
-    about = saved.about(results, "Curves")
-    saved.save(Figure(), "fig", tmp_path, about)
+    about = saving.about(results, "Curves")
+    saving.save(Figure(), "fig", tmp_path, about)
     found = json.loads((tmp_path / "fig.json").read_text())
     assert found["data"] == "embedded street world" and found["profile"] == "laptop" and found["trials"] == 3
     assert (
@@ -41,26 +42,26 @@ def test_json_tells_data_profile_commit_device_runs_and_trials(results, tmp_path
 
 
 def test_footer_names_everything(results):
-    footer = saved.about(results, "", "A note.").footer
+    footer = saving.about(results, "", "A note.").footer
     assert footer == (
         "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, "
         "95 % t-interval of the mean. A note. mIoU over the data set; representative: road, sidewalk, building, "
         "vegetation, terrain, sky, car."
     )
-    assert "interval" not in saved.about(results.select(trial=0), "").footer
-    assert "trial" not in saved.about(results, "").plain
+    assert "interval" not in saving.about(results.select(trial=0), "").footer
+    assert "trial" not in saving.about(results, "").plain
 
 
 def test_diverged_runs_are_named(results):
     metrics = results.metrics.copy()
     metrics.loc[metrics["name"] == "resnet18-slim-depth-full-n16-t1", "diverged_at"] = 120.0
-    note = saved.about(replace(results, metrics=metrics), "").note
+    note = saving.about(replace(results, metrics=metrics), "").note
     assert "left out of the means: resnet18-slim-depth-full-n16-t1 at iteration 120" in note
 
 
 def test_a_table_is_also_csv_and_markdown(results, tmp_path):
     table = results.metrics[["initialisation", "miou_seven"]]
-    saved.save_table(Figure(), table, "| text |\n", "table1", tmp_path, saved.about(results, "Table"))
+    saving.save_table(Figure(), table, "| text |\n", "table1", tmp_path, saving.about(results, "Table"))
     assert (tmp_path / "table1.md").read_text() == "| text |\n"
     assert (tmp_path / "table1.csv").read_text().startswith("initialisation,miou_seven\nnone,0.")
 
@@ -68,18 +69,18 @@ def test_a_table_is_also_csv_and_markdown(results, tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(results, tmp_path):
     (tmp_path / "figures").write_text("a file")
     with pytest.raises(InputError, match="cannot be written"):
-        saved.save(Figure(), "fig", tmp_path / "figures", saved.drawing("x", "laptop"))
+        saving.save(Figure(), "fig", tmp_path / "figures", saving.drawing("x", "laptop"))
 
 
 def test_empty_notes_are_left_out(results):
-    assert saved.about(results, "", "A note.", "", "Another.", scores=False).note == "A note. Another."
+    assert saving.about(results, "", "A note.", "", "Another.", scores=False).note == "A note. Another."
 
 
 def test_trials_that_differ_are_a_range(results):
     depth = results.metrics["initialisation"] == "depth"
     fewer = replace(results, metrics=results.metrics[~depth | (results.metrics["trial"] > 0)])
-    described = saved.about(fewer, "")
+    described = saving.about(fewer, "")
     assert (described.fewest_trials, described.trials) == (2, 3)
     assert ", 2 to 3 trials, 95 % t-interval of the mean." in described.footer
     lost = results.metrics.assign(diverged_at=results.metrics["diverged_at"].mask(results.metrics["trial"] == 1, 9.0))
-    assert ", 2 trials, " in saved.about(replace(results, metrics=lost), "").footer
+    assert ", 2 trials, " in saving.about(replace(results, metrics=lost), "").footer

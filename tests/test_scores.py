@@ -4,7 +4,8 @@ import numpy as np
 import planted
 import pytest
 
-from depthseg_lib import metrics, results
+from depthseg_lib.analysis import results
+from depthseg_lib.losses import metrics
 from depthseg_lib.scores import common_images, common_scores
 
 

@@ -7,7 +7,7 @@ from real_data import real_set
 from shrunk_study import ShrunkStudy
 
 from depthseg_lib.data import set_camvid
-from depthseg_lib.data.sets import Video
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.held_out import held_out_sequences
 
 

@@ -6,13 +6,14 @@ import pytest
 import tiny_cityscapes
 from shrunk_study import ShrunkStudy
 
-from depthseg_lib import check_data, study
-from depthseg_lib.config import PretrainConfig
+from depthseg_lib.commands import check_data
 from depthseg_lib.data import sources
 from depthseg_lib.data.labels import CITYSCAPES
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
-from depthseg_lib.profiles import PROFILES
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.study import plan
+from depthseg_lib.study.profiles import PROFILES
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,12 @@ def test_training_is_on_train_and_the_test_on_val(root, tmp_path, monkeypatch):
 
 def test_what_is_missing_is_said_before_anything_is_read(root, tmp_path):
     with pytest.raises(InputError, match="needs DATA=folder, one that holds leftImg8bit, gtFine, leftImg8bit_sequence"):
-        study.check("cityscapes")
+        plan.check("cityscapes")
     with pytest.raises(InputError, match="lacks leftImg8bit, leftImg8bit_sequence, camera: .*found gtFine"):
         (tmp_path / "gtFine").mkdir()
-        study.check("cityscapes", str(tmp_path))
+        plan.check("cityscapes", str(tmp_path))
     with pytest.raises(InputError, match="has 6 annotated training images, but the run asks for 2975"):
-        study.check("cityscapes", str(root))
+        plan.check("cityscapes", str(root))
 
 
 def test_changed_files_change_the_digest(tmp_path):
@@ -55,7 +56,7 @@ def test_changed_files_change_the_digest(tmp_path):
 
 
 def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
-    planned = study.plan("cityscapes", published=Published({"imagenet": "weights"}))
+    planned = plan.plan("cityscapes", published=Published({"imagenet": "weights"}))
     runs = {run.name: run.parameters for run in planned.runs}
     for name in ("none", "depth", "imagenet", "depth-imagenet"):
         assert {f"resnet50-{name}-full-n{n}" for n in (8, 16, 32, 64, 128, 2975)} <= set(runs)
@@ -64,7 +65,7 @@ def test_the_plan_is_kittis_protocol_with_all_training_images_besides():
     assert runs["resnet18-depth"]["batch"] == 12 and "resnet50-none-deeplab-n16" in runs
     assert {f"resnet50-{name}-deeplab-n16" for name in ("depth", "imagenet", "depth-imagenet")} <= set(runs)
     assert {f"resnet18-{name}-encoder-only-n16" for name in ("depth", "depth-imagenet")} <= set(runs)
-    drawn = {name for names in study.plan("cityscapes").figures.values() for name in names}
+    drawn = {name for names in plan.plan("cityscapes").figures.values() for name in names}
     assert {"fig04_training_size", "fig05_frozen", "fig10_scale_mismatch", "table1", "table2", "claims"} <= drawn
 
 

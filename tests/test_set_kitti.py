@@ -11,15 +11,18 @@ from real_data import real_set
 from shrunk_study import ShrunkStudy
 from tiny import label, snapshot, truncate
 
-from depthseg_lib import check_data, study
-from depthseg_lib.config import DataSettings
-from depthseg_lib.data import set_kitti, sources
+from depthseg_lib.commands import check_data
+from depthseg_lib.data import sources
 from depthseg_lib.data.labels import KITTI, VOID
+from depthseg_lib.data.sets import kitti as kitti_set
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
-from depthseg_lib.profiles import PROFILES, Part, get_profile
+from depthseg_lib.settings import DataSettings
+from depthseg_lib.study import plan
+from depthseg_lib.study.profiles import PROFILES, Part, get_profile
 
 IMAGENET = Published({"imagenet": "weights"})
+
 
 @pytest.fixture
 def kitti(tmp_path, monkeypatch):
@@ -53,8 +56,8 @@ def test_obvious_layouts_are_found(kitti, raw, semantics):
             entry.rename(kitti / name / entry.name)
         if name != part:
             (kitti / part).rmdir()
-    set_kitti.check(kitti)
-    assert set_kitti.annotated_count(kitti) == 6 and len(set_kitti.video(kitti, 64, 96).images)
+    kitti_set.check(kitti)
+    assert kitti_set.annotated_count(kitti) == 6 and len(kitti_set.video(kitti, 64, 96).images)
 
 
 def test_other_data_is_another_digest(kitti):
@@ -125,25 +128,25 @@ def test_too_few_pairs_and_a_folder_that_is_not_there(kitti):
     with pytest.raises(InputError, match="has 6 annotated training images, but the run asks for 16"):
         sources.check(settings(kitti), 16)
     with pytest.raises(InputError, match="there is no such folder; expected one that holds raw/"):
-        study.check("kitti", str(kitti / "nowhere"))
+        plan.check("kitti", str(kitti / "nowhere"))
     with pytest.raises(InputError, match="'kitti' needs DATA=folder, one that holds raw/"):
-        study.check("kitti")
+        plan.check("kitti")
 
 
 def test_a_scan_of_odd_length_is_named(kitti):
     scan = next(kitti.rglob("*0002_sync/velodyne_points/data/0000000002.bin"))
     scan.write_bytes(scan.read_bytes()[:-3])
     with pytest.raises(InputError, match=r"0000000002\.bin has \d+ bytes: expected a velodyne scan"):
-        set_kitti.video(kitti, 64, 96)
+        kitti_set.video(kitti, 64, 96)
 
 
 def test_real_pairs_of_different_sizes_are_refused():
     with pytest.raises(InputError, match=r"image_2/000000_10\.png is 1224x370, but its label image .*1242x375"):
-        set_kitti.annotated(real_set("kitti_semantics"), 96, 320)
+        kitti_set.annotated(real_set("kitti_semantics"), 96, 320)
 
 
 def test_the_profile_has_the_papers_settings():
-    runs = {run.name: run.parameters for run in study.plan("kitti", published=IMAGENET).runs}
+    runs = {run.name: run.parameters for run in plan.plan("kitti", published=IMAGENET).runs}
     assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
     tuned = runs["resnet50-depth-imagenet-full-n16"]
     expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
@@ -161,7 +164,7 @@ def test_the_profile_has_the_papers_settings():
 
 def test_without_weights_no_profile_has_imagenet_and_with_them_all_parts_have():
     for name in ("kitti", "cityscapes", "gpu"):
-        without, given = ([run.name for run in study.plan(name, published=p).runs] for p in (Published(), IMAGENET))
+        without, given = ([run.name for run in plan.plan(name, published=p).runs] for p in (Published(), IMAGENET))
         assert not [run for run in without if "imagenet" in run]
         assert [run for run in given if "imagenet" not in run] == without
         parts = get_profile(name, published=IMAGENET).parts
@@ -173,7 +176,7 @@ def test_without_weights_no_profile_has_imagenet_and_with_them_all_parts_have():
 
 def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
     given = Published({"depth": "models", "depth-imagenet": "models"})
-    names = {run.name for run in study.plan("kitti", published=given).runs}
+    names = {run.name for run in plan.plan("kitti", published=given).runs}
     assert {"resnet18-depth-imagenet-encoder-only-n16", "resnet50-depth-imagenet-deeplab-n16"} <= names
     assert not {"resnet18-depth", "resnet18-depth-imagenet", "resnet18-imagenet-full-n16"} & names
     assert "resnet18-depth-large" in names  # theirs are of 192x640
@@ -181,14 +184,14 @@ def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
 
 
 def test_depth_from_imagenet_is_learned_at_the_large_size_too():
-    runs = {(run.kind, run.name): run for run in study.plan("kitti", published=IMAGENET).runs}
+    runs = {(run.kind, run.name): run for run in plan.plan("kitti", published=IMAGENET).runs}
     learned = runs["pretrain", "resnet50-depth-imagenet-large"].parameters
     assert (learned["height"], learned["width"], learned["start_weights"]) == (320, 1024, "weights")
     assert learned["iterations"] == runs["pretrain", "resnet50-depth-imagenet"].parameters["iterations"]
     for name in ("full-n16-high", "deeplab-n16-high", "full-n200-whole"):
         assert runs["finetune", f"resnet50-depth-imagenet-{name}"].needs == ("resnet50-depth-imagenet-large",)
     given = Published({"imagenet": "weights", "depth": "models", "depth-imagenet": "models"})
-    runs = {run.name: run for run in study.plan("kitti", published=given).runs}
+    runs = {run.name: run for run in plan.plan("kitti", published=given).runs}
     assert runs["resnet18-depth-imagenet-full-n16-high"].needs == ("resnet18-depth-imagenet-large",)
     assert "resnet18-depth-imagenet" not in runs
 

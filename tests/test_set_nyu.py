@@ -10,14 +10,17 @@ from scipy.io import savemat
 from shrunk_study import ShrunkStudy
 from tiny import truncate
 
-from depthseg_lib import check_data, claims, study
-from depthseg_lib.config import PretrainConfig
-from depthseg_lib.data import set_nyu, sources
+from depthseg_lib.analysis.claims import ledger as claims_ledger
+from depthseg_lib.commands import check_data
+from depthseg_lib.data import sources
 from depthseg_lib.data.labels import NYU13
+from depthseg_lib.data.sets import nyu
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
-from depthseg_lib.pretrain import load_examples
-from depthseg_lib.profiles import PROFILES
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.study import plan
+from depthseg_lib.study.profiles import PROFILES
+from depthseg_lib.training.pretrain import load_examples
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +45,15 @@ def test_the_splits_are_the_sets_own(root, tmp_path, monkeypatch):
 
 def test_what_is_missing_or_broken_is_said_before_anything_is_read(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="absent cannot be read .*expected one that holds nyu_depth_v2_labeled.mat"):
-        set_nyu.check(tmp_path / "absent")
+        nyu.check(tmp_path / "absent")
     tiny_nyu.labelled(tmp_path, images=4, test=2)
     with pytest.raises(InputError, match=r"lacks raw: expected .*; found classMapping40\.mat, nyu_depth"):
-        set_nyu.check(tmp_path)
+        nyu.check(tmp_path)
     tiny_nyu.raw(tmp_path / "raw", scenes=1, frames=1)
-    set_nyu.check(tmp_path)
+    nyu.check(tmp_path)
     truncate(tmp_path / "nyu_depth_v2_labeled.mat")
     with pytest.raises(InputError, match=r"nyu_depth_v2_labeled\.mat cannot be read"):
-        set_nyu.check(tmp_path)
+        nyu.check(tmp_path)
 
 
 def test_changed_files_change_the_digest(tmp_path):
@@ -64,7 +67,7 @@ def test_changed_files_change_the_digest(tmp_path):
 
 
 def test_the_plan_is_that_of_section_4_3():
-    runs = {run.name: run.parameters for run in study.plan("nyu", published=Published({"imagenet": "weights"})).runs}
+    runs = {run.name: run.parameters for run in plan.plan("nyu", published=Published({"imagenet": "weights"})).runs}
     starts = ("none", "imagenet", "depth-supervised")
     tuned = {f"{encoder}-{start}-full-n795" for encoder in ("resnet18", "resnet50") for start in starts}
     assert set(runs) == tuned | {"resnet18-depth-supervised", "resnet50-depth-supervised"}
@@ -74,11 +77,11 @@ def test_the_plan_is_that_of_section_4_3():
         assert (run["learning_rate"], run["batch"]) == (1e-5, 32 if "resnet18" in name else 16)
     camera = runs["resnet18-depth-supervised"]
     assert (camera["iterations"], camera["batch"], camera["learning_rate"]) == (10 * 407024 // 8, 8, 1e-4)
-    assert {r.name for r in study.plan("nyu").runs} == {name for name in runs if "imagenet" not in name}
+    assert {r.name for r in plan.plan("nyu").runs} == {name for name in runs if "imagenet" not in name}
 
 
 def test_its_figures_are_those_that_it_has_runs_for():
-    drawn = {name for names in study.plan("nyu").figures.values() for name in names}
+    drawn = {name for names in plan.plan("nyu").figures.values() for name in names}
     assert {"fig12_supervised_depth", "fig03_curves", "table1", "claims", "depth", "resize_factor"} <= drawn
     assert not drawn & {"fig05_frozen", "table2", "fig04_training_size", "fig10_scale_mismatch", "cross_resolution"}
 
@@ -89,11 +92,11 @@ def test_claim_13_is_decided_by_its_results(order, verdict):
     scores = {(start, "full", "main", 795): score for start, score in zip(starts, order, strict=True)}
     planted = results(scores, reverse=verdict == "disagrees", encoder="resnet50")
     found = replace(planted, data_set="nyu", label_set=NYU13, confusion=planted.metrics)
-    ledger = claims.ledger(found)
+    ledger = claims_ledger.ledger(found)
     of = ledger[ledger["id"].str.startswith("C13")]
     assert of["verdict"].tolist() == [verdict] * 4 and set(of["overall"]) == {verdict} and (of["stand_in"] == "").all()
     others = ledger[~ledger["id"].str.startswith("C13")]
-    assert set(others["verdict"]) == {claims.NOT_RUN}
+    assert set(others["verdict"]) == {claims_ledger.NOT_RUN}
     assert set(found.main.metrics["initialisation"]) == set(starts)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from depthseg_lib.data.arrays import Labelled, PartialDepth, Video, load_arrays
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sets import Labelled, PartialDepth, Video, load_arrays
 from depthseg_lib.errors import InputError
 
 

@@ -5,8 +5,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from depthseg_lib.analysis.statistics import (
+    differences,
+    iterations_to_share,
+    mean_interval,
+    paired_difference,
+    summarise,
+)
 from depthseg_lib.errors import InputError
-from depthseg_lib.statistics import differences, iterations_to_share, mean_interval, paired_difference, summarise
 
 A, B = [0.41, 0.47, 0.44, 0.52], [0.40, 0.41, 0.45, 0.43]
 

@@ -11,10 +11,10 @@ import pytest
 import tiny
 import tiny_camvid
 
-from depthseg_lib import study
-from depthseg_lib.config import FinetuneConfig, PretrainConfig
 from depthseg_lib.errors import InputError
-from depthseg_lib.profiles import PROFILES, Part
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
+from depthseg_lib.study import plan as study_plan
+from depthseg_lib.study.profiles import PROFILES, Part
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
@@ -24,7 +24,7 @@ CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
 def test_every_run_is_valid_and_comes_after_what_it_needs(name):
     seen = set()
     real = PROFILES[name].data.data_set not in ("streets", "folder")  # a folder's plan needs its description
-    for run in study.plan(name, data="somewhere" if real else "").runs:
+    for run in study_plan.plan(name, data="somewhere" if real else "").runs:
         settings = {name: value for name, value in run.parameters.items() if name != "trials"}
         assert CONFIGS[run.kind].from_mapping(settings).to_mapping() == settings
         assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0
@@ -35,7 +35,7 @@ def test_every_run_is_valid_and_comes_after_what_it_needs(name):
 
 
 def test_the_laptop_grid_has_table_1_and_figure_4():
-    runs = [r for r in study.plan("laptop").runs if r.kind == "finetune"]
+    runs = [r for r in study_plan.plan("laptop").runs if r.kind == "finetune"]
     shared = [r.parameters for r in runs if r.parameters["experiment"] == "main"]
     cells = {(p["initialisation"], p["setting"], p["images"]) for p in shared}
     for initialisation in PROFILES["laptop"].initialisations:
@@ -46,7 +46,7 @@ def test_the_laptop_grid_has_table_1_and_figure_4():
 
 
 def test_runs_start_from_the_weights_that_they_need():
-    runs = {(r.kind, r.name): r for r in study.plan("laptop", runs="elsewhere").runs}
+    runs = {(r.kind, r.name): r for r in study_plan.plan("laptop", runs="elsewhere").runs}
     depth = runs["finetune", "resnet18-slim-depth-full-n16"]
     assert depth.parameters["start_weights"] == "elsewhere/laptop/pretrain/resnet18-slim-depth/weights.safetensors"
     assert runs["pretrain", "resnet18-slim-depth-classification"].needs == ("resnet18-slim-classification",)
@@ -58,7 +58,7 @@ def test_figures_that_a_profile_has_no_runs_for_are_not_asked_of_it(monkeypatch)
     crossed = Part(("full",), ("depth",), 4, "large-to-small", pretrained_large=True)
     for parts, expected in (((), False), ((crossed,), True)):
         monkeypatch.setitem(PROFILES, "smoke", replace(single, parts=parts))
-        drawn = study.plan("smoke").figures
+        drawn = study_plan.plan("smoke").figures
         assert "04_training_size" not in drawn and drawn["06_scale_mismatch"][:1] == ("fig10_scale_mismatch",)
         assert ("cross_resolution" in drawn["06_scale_mismatch"]) == expected
 
@@ -66,7 +66,7 @@ def test_figures_that_a_profile_has_no_runs_for_are_not_asked_of_it(monkeypatch)
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_the_notebooks_parameters_are_those_of_the_runs(kind):
     known = papermill.inspect_notebook(str(NOTEBOOKS / f"0{1 + (kind == 'finetune')}_{kind}.ipynb"))
-    run = next(r for r in study.plan("laptop").runs if r.kind == kind)
+    run = next(r for r in study_plan.plan("laptop").runs if r.kind == kind)
     assert set(known) == {*run.parameters, "folder"}
     assert all(parameter["help"] for parameter in known.values())
     by_hand = {name: ast.literal_eval(known[name]["default"]) for name in known.keys() - {"folder", "trials"}}
@@ -74,7 +74,7 @@ def test_the_notebooks_parameters_are_those_of_the_runs(kind):
 
 
 def test_every_pretraining_task_has_its_own_settings_and_is_planned():
-    runs = {run.name: run for run in study.plan("gpu").runs}
+    runs = {run.name: run for run in study_plan.plan("gpu").runs}
     supervised, flow = (
         PretrainConfig.from_mapping(runs[f"resnet18-{name}"].parameters) for name in ("depth-supervised", "flow")
     )
@@ -85,37 +85,37 @@ def test_every_pretraining_task_has_its_own_settings_and_is_planned():
 
 
 def test_requests_are_left_alone_when_nothing_changed(tmp_path):
-    plan = study.plan("smoke", runs=str(tmp_path))
-    study.write_requests(plan, tmp_path)
+    plan = study_plan.plan("smoke", runs=str(tmp_path))
+    study_plan.write_requests(plan, tmp_path)
     files = sorted(tmp_path.rglob("params.json"))
     before = {file: file.stat().st_mtime_ns for file in files}
     assert len(files) == len(plan.runs)
-    study.write_requests(plan, tmp_path)
+    study_plan.write_requests(plan, tmp_path)
     assert {file: file.stat().st_mtime_ns for file in files} == before
     changed = files[0].read_text().replace('"batch": ', '"batch": 1')
     files[0].write_text(changed)
-    study.write_requests(plan, tmp_path)
+    study_plan.write_requests(plan, tmp_path)
     assert json.loads(files[0].read_text())["batch"] < 10
 
 
 def test_unknown_profiles_are_named_with_a_hint():
     with pytest.raises(InputError, match="unknown profile 'laptob'.*did you mean 'laptop'"):
-        study.plan("laptob")
+        study_plan.plan("laptob")
 
 
 def test_data_for_a_profile_that_reads_none_is_refused():
     with pytest.raises(InputError, match="'laptop' runs on the embedded world and reads no DATA"):
-        study.plan("laptop", data="somewhere")
+        study_plan.plan("laptop", data="somewhere")
 
 
 def test_missing_data_is_said_before_anything_runs(tmp_path):
     with pytest.raises(InputError, match="needs DATA=folder"):
-        study.check("camvid")
+        study_plan.check("camvid")
     with pytest.raises(InputError, match="no such folder"):
-        study.check("camvid", str(tmp_path / "nowhere"))
+        study_plan.check("camvid", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="lacks highway.*found nothing"):
-        study.check("camvid", str(tmp_path))
-    study.check("laptop")
+        study_plan.check("camvid", str(tmp_path))
+    study_plan.check("laptop")
 
 
 def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
@@ -124,7 +124,7 @@ def test_too_few_annotated_images_are_said_before_anything_runs(tmp_path):
     for i in range(3):
         tiny.picture(tmp_path / "camvid" / "train" / f"{i}.png", 8, 8)
     with pytest.raises(InputError, match="has 3 annotated training images, but the run asks for 16"):
-        study.check("camvid", str(tmp_path))
+        study_plan.check("camvid", str(tmp_path))
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def cut_drive(root):
 
 
 def test_whole_sets_are_accepted(real_sets):
-    study.check("camvid", str(real_sets))
+    study_plan.check("camvid", str(real_sets))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_whole_sets_are_accepted(real_sets):
 def test_broken_sets_are_found_before_anything_runs(real_sets, damage, message):
     damage(real_sets)
     with pytest.raises(InputError, match=message):
-        study.check("camvid", str(real_sets))
+        study_plan.check("camvid", str(real_sets))
 
 
 def test_other_data_is_another_run(tmp_path):
@@ -193,28 +193,28 @@ def test_other_data_is_another_run(tmp_path):
     for content, focal in ((b"1", "500"), (b"2", "500"), (b"three", "500"), (b"three", "600")):
         file.write_bytes(content)
         camera.write_text(f'{{"fx": {focal}}}')
-        plan = study.plan("camvid", data=str(tmp_path))
+        plan = study_plan.plan("camvid", data=str(tmp_path))
         (digest,) = {run.parameters["data_digest"] for run in plan.runs}
         digests.append(digest)
     assert digests[0] == digests[1]  # names and sizes count,
     assert len(set(digests)) == 3  # and what calibrations say
     (tmp_path / "elsewhere.txt").write_text("not a part of the set")
-    assert study.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[3]
-    assert study.plan("laptop").runs[0].parameters["data_digest"] == ""
+    assert study_plan.plan("camvid", data=str(tmp_path)).runs[0].parameters["data_digest"] == digests[3]
+    assert study_plan.plan("laptop").runs[0].parameters["data_digest"] == ""
 
 
 def test_the_laptop_has_a_run_for_every_figure_of_the_paper():
-    runs = [r.parameters for r in study.plan("laptop").runs if r.kind == "finetune"]
+    runs = [r.parameters for r in study_plan.plan("laptop").runs if r.kind == "finetune"]
     found = {(r["experiment"], r["setting"], r["initialisation"]) for r in runs}
     assert {("main", "encoder-only", "depth"), ("main", "deeplab", "none"), ("main", "full", "flow")} <= found
     assert {("high", "full", "depth"), ("high", "deeplab", "classification"), ("whole", "full", "none")} <= found
     (whole, *_) = [r for r in runs if r["experiment"] == "whole"]
     assert whole["images"] == whole["annotated"] and (whole["height"], whole["width"]) == (96, 288)
-    assert set(study.plan("laptop").figures["03_results"]) == set(study.FIGURES["03_results"])
+    assert set(study_plan.plan("laptop").figures["03_results"]) == set(study_plan.FIGURES["03_results"])
 
 
 def test_runs_at_another_resolution_start_from_the_pretraining_at_theirs():
-    runs = {r.name: r for r in study.plan("laptop").runs}
+    runs = {r.name: r for r in study_plan.plan("laptop").runs}
     needs = {"high": "depth-large", "large-to-small": "depth-large", "small-to-large": "depth"}
     for experiment, pretrained in needs.items():
         run = runs[f"resnet18-slim-depth-full-n16-{experiment}"]
@@ -228,7 +228,7 @@ def test_runs_at_another_resolution_start_from_the_pretraining_at_theirs():
 
 
 def test_the_gpu_learns_depth_as_long_at_the_large_size_and_on_classification_too():
-    runs = {run.name: run for run in study.plan("gpu").runs}
+    runs = {run.name: run for run in study_plan.plan("gpu").runs}
     for name in ("depth", "depth-classification"):
         large, usual = (runs[f"resnet18-{name}{size}"].parameters for size in ("-large", ""))
         assert (large["height"], large["width"]) == (320, 1024)
@@ -239,6 +239,6 @@ def test_the_gpu_learns_depth_as_long_at_the_large_size_and_on_classification_to
 
 
 def test_a_figure_without_runs_is_not_asked_for():
-    camvid = study.plan("camvid").figures
+    camvid = study_plan.plan("camvid").figures
     assert "04_training_size" not in camvid and "table1" in camvid["03_results"]
     assert not {"table2", "fig07_high_resolution", "fig11_flow"} & set(camvid["03_results"])

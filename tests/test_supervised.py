@@ -6,11 +6,12 @@ import torch
 from small import WORLD, check_training_lowers_the_loss, pretraining
 from torch import nn
 
-from depthseg_lib import geometry, metrics, supervised
+from depthseg_lib import supervised
 from depthseg_lib.data import streets
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.depth_camera import DepthCamera
-from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
+from depthseg_lib.losses import geometry, metrics
 
 CONFIG = pretraining(initialisation="depth-supervised", batch=4)
 

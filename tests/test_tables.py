@@ -5,9 +5,9 @@ import pandas as pd
 import planted
 import pytest
 
-from depthseg_lib import paper, tables
+from depthseg_lib.analysis import paper, tables
+from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.statistics import mean_interval
 
 
 @pytest.fixture

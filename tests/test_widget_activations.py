@@ -7,12 +7,12 @@ import planted
 import pytest
 from panel_checks import check_control, check_shows_itself, pasted
 
+from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.boundaries import label_borders
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.panel_activations import PLACE, ActivationResults, activation_figure, first_state, score
-from depthseg_lib.panels import fitted
+from depthseg_lib.panels.activations import PLACE, ActivationResults, activation_figure, first_state, score
+from depthseg_lib.panels.training_size import fitted
 from depthseg_lib.plots.activations import coloured
-from depthseg_lib.statistics import mean_interval
 from depthseg_lib.widget_activations import activation_panel
 
 

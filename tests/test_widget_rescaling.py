@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from panel_checks import check_control, check_shows_itself
 
+from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.rescale import FACTORS, rescaled
-from depthseg_lib.panel_rescaling import RescalingResults, first_state, rescaling_figure
-from depthseg_lib.panels import PICTURE, Paste, fitted
+from depthseg_lib.panels.rescaling import RescalingResults, first_state, rescaling_figure
+from depthseg_lib.panels.training_size import PICTURE, Paste, fitted
 from depthseg_lib.plots import style
-from depthseg_lib.statistics import mean_interval
 from depthseg_lib.widget_rescaling import rescaling_panel
 
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from panel_checks import check_control, drawn
 
-from depthseg_lib.panel_trajectories import CLASSES, COURSE, TrajectoryResults, first_state, trajectory_figure
+from depthseg_lib.panels.trajectories import CLASSES, COURSE, TrajectoryResults, first_state, trajectory_figure
 from depthseg_lib.widget_trajectories import trajectory_panel
 
 

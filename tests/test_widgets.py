@@ -10,9 +10,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from panel_checks import check_control, pasted
 
-from depthseg_lib.panels import SizeResults, SizeState, first_state, fitted, training_size_figure
+from depthseg_lib.panels.panel import training_size_panel
+from depthseg_lib.panels.training_size import SizeResults, SizeState, first_state, fitted, training_size_figure
 from depthseg_lib.plots import style
-from depthseg_lib.widgets import training_size_panel
 
 ENCODER = "resnet18-slim"
 

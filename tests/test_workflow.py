@@ -57,7 +57,7 @@ def test_a_changed_plot_retrains_nothing(project):
 
 
 def test_a_changed_loss_retrains_everything(project):
-    with changed(project.root / "depthseg_lib/engine.py"):
+    with changed(project.root / "depthseg_lib/training/engine.py"):
         assert project.to_do() == EVERYTHING
 
 
@@ -121,13 +121,13 @@ def test_figures_are_drawn_again_without_training(project):
 def test_runs_from_elsewhere_are_adopted_when_their_inputs_are_the_same(project):
     records = project.root / ".snakemake"
     records.rename(project.root / "records")
-    project.root.joinpath("depthseg_lib/engine.py").touch()
+    project.root.joinpath("depthseg_lib/training/engine.py").touch()
     assert project.to_do() == EVERYTHING
     with changed(project.root / "notebooks/02_finetune.ipynb"):
-        partly = project(module="depthseg_lib.adopt")
+        partly = project(module="depthseg_lib.commands.adopt")
     assert "finetune from-none  not adopted: changed: notebooks/02_finetune.ipynb" in partly.stdout
     assert "2 of 5 runs adopted" in partly.stdout
-    assert "5 of 5 runs adopted" in project(module="depthseg_lib.adopt").stdout
+    assert "5 of 5 runs adopted" in project(module="depthseg_lib.commands.adopt").stdout
     assert project.to_do() == ["figures 03_results"]
 
 
@@ -136,7 +136,15 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
     copy_project(tmp_path, "depthseg_lib", "notebooks", "workflow")
 
     def figures():
-        call = [sys.executable, "-m", "depthseg_lib.figures", "--profile", "smoke", "--cores", str(os.cpu_count())]
+        call = [
+            sys.executable,
+            "-m",
+            "depthseg_lib.commands.figures",
+            "--profile",
+            "smoke",
+            "--cores",
+            str(os.cpu_count()),
+        ]
         environment = os.environ | {"PYTHONPATH": str(tmp_path)}
         return subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True)
 

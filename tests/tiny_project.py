@@ -117,7 +117,7 @@ class TinyProject:
         write_notebook(root / "notebooks/02_finetune.ipynb", *TRAINING)
         write_notebook(root / "notebooks/03_results.ipynb", *DRAWING)
 
-    def command(self, *options: str, module: str = "depthseg_lib.figures") -> list[str]:
+    def command(self, *options: str, module: str = "depthseg_lib.commands.figures") -> list[str]:
         """The front door's call."""
         default = () if "--profile" in options else ("--profile", "tiny")
         return [sys.executable, "-m", module, *default, "--study", "tiny_study", "--cores", "2", *options]
@@ -131,7 +131,7 @@ class TinyProject:
         """Variables with which the copy is used, and not the installed library."""
         return os.environ | {"PYTHONPATH": str(self.root), "DEPTHSEG_CACHE": str(self.root / "cache")}
 
-    def __call__(self, *options: str, module: str = "depthseg_lib.figures"):
+    def __call__(self, *options: str, module: str = "depthseg_lib.commands.figures"):
         """Run the front door; returns the finished process with its output as text."""
         called = self.command(*options, module=module)
         return subprocess.run(called, cwd=self.root, env=self.environment, capture_output=True, text=True)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
+from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.jitter import jitter_clips
-from depthseg_lib.data.sets import Labelled, Photographs, Video
 from depthseg_lib.errors import InputError
 
 

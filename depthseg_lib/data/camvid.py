@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, images, ingest
+from depthseg_lib.data import folders, image_files, ingest
+from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.labels import CAMVID
 from depthseg_lib.data.pack import Progress
-from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -46,7 +46,7 @@ def video(
     if split != "val":
         raise InputError(f"CamVid's split '{split}' is no video (one frame a second): use the split 'val'")
     frames = files(root, split)
-    rows, columns = images.size(frames[0])
+    rows, columns = image_files.size(frames[0])
     focal = 0.8 * columns
     matrix = np.array([[focal, 0, (columns - 1) / 2], [0, focal, (rows - 1) / 2], [0, 0, 1]])
     return ingest.video([ingest.Clip(frames, (rows, columns), matrix)], height, width, crop, step, progress)

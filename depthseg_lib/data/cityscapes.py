@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, images, ingest
+from depthseg_lib.data import folders, image_files, ingest
+from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.labels import CITYSCAPES
-from depthseg_lib.data.sets import Labelled, Video
 from depthseg_lib.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -153,7 +153,7 @@ def _clip(snippet: dict[tuple[str, str, str], Path], cameras: dict[tuple[str, st
             f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below {FOLDERS['cameras']}; "
             f"fetch {_PACKAGES['camera']} from {_SITE}"
         )
-    return ingest.Clip(files, images.size(files[0]), read_camera(found[0]))
+    return ingest.Clip(files, image_files.size(files[0]), read_camera(found[0]))
 
 
 def _layout(names: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ def _void(text: Located, ids: dict[int, str], coloured: bool) -> list[int]:
     if not all(is_whole(label_id, 0, 255) for label_id in void):
         text.wrong(("void",), "an id from 0 to 255, or a list of them")
     if void and coloured:
-        colour = "the colours that have no class in 'label_map', such as \"0 0 0\": \"void\", and no ids here"
+        colour = 'the colours that have no class in \'label_map\', such as "0 0 0": "void", and no ids here'
         text.wrong(("void",), colour)
     if taken := [label_id for label_id in void if ids.get(label_id, VOID) != VOID]:
         text.fail(("void",), f"{taken[0]}, the id of the class '{ids[taken[0]]}'", "ids of no class")

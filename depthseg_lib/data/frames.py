@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from depthseg_lib.data import folders, ingest
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.pack import Progress
-from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 
 _LAYOUT = "frames as PNG or JPEG, directly or in one sub-folder per sequence"

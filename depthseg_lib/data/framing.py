@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from depthseg_lib.data import objects
-from depthseg_lib.data.objects import CLASSES, PhotographsConfig, shots
+from depthseg_lib.data import photographs
+from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, shots
 from depthseg_lib.data.world.picture import pictures
-from depthseg_lib.data.world.raycast import EMPTY, split
-from depthseg_lib.data.world.studio import photographs_of
 from depthseg_lib.data.world.subjects import SUBJECTS
+from depthseg_lib.world.raycast import EMPTY, split
+from depthseg_lib.world.studio import photographs_of
 
 _BATCH = 16
 _SUBJECT = 1
@@ -36,7 +36,7 @@ def framed(config: PhotographsConfig, numbers: Sequence[int]) -> Framed:
     for start in range(0, len(numbers), _BATCH):
         batch = numbers[start : start + _BATCH]
         # its name is private so that the files whose text is the key of the cached photographs can stay as they are
-        street, matrices = photographs_of([objects.compose(config, drawn, int(number)) for number in batch])
+        street, matrices = photographs_of([photographs.compose(config, drawn, int(number)) for number in batch])
         images, keys = pictures(street, 0, config.size, config.size, matrices)
         wanted = torch.tensor([SUBJECTS[CLASSES[drawn.labels[number]]].label for number in batch])
         parts.append((images.numpy(), _visible(street.scene, keys[:, 1::2, 1::2], wanted)))

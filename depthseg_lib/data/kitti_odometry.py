@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, images, ingest, kitti_calibration
+from depthseg_lib.data import folders, image_files, ingest, kitti_calibration
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.pack import Progress
-from depthseg_lib.data.sets import Video
 from depthseg_lib.errors import InputError
 
 _LAYOUT = (
@@ -64,7 +64,7 @@ def _clip(folder: Path, camera: str, progress: Progress) -> ingest.Clip:
     poses = _poses(folder, files, progress)
     if poses is not None:  # the file's poses are those of camera 0: x_camera = x_0 + offset
         poses = poses @ _translation(-offset)
-    return ingest.Clip(files, images.size(files[0]), intrinsics, poses)
+    return ingest.Clip(files, image_files.size(files[0]), intrinsics, poses)
 
 
 def _poses(folder: Path, files: Sequence[Path], progress: Progress) -> np.ndarray | None:

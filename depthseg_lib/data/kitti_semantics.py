@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from depthseg_lib.data import folders, ingest
+from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.pack import Progress
-from depthseg_lib.data.sets import Labelled
 from depthseg_lib.errors import InputError
 
 _LAYOUT = (
@@ -14,9 +14,7 @@ _LAYOUT = (
 )
 
 
-def labelled(
-    root: str | Path, height: int, width: int, *, crop: bool = False, progress: Progress = None
-) -> Labelled:
+def labelled(root: str | Path, height: int, width: int, *, crop: bool = False, progress: Progress = None) -> Labelled:
     """The annotated pairs at `height` x `width`, named by their files' stems.
 
     Raises `InputError` where `root` is not KITTI semantics, an image has no label image or the reverse, a pair differs

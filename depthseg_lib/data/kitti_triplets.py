@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import ingest, kitti_raw, kitti_velodyne
-from depthseg_lib.data.kitti_split import Frame, Split
+from depthseg_lib.data import ingest, kitti_velodyne
+from depthseg_lib.data.arrays import PartialDepth, Video
 from depthseg_lib.data.pack import Progress
-from depthseg_lib.data.sets import PartialDepth, Video
+from depthseg_lib.data.sets import kitti_raw
+from depthseg_lib.data.sets.kitti_split import Frame, Split
 from depthseg_lib.errors import InputError
 
 TRAINED = 500

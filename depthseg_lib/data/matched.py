@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from depthseg_lib.data import folders
-from depthseg_lib.data.described import Globs
+from depthseg_lib.data.sets.description import Globs
 from depthseg_lib.errors import InputError
 
 Pair = tuple[Path, Path]

@@ -7,10 +7,10 @@ from PIL import Image
 
 from depthseg_lib.data import folders, nyu_files, resize
 from depthseg_lib.data import labels as label_sets
+from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.cache import Progress, source_hash
 from depthseg_lib.data.labels import NYU13, NYU40, NYU_40_TO_13, LabelSet
 from depthseg_lib.data.pack import packed
-from depthseg_lib.data.sets import Labelled
 from depthseg_lib.errors import InputError
 
 LABELLED, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"

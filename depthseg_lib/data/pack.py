@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from depthseg_lib.data.arrays import load_arrays
 from depthseg_lib.data.blocks import BLOCK, Blocks, intact
 from depthseg_lib.data.cache import Progress, cache_root, cached, require_space
 from depthseg_lib.data.listing import listing
-from depthseg_lib.data.sets import load_arrays
 from depthseg_lib.errors import InputError
 
 AHEAD = 4

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import images
+from depthseg_lib.data import image_files
 from depthseg_lib.data.described_labels import VOID
 from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, unpacked_colour
-from depthseg_lib.data.sample import evenly
+from depthseg_lib.data.sets.listing import evenly
 from depthseg_lib.errors import InputError
 
 LOOKED = 40
@@ -42,7 +42,7 @@ def is_label(file: Path) -> bool:
     if file.suffix.lower() != ".png":
         return False
     try:
-        return len(np.unique(images.label_ids(file, _coloured(file)))) <= MANY
+        return len(np.unique(image_files.label_ids(file, _coloured(file)))) <= MANY
     except InputError:
         return False
 
@@ -51,7 +51,7 @@ def labels_of(files: Sequence[Path]) -> Labels:
     """Classes for all ids or colours in a sample of the label images `files`; these are all of one kind."""
     chosen = evenly(files, LOOKED)
     coloured = _coloured(chosen[0])
-    found = np.unique(np.concatenate([np.unique(images.label_ids(file, coloured)) for file in chosen])).tolist()
+    found = np.unique(np.concatenate([np.unique(image_files.label_ids(file, coloured)) for file in chosen])).tolist()
     names = _named_by_colour(found) if coloured else _named_by_id(found)
     colours = {name: list(colour) for name, colour in names.values() if name != VOID}
     keys = {number: " ".join(map(str, unpacked_colour(number))) if coloured else str(number) for number in names}
@@ -62,7 +62,7 @@ def labels_of(files: Sequence[Path]) -> Labels:
 
 def _coloured(file: Path) -> bool:
     try:
-        images.label_size(file)
+        image_files.label_size(file)
     except InputError:
         return True
     return False

@@ -6,18 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import (
-    camvid,
-    folders,
-    frames,
-    kitti_odometry,
-    kitti_raw,
-    kitti_velodyne,
-)
-from depthseg_lib.data import sample as samples
+from depthseg_lib.data import camvid, folders, frames, kitti_odometry, kitti_velodyne
+from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sample import Sample
-from depthseg_lib.data.sets import Labelled, Video
+from depthseg_lib.data.sets import kitti_raw
+from depthseg_lib.data.sets import listing as samples
+from depthseg_lib.data.sets.listing import Sample
 from depthseg_lib.errors import InputError
 
 Progress = Callable[[str], None] | None

@@ -12,32 +12,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from depthseg_lib.config import DataSettings, PretrainConfig
-from depthseg_lib.data import (
-    folders,
-    image_folder,
-    objects,
-    set_camvid,
-    set_cityscapes,
-    set_folder,
-    set_kitti,
-    set_nyu,
-    street_flow,
-    streets,
-)
+from depthseg_lib.data import folders, photographs, set_camvid, street_flow, streets
+from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.depth_camera import DepthCamera
-from depthseg_lib.data.sets import Labelled, Photographs, Video
+from depthseg_lib.data.sets import cityscapes, image_folder, kitti, nyu, own
 from depthseg_lib.errors import InputError
 from depthseg_lib.project import project_path
+from depthseg_lib.settings import DataSettings, PretrainConfig
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
 REAL_SETS = {
     "camvid": set_camvid,
-    "kitti": set_kitti,
-    "nyu": set_nyu,
-    "cityscapes": set_cityscapes,
-    "folder": set_folder,
+    "kitti": kitti,
+    "nyu": nyu,
+    "cityscapes": cityscapes,
+    "folder": own,
 }
 """The module of each real set, by the name that a run's settings give it."""
 Progress = Callable[[str], None]
@@ -50,9 +40,7 @@ def load_video(settings: DataSettings, progress: Progress | None = None) -> Vide
     return REAL_SETS[settings.data_set].video(_folder(settings), settings.height, settings.width, progress)
 
 
-def load_flow(
-    settings: DataSettings, pairs: np.ndarray, progress: Progress | None = None
-) -> np.ndarray | None:
+def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress | None = None) -> np.ndarray | None:
     """The exact flow (N 2 H W pixels) between the frames of `pairs` (N 2) of the video; None where there is none.
 
     The embedded world has it from a frame to the next one; real sets, and pairs further apart, have none.
@@ -72,8 +60,8 @@ def load_photographs(settings: PretrainConfig, progress: Progress | None = None)
     whatever the data set."""
     if settings.photographs_folder:
         return image_folder.photographs(project_path(settings.photographs_folder), settings.photograph_size, progress)
-    config = objects.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
-    return objects.photographs(config, _device(), progress)
+    config = photographs.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
+    return photographs.photographs(config, _device(), progress)
 
 
 def load_annotated(settings: DataSettings, images: int, progress: Progress | None = None) -> tuple[Labelled, Labelled]:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.data import images
+from depthseg_lib.data import image_files
+from depthseg_lib.data.arrays import load_arrays
 from depthseg_lib.data.cache import Progress, cached, source_hash
 from depthseg_lib.data.listing import listing
 from depthseg_lib.data.pack import mapped
-from depthseg_lib.data.sets import load_arrays
 
 HEIGHT, WIDTH = 32, 104
 """Size at which frames are compared, pixels: motions near the limit are then a fraction of a pixel, where the linear
@@ -55,9 +55,9 @@ def _kept(files: Sequence[Path], progress: Progress) -> np.ndarray:
         found = [motion(a, b) for a, b in zip(small, small[1:], strict=False)]
         np.save(folder / "motion.npy", np.array(found, np.float32))
 
-    key = {"files": listing(files).digest, "code": source_hash(__file__, images.__file__)}
+    key = {"files": listing(files).digest, "code": source_hash(__file__, image_files.__file__)}
     return load_arrays(cached("motion", key, build, progress), "motion")[0]
 
 
 def _small(file: Path) -> np.ndarray:
-    return np.asarray(images.photograph(file).convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+    return np.asarray(image_files.photograph(file).convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX))

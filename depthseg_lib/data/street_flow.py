@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import streets, world
+from depthseg_lib import world
+from depthseg_lib.data import streets
+from depthseg_lib.data.arrays import load_arrays
 from depthseg_lib.data.cache import cached, require_space, source_hash
-from depthseg_lib.data.sets import load_arrays
 
 
 def flow(

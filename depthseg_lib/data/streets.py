@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from depthseg_lib import world
 from depthseg_lib.data import labels as label_sets
-from depthseg_lib.data import world
+from depthseg_lib.data.arrays import Labelled, Video, load_arrays
 from depthseg_lib.data.cache import cached, require_space, reserved, source_hash
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.data.sets import Labelled, Video, load_arrays
-from depthseg_lib.data.world.layout import build_street
-from depthseg_lib.data.world.render import Frame, intrinsics, render
 from depthseg_lib.data.world.street import Street
 from depthseg_lib.errors import InputError
+from depthseg_lib.world.layout import build_street
+from depthseg_lib.world.render import Frame, intrinsics, render
 
 __all__ = ["Frame", "Street", "StreetsConfig", "annotated", "build_street", "render", "video"]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from depthseg_lib.geometry import transform_matrix
+from depthseg_lib.losses.geometry import transform_matrix
 from depthseg_lib.models.decoder import Decoder, DisparityHeads, conv3x3, decoder_widths
 from depthseg_lib.models.encoder import Encoder
 

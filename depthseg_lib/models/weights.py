@@ -80,9 +80,7 @@ def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[st
     except FileNotFoundError:
         raise InputError(f"{path}: there is no weights file; run the pre-training that makes it first") from None
     except safetensors.SafetensorError as error:
-        raise InputError(
-            f"{path} is no readable safetensors file ({error}); delete it and train it again"
-        ) from None
+        raise InputError(f"{path} is no readable safetensors file ({error}); delete it and train it again") from None
     for what, wanted in (("encoder", encoder), ("initialisation", initialisation)):
         if (found := about.get(what, "unknown")) != wanted:
             raise InputError(f"{path} holds weights of the {what} '{found}', but '{wanted}' was asked for")
@@ -105,9 +103,7 @@ def imagenet_file(encoder: str, place: str) -> str:
         return str(_download(url, Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)))
     file = Path(place) / os.path.basename(url) if Path(place).is_dir() else Path(place)
     if not file.is_file():
-        raise InputError(
-            f"{file}: there is no such file; expected ImageNet weights for {encoder}, torchvision's {url}"
-        )
+        raise InputError(f"{file}: there is no such file; expected ImageNet weights for {encoder}, torchvision's {url}")
     return str(file)
 
 

@@ -5,15 +5,15 @@ from depthseg_lib.plots.census import census
 from depthseg_lib.plots.claims import claims
 from depthseg_lib.plots.cross_resolution import cross_resolution
 from depthseg_lib.plots.curves import curves
-from depthseg_lib.plots.examples import contact_sheet, depth_examples, predictions
+from depthseg_lib.plots.diagrams import question
 from depthseg_lib.plots.flow import flow_examples
 from depthseg_lib.plots.frozen import frozen
-from depthseg_lib.plots.question import question
+from depthseg_lib.plots.pictures import contact_sheet, depth_examples, predictions
 from depthseg_lib.plots.rescaling import resize_factor
 from depthseg_lib.plots.runs import finetuning_curves, pretraining_curves
 from depthseg_lib.plots.scale_mismatch import scale_mismatch
 from depthseg_lib.plots.setups import setups
-from depthseg_lib.plots.table import table1
+from depthseg_lib.plots.tables import table1
 from depthseg_lib.plots.training_size import training_size
 from depthseg_lib.plots.trajectories import class_curves, miou_vs_accuracy
 

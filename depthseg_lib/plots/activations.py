@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.boundaries import enlarged
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
-from depthseg_lib.plots.examples import class_legend
-from depthseg_lib.statistics import summarise
+from depthseg_lib.plots.pictures import class_legend
 
 MAP = "inferno"
 """Dark where a network is not activated; its brightness rises evenly, so that it needs no colour vision."""

@@ -8,17 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
-from depthseg_lib.statistics import summarise
 
 PANELS = ("miou_seven", "accuracy")
 APART = 0.08
 """How far apart neighbours stand sideways, in powers of two: enough for bars that share a training-set size."""
 
 
-def panels_against(
-    scores: pd.DataFrame, column: str, label: str, footer: str = "", apart: float = APART
-) -> Figure:
+def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = "", apart: float = APART) -> Figure:
     """`PANELS` side by side, a row per encoder, against `column`; inside the study's settings (`style.styled`)."""
     encoders = list(dict.fromkeys(scores["encoder"].astype(str)))
     figure = style.Drawing(figsize=(style.WIDTH, 3.1 * len(encoders) + 0.6), layout="constrained")

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from depthseg_lib import paper
-from depthseg_lib.claims_list import MARGIN, claim_of
+from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.claims.claims import MARGIN, claim_of
 from depthseg_lib.plots import style
 from depthseg_lib.plots.claims_marks import FILLED, VERDICTS, ZONE, mark, scale
 

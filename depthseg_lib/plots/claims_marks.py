@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from depthseg_lib import paper
-from depthseg_lib.claims_list import MARGIN
+from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.claims.claims import MARGIN
 from depthseg_lib.plots import style
 
 VERDICTS = {"agrees": "#004488", "disagrees": "#BB5566", "undecided": style.GREY, "not run": "#9aa0a6"}

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from depthseg_lib import paper
+from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.cross_resolution import divergence, rows_of
 from depthseg_lib.plots import style
-from depthseg_lib.statistics import summarise
-from depthseg_lib.study import CROSSED
+from depthseg_lib.study.plan import CROSSED
 
 PANELS = ("miou_seven", "accuracy")
 SIZES = ("small", "large")

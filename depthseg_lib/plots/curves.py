@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from depthseg_lib.config import EXPERIMENTS
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
-from depthseg_lib.statistics import summarise
+from depthseg_lib.settings import EXPERIMENTS
 
 PANELS = ("train_loss", "nll", "miou_seven", "accuracy")
 BAND = 0.07

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
-from depthseg_lib.plots.examples import class_legend
+from depthseg_lib.plots.pictures import class_legend
 
 COLUMNS = 4
 """Pictures in a row."""

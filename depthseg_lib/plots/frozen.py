@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from depthseg_lib import paper
+from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
 from depthseg_lib.plots.curves import BARS, curve_axes, finish
-from depthseg_lib.statistics import summarise
 
 CURVES = ("train_loss", "accuracy")
 """What the paper's figure shows against the iteration."""

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
 from depthseg_lib.plots.curves import BAND
-from depthseg_lib.statistics import summarise
 
 SUBSETS = ("miou", "miou_seven")
 """mIoU over all classes, as in the paper's figure, and over its representative ones."""

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from depthseg_lib.data.world.materials import Material
-from depthseg_lib.data.world.scene import Scene
+from depthseg_lib.world.scene import Scene
+from depthseg_lib.world.surfaces import Material
 
 # Corners of a frustum: base 0..3, top 4..7, both anticlockwise from (left, back) as seen from above. A face lists its
 # corners so that u runs along the first edge and v up the last.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.materials import Material, pick, vary
+from depthseg_lib.world.surfaces import Material, pick, vary
 
 POLE, LIGHT, SIGN = 17, 19, 20
 
@@ -54,8 +54,10 @@ def traffic_light(build: Builder, rng: np.random.Generator, overhead: float = 0.
         heads.append((-overhead, height - 0.8))
     colours, lit = ((0.9, 0.12, 0.08), (0.95, 0.62, 0.1), (0.15, 0.8, 0.4)), rng.integers(3)
     build.label(LIGHT)
-    lamps = [build.material(Material(colour if i == lit else tuple(0.25 * c for c in colour), glow=1.5 * (i == lit)))
-             for i, colour in enumerate(colours)]
+    lamps = [
+        build.material(Material(colour if i == lit else tuple(0.25 * c for c in colour), glow=1.5 * (i == lit)))
+        for i, colour in enumerate(colours)
+    ]
     for x, low in heads:
         build.box((x - 0.19, x + 0.19), (low - 0.1, low + 0.95), (0.06, 0.34), black)
         for i, material in enumerate(lamps):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.materials import CLOTH, SKIN, Material, pick
+from depthseg_lib.world.surfaces import CLOTH, SKIN, Material, pick
 
 PERSON, RIDER = 24, 25
 

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 
 from depthseg_lib.data.world.bounds import View
-from depthseg_lib.data.world.materials import COLUMNS
-from depthseg_lib.data.world.raycast import EMPTY, Shapes, cast, nearest, split
-from depthseg_lib.data.world.scene import Scene, shapes_at
 from depthseg_lib.data.world.shading import Surface, develop, shade, sky, unit
 from depthseg_lib.data.world.shadows import openness, sunlit, with_moving
 from depthseg_lib.data.world.street import Street
+from depthseg_lib.world.raycast import EMPTY, Shapes, cast, nearest, split
+from depthseg_lib.world.scene import Scene, shapes_at
+from depthseg_lib.world.surfaces import COLUMNS
 
 
 def pictures(street: Street, time: int, height: int, width: int, matrices: torch.Tensor):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.materials import FOLIAGE, Material, pick, vary
+from depthseg_lib.world.surfaces import FOLIAGE, Material, pick, vary
 
 VEGETATION = 21
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from depthseg_lib.data.world.light import Lights
-from depthseg_lib.data.world.materials import COLUMNS
 from depthseg_lib.data.world.textures import fade, grid_pattern, noise, windows
+from depthseg_lib.world.light import Lights
+from depthseg_lib.world.surfaces import COLUMNS
 
 _OCTAVES = ((1.0, 0.8), (0.37, 0.7), (0.13, 0.6), (0.045, 0.5))
 """Wavelength, as a share of the material's, and weight of each octave of noise."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from depthseg_lib.data.world.bounds import View
-from depthseg_lib.data.world.raycast import EMPTY, Shapes, cast, nearest, split
+from depthseg_lib.world.raycast import EMPTY, Shapes, cast, nearest, split
 
 _FAR = 1500.0
 """Distance of the two map cameras: so far that their rays are nearly parallel."""

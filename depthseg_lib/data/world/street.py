@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from depthseg_lib.data.world.light import Light, Lights, stacked
-from depthseg_lib.data.world.scene import Scene, shapes_at
 from depthseg_lib.data.world.shadows import Maps, light_maps
 from depthseg_lib.data.world.textures import noise_table
+from depthseg_lib.world.light import Light, Lights, stacked
+from depthseg_lib.world.scene import Scene, shapes_at
 
 _GROUND = (7, 8, 22)
 

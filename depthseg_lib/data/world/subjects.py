@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthseg_lib.data.world import buildings, furniture, people, plants, vehicles
+from depthseg_lib.data.world import furniture, people, plants
 from depthseg_lib.data.world.builder import Builder
+from depthseg_lib.world import buildings, road_users
 
 SETTINGS = ("road", "pavement", "meadow")
 """Grounds with the scenery that belongs to them."""
@@ -59,9 +60,9 @@ SUBJECTS = {
     "traffic sign": Subject("pavement", furniture.SIGN, furniture.sign, 0.6),
     "tree": Subject("meadow", plants.VEGETATION, _tree, np.pi),
     "person": Subject("pavement", people.PERSON, people.person, np.pi),
-    "car": Subject("road", vehicles.CAR, vehicles.car, np.pi),
-    "truck": Subject("road", vehicles.TRUCK, vehicles.truck, np.pi),
-    "bus": Subject("road", vehicles.BUS, vehicles.bus, np.pi),
-    "bicycle": Subject("pavement", vehicles.BICYCLE, vehicles.bicycle, np.pi),
+    "car": Subject("road", road_users.CAR, road_users.car, np.pi),
+    "truck": Subject("road", road_users.TRUCK, road_users.truck, np.pi),
+    "bus": Subject("road", road_users.BUS, road_users.bus, np.pi),
+    "bicycle": Subject("pavement", road_users.BICYCLE, road_users.bicycle, np.pi),
 }
 """The classes of the photographs, in order."""

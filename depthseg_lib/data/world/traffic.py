@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from depthseg_lib.data.world import people, vehicles
+from depthseg_lib.data.world import people
 from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.ground import KERB, Profile
 from depthseg_lib.data.world.path import Path
+from depthseg_lib.world import road_users
+from depthseg_lib.world.ground import KERB, Profile
 
 
 def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
@@ -20,12 +21,12 @@ def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profil
             x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
             backwards = rng.random() < (0.15 if side > 0 else 0.85)
             turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
-            build.place(x, height, z, path.turn(along) + turn, label=vehicles.CAR)
+            build.place(x, height, z, path.turn(along) + turn, label=road_users.CAR)
             if strip and rng.random() < 0.05:
-                build.label(vehicles.TRUCK)
-                vehicles.truck(build, rng)
+                build.label(road_users.TRUCK)
+                road_users.truck(build, rng)
             else:
-                vehicles.car(build, rng)
+                road_users.car(build, rng)
 
 
 def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, speed: float):
@@ -49,15 +50,15 @@ def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profi
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
     kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
     body = build.body(_ride(path, along, across, turn))
-    label, maker = {"car": (26, vehicles.car), "truck": (27, vehicles.truck), "bus": (28, vehicles.bus)}[kind]
+    label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
     build.place(0, 0, 0, label=label, body=body)
     maker(build, rng)
 
 
 def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
     body = build.body(_ride(path, along, across, turn))
-    build.place(0, 0, 0, label=vehicles.BICYCLE, body=body)
-    vehicles.bicycle(build, rng)
+    build.place(0, 0, 0, label=road_users.BICYCLE, body=body)
+    road_users.bicycle(build, rng)
     build.place(0, 0, 0, label=people.RIDER, body=body)
     people.rider(build, rng)
 

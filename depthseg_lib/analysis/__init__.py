@@ -1,0 +1,1 @@
+"""From run folders to numbers: tidy results, statistics, tables, measurements and claims."""

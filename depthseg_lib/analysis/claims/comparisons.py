@@ -1,0 +1,114 @@
+"""Which runs stand on the two sides of a claim's part, and what is missing."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from depthseg_lib.analysis.claims.claims import BASE, EVERY, Part, Side
+from depthseg_lib.analysis.claims.effects import Trials
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.errors import InputError
+
+STAND_INS = {"imagenet": "classification", "depth-imagenet": "depth-classification"}
+"""What is compared where ImageNet's initialisations were not run: classification of the embedded photographs."""
+_RUNS = ["encoder", "initialisation", "setting", "experiment", "images"]
+Runs = dict[tuple[str, str, str, str, int], Trials]
+"""Trials by the columns of `_RUNS`."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A part of a claim for one encoder and training-set size, with the runs that stand for its sides."""
+
+    part: Part
+    encoder: str
+    images: int | None
+    """None where no run says which."""
+    sides: tuple[Side, Side]
+    trials: tuple[Trials | None, Trials | None]
+    """None for what was not run."""
+
+    @property
+    def missing(self) -> str:
+        """What has no run, for the reader."""
+        if self.images is None and self.part.images == EVERY:
+            return "a second training-set size"
+        empty = [_text(side) for side, trials in zip(self.sides, self.trials, strict=True) if trials is None]
+        return " and ".join(dict.fromkeys(empty)) + (self._size if empty else "")
+
+    @property
+    def stand_in(self) -> str:
+        """Which of the paper's initialisations another stands for."""
+        pairs = zip((self.part.a, self.part.b), self.sides, strict=True)
+        swapped = [f"{ours.initialisation} for {theirs.initialisation}" for theirs, ours in pairs if ours != theirs]
+        return ", ".join(dict.fromkeys(swapped))
+
+    @property
+    def compared(self) -> str:
+        """What is set against what."""
+        a, b = self.sides
+        if a == b:
+            return _text(a) + self._size
+        same = (a.setting, a.experiment) == (b.setting, b.experiment)
+        return f"{a.initialisation if same else _text(a)} − {_text(b)}{self._size}"
+
+    @property
+    def _size(self) -> str:
+        return "" if self.part.images == BASE or self.images is None else f", {self.images} images"
+
+
+def grouped(results: Results) -> Runs:
+    """The trials of each encoder, initialisation, setting, experiment and training-set size."""
+    courses = dict(iter(results.history.groupby(_RUNS, observed=True)))
+    found = {}
+    for key, metrics in results.metrics.groupby(_RUNS, observed=True):
+        if metrics["trial"].duplicated().any():
+            raise InputError(
+                f"several runs are trial {metrics['trial'].mode().iloc[0]} of {', '.join(map(str, key))}: "
+                f"{', '.join(metrics['name'])}; remove the folders of those that the study did not ask for"
+            )
+        found[key] = Trials(metrics, courses.get(key, results.history[:0]))
+    return found
+
+
+def comparisons(part: Part, encoder: str, runs: Runs) -> list[Comparison]:
+    """The comparisons that test a part on one encoder, one for each training-set size."""
+    return [_cast(part, encoder, images, runs) for images in _sizes(part, encoder, runs)]
+
+
+def _sizes(part: Part, encoder: str, runs: Runs) -> list[int | None]:
+    """The training-set sizes that a part is tested at; None where no run says which."""
+    if isinstance(part.images, int):
+        return [part.images]
+    if part.images == BASE:
+        return [_usual_size(runs)]
+    same = (encoder, part.a.setting, part.a.experiment)
+    sizes = sorted({size for of, _, setting, experiment, size in runs if (of, setting, experiment) == same})
+    if part.images == EVERY:
+        return sizes if len(sizes) > 1 else [None]
+    return sizes[-1:] or [None]
+
+
+def _usual_size(runs: Runs) -> int | None:
+    """The training-set size that most runs of the main experiment have."""
+    counts = Counter()
+    for (_, _, _, experiment, images), trials in runs.items():
+        counts[images] += len(trials.metrics) * (experiment == "main")
+    return counts.most_common(1)[0][0]
+
+
+def _cast(part: Part, encoder: str, images: int | None, runs: Runs) -> Comparison:
+    """The paper's own initialisations where all of them were run, else the stand-ins for all."""
+    own = (part.a, part.b)
+    other = tuple(replace(side, initialisation=STAND_INS.get(side.initialisation, side.initialisation)) for side in own)
+    for sides in (own, other):
+        keys = [(encoder, side.initialisation, side.setting, side.experiment, images) for side in sides]
+        found = Comparison(part, encoder, images, sides, tuple(runs.get(key) for key in keys))
+        if not found.missing:
+            break
+    return found
+
+
+def _text(side: Side) -> str:
+    """A side for readers; the main experiment goes without saying."""
+    parts = (side.initialisation, side.setting, "" if side.experiment == "main" else side.experiment)
+    return ", ".join(part for part in parts if part)

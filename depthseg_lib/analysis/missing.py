@@ -1,0 +1,151 @@
+"""What a profile plans for a figure: at which image sizes, and which of it no finished run stands behind."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from depthseg_lib import own as own_set
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.runs import RUN
+from depthseg_lib.files import read_json
+from depthseg_lib.models.published import ENCODERS, Published
+from depthseg_lib.plots import style
+from depthseg_lib.project import project_path
+from depthseg_lib.settings import APART
+from depthseg_lib.study import plan
+
+_RUN = [name for name in RUN if name != "trial"]
+_LENGTHS = {
+    "iterations": "{} iterations",
+    "batch": "batches of {}",
+    "streets": "{} streets",
+    "frames": "{} frames each",
+}
+"""Settings that say how long a pre-training run is, and on how much video, with their words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """The runs of a profile; none are known of a user's own data where neither the data nor their runs are."""
+
+    finetune: pd.DataFrame
+    """A row per fine-tuning run, which is all its trials: its settings, and trials."""
+    pretrain: pd.DataFrame
+    """A row per pre-training run: its name, the runs that it needs, and its settings."""
+
+    @property
+    def main(self) -> "Planned":
+        """The main comparison, as `Results.main` has it."""
+        names = list(self.finetune["initialisation"].unique())
+        compared = [name for name in names if name not in APART or "depth" not in names]
+        return self.select(experiment="main", initialisation=compared)
+
+    def select(self, **wanted) -> "Planned":
+        """Only the fine-tuning runs with these settings, as in `Results.select`; there may be none."""
+        chosen = self.finetune
+        for column, value in wanted.items():
+            chosen = chosen[chosen[column].isin(list(value) if isinstance(value, list | tuple) else [value])]
+        return replace(self, finetune=chosen)
+
+    @property
+    def sizes(self) -> str:
+        """Height and width of the images, such as `64x192`; empty where no run is known."""
+        sizes = self.finetune[["height", "width"]].drop_duplicates().itertuples(index=False, name=None)
+        return " and ".join(f"{height}x{width}" for height, width in sizes)
+
+    @property
+    def of_size(self) -> str:
+        """The same as the end of a phrase: ` of 64x192 pixels`."""
+        return f" of {self.sizes} pixels" if self.sizes else ""
+
+    def counts(self, validation: int) -> str:
+        """A sentence on each experiment: training and `validation` images, their size, and iterations."""
+        columns, parts = ["experiment", "images", "iterations"], []
+        for experiment, images, iterations in self.finetune[columns].drop_duplicates().itertuples(index=False):
+            own = self.select(experiment=experiment).of_size
+            scored = f"{images} training, {validation} validation images{own}"
+            if experiment == "whole":  # as in figure 7
+                scored = f"{images} training images{own}, scored on the same ones"
+            named = f"{style.EXPERIMENTS.get(experiment, 'usual images')}: " if self._several("experiment") else ""
+            parts.append(f"{named}{scored}, {iterations} iterations")
+        text = "; ".join(parts)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
+
+    def missing(self, found: Results, expected: Iterable[str] = ()) -> str:
+        """Sentences for the caption of a figure of `found`: what is planned here and has no finished trial, and which
+        of the `expected` initialisations the profile does not plan here; empty where all is there."""
+        if self.finetune.empty:
+            return ""
+        there, names = set(_keys(found.metrics)), {*self.finetune["initialisation"], *found.metrics["initialisation"]}
+        lacking = self.finetune[[key not in there for key in _keys(self.finetune)]]
+        left_out = [name for name in expected if name not in names]
+        parts = [f"Not run: {', '.join(self._names(lacking))}."] if len(lacking) else []
+        parts += [f"Not planned in this profile: {', '.join(map(_name, left_out))}."] if left_out else []
+        return " ".join(parts)
+
+    def lengths(self, initialisation: str = "depth") -> str:
+        """A sentence on what differs between pre-training at the usual and at the large size besides the size; empty
+        where nothing does, or where one of the two is no run of the profile."""
+        named = self.pretrain.set_index("name")
+        names = [f"{encoder}-{initialisation}" for encoder in dict.fromkeys(self.pretrain["encoder"])]
+        both = [(name, f"{name}-large") for name in names if {name, f"{name}-large"} <= set(named.index)]
+        if not both:
+            return ""
+        small, large = (named.loc[name] for name in both[0])
+        differ = [name for name in _LENGTHS if small[name] != large[name]]
+        if not differ:
+            return ""
+        words = [", ".join(_LENGTHS[name].format(run[name]) for name in differ) for run in (small, large)]
+        return f"Pre-training at the two sizes differs in more than the size: small {words[0]}; large {words[1]}."
+
+    def _names(self, lacking: pd.DataFrame) -> list[str]:
+        """Initialisations, and which of their runs where not all of them are lacking."""
+        several = [name for name in _RUN if name != "initialisation" and self._several(name)]
+        planned, names = self.finetune["initialisation"].value_counts(), []
+        for name, rows in lacking.groupby("initialisation", sort=False):
+            parts = [", ".join(_word(column, row[column]) for column in several) for row in rows.to_dict("records")]
+            some = f" ({'; '.join(parts)})" if len(rows) < planned[name] else ""
+            names.append(_name(name) + some)
+        return names
+
+    def _several(self, column: str) -> bool:
+        return self.finetune[column].nunique() > 1
+
+
+def load(results: Results, runs: str | Path = "runs") -> Planned:
+    """What the profile of these results plans, with the published weights that they and its runs below `runs` have."""
+    root = project_path(runs)
+    unknown = results.data_set == own_set.DATA_SET and not (root / results.profile / own_set.KEPT).is_file()
+    listed = () if unknown else plan.plan(results.profile, runs=str(root), published=_published(results, root)).runs
+    kinds = ("finetune", "pretrain")
+    rows = {kind: [_row(run) for run in listed if run.kind == kind] for kind in kinds}
+    columns = {"finetune": [*_RUN, "trials", "height", "width", "iterations"], "pretrain": ["name", "needs", "encoder"]}
+    return Planned(**{kind: pd.DataFrame(of, columns=None if of else columns[kind]) for kind, of in rows.items()})
+
+
+def _row(run: plan.Run) -> dict:
+    return {"name": run.name, "needs": ", ".join(run.needs)} | run.parameters
+
+
+def _published(results: Results, root: Path) -> Published:
+    """Initialisations that there may be published weights of; where they lie does not matter to a caption."""
+    asked = (read_json(path) for path in root.glob(f"{results.profile}/finetune/*/params.json"))
+    names = {*results.metrics["initialisation"], *(run.get("initialisation") for run in asked)}
+    return Published({name: name for name in ENCODERS if name in names})
+
+
+def _keys(runs: pd.DataFrame) -> list[tuple]:
+    return list(runs[_RUN].astype(str).itertuples(index=False, name=None))
+
+
+def _word(column: str, value) -> str:
+    if column == "images":
+        return f"{value} images"
+    return style.encoder_name(value) if column == "encoder" else style.EXPERIMENTS.get(value, str(value))
+
+
+def _name(initialisation: str) -> str:
+    """Its name in a sentence, where `none` alone would say that there is nothing."""
+    return "none (random weights)" if initialisation == "none" else initialisation

@@ -1,0 +1,161 @@
+"""Tidy results of a profile: from this machine's runs where it has finished ones, else from the committed ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from depthseg_lib import tidy
+from depthseg_lib.analysis import runs as run_folders
+from depthseg_lib.analysis import store as stores
+from depthseg_lib.data.labels import LabelSet, to_mapping
+from depthseg_lib.errors import InputError
+from depthseg_lib.project import project_path
+from depthseg_lib.settings import APART, INITIALISATIONS
+
+IDS = run_folders.RUN
+"""Columns that tell one fine-tuning run from another."""
+DATA = {
+    "streets": "embedded street world",
+    "camvid": "CamVid (real images)",
+    "kitti": "KITTI",
+    "nyu": "NYU-V2",
+    "cityscapes": "Cityscapes",
+}
+"""How figures name a data set; a user's own has its own name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything that figures and tables are drawn from; metrics are fractions 0..1."""
+
+    profile: str
+    """Name of the profile."""
+    source: str
+    """Where these came from, as a sentence for the reader."""
+    of_this_machine: bool
+    """Whether they came from runs here."""
+    data_set: str
+    """Its name: one of `config.DATA_SETS`."""
+    label_set: LabelSet
+    """The classes of the confusion matrices and predictions."""
+    metrics: pd.DataFrame
+    """A row per fine-tuning run: name, `IDS`, the last evaluation's metrics, diverged_at, commit, device."""
+    history: pd.DataFrame
+    """A row per evaluation: name, `IDS`, iteration, train_loss and the metrics."""
+    confusion: pd.DataFrame
+    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction, count of pixels; of the
+    experiment `main` alone."""
+    pretrain: pd.DataFrame
+    """A row per pre-training run: name, encoder, initialisation and its metrics."""
+    examples: stores.Examples
+    """A few validation images with their truth, and what the first trial of every run of `main` predicted for them."""
+    depth_examples: dict[str, stores.DepthExamples]
+    """By name of the depth run: frames with true and predicted depth."""
+    flow_examples: dict[str, stores.FlowExamples]
+    """By name of the flow run: pairs of frames with exact and predicted flow."""
+    complete: bool = False
+    """Whether they came from runs here and none is missing: only such results are worth storing."""
+
+    @property
+    def data(self) -> str:
+        """The data's name in figures."""
+        return DATA.get(self.data_set) or f"{self.label_set.name} (own data)"
+
+    @property
+    def base_images(self) -> int:
+        """The training-set size of the study's main comparison: the one that most runs have."""
+        return int(self.metrics["images"].mode().iloc[0])
+
+    @property
+    def main(self) -> "Results":
+        """The main comparison: without what is fine-tuned at other resolutions, and without flow and depth cameras.
+
+        Where no depth was learned from video (NYU-V2) these are what the others are compared with, and stay.
+        """
+        names = list(self.metrics["initialisation"].unique())
+        compared = [name for name in names if name not in APART or "depth" not in names]
+        return self.select(experiment="main", initialisation=compared)
+
+    def has(self, **wanted) -> bool:
+        """Whether any fine-tuning run has these values; as in `select`."""
+        try:
+            self.select(**wanted)
+        except InputError:
+            return False
+        return True
+
+    def select(self, **wanted) -> "Results":
+        """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.
+
+        A list holds several values to choose from. Raises `InputError` when there is no such run.
+        """
+        frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
+        for column, value in wanted.items():
+            values = list(value) if isinstance(value, list | tuple) else [value]
+            frames = {name: frame[frame[column].isin(values)] for name, frame in frames.items()}
+        if frames["metrics"].empty:
+            raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
+        return replace(self, **frames)
+
+
+def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> Results:
+    """Results of `profile` from `runs/<profile>/`, else the committed ones from `<figures>/data/`.
+
+    `figures` is the profile's figure folder, `figures/<profile>` when empty. Runs whose settings are not those of the
+    profile today are left out, and `source` says so. Raises `InputError`, saying what to run, when there is neither.
+    """
+    folder = project_path(runs) / profile
+    store = project_path(figures or f"figures/{profile}") / "data"
+    found = run_folders.find(folder, profile)
+    complete = bool(found.finetune) and len(found.finetune) == found.asked
+    if complete or (found.finetune and not stores.exists(store)):
+        return replace(_tidy(profile, found.sentence, tidy.read(found), here=True), complete=complete)
+    if stores.exists(store):
+        aside = f"; {found.sentence}: too few to take their place" if found.finetune else ""
+        return _tidy(profile, f"committed results under {_short(store)}{aside}", stores.read(store), here=False)
+    raise InputError(
+        f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under {store}: "
+        f"run `make figures PROFILE={profile}` first"
+    )
+
+
+def save(results: Results, folder: str | Path) -> None:
+    """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
+    about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
+    frames = {name: getattr(results, name) for name in stores.FRAMES}
+    contents = stores.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
+    stores.write(project_path(folder), contents)
+
+
+def _tidy(profile: str, source: str, contents: stores.Contents, here: bool) -> Results:
+    if contents.about["profile"] != profile:
+        raise InputError(
+            f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the folder"
+        )
+    frames = {name: _ordered(frame) for name, frame in contents.frames.items()}
+    label_set = stores.label_set(contents.about["label_set"])
+    return Results(
+        profile,
+        source,
+        here,
+        contents.about["data_set"],
+        label_set,
+        **frames,
+        examples=contents.examples,
+        depth_examples=contents.depth_examples,
+        flow_examples=contents.flow_examples,
+    )
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the study's order of initialisations, whatever order the folders were read in."""
+    if frame.empty:
+        return frame
+    order = frame["initialisation"].astype(str).map({name: i for i, name in enumerate(INITIALISATIONS)})
+    return frame.iloc[np.argsort(order.fillna(len(INITIALISATIONS)).to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def _short(path: Path) -> str:
+    return "/".join(path.parts[-3:])

@@ -1,0 +1,161 @@
+"""`make describe DATA=folder`: write a `dataset.json` from what lies in a folder, to be looked over and corrected.
+
+    python -m depthseg_lib.commands.describe FOLDER [--force]
+
+It looks for images with label images, reads some labels for their ids or colours, proposes classes, and takes the
+other folders of frames for video. Intrinsics that nobody wrote down are guessed, and it says so.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from depthseg_lib.commands.machine import device
+from depthseg_lib.data import folders, frames, image_files
+from depthseg_lib.data.described_labels import VOID
+from depthseg_lib.data.proposed_labels import Labels, labels_of
+from depthseg_lib.data.sets import description, own
+from depthseg_lib.data.sets.proposal import Layout, layout_of
+from depthseg_lib.errors import InputError, exit_status
+from depthseg_lib.files import replacing
+
+FOCAL = 0.8
+"""Focal length that is guessed, in widths of the image: a view of 64 degrees, as dash cameras and phones have it."""
+PIXELS = 96 * 160
+"""Pixels of the proposed image size for a CPU; eight times as many for a GPU."""
+
+
+def describe(folder: Path, force: bool = False, say=print) -> Path:
+    """Write the description of `folder`, and say what was found and what to correct; returns the file.
+
+    Raises `InputError` where there are no pairs of images and labels, or no video, or a description that is not to be
+    overwritten.
+    """
+    if folder == Path():
+        raise InputError("which folder? expected DATA=folder, one with your images, label images and video")
+    folder = folders.existing(folder, "your images, label images and video")
+    file = folder / description.NAME
+    if file.exists() and not force:
+        raise InputError(
+            f"{file} is there already, and is not overwritten: correct it by hand and look at it with `make check-data "
+            f"PROFILE=folder DATA={folder}`, or give FORCE=1 to have it written anew"
+        )
+    layout = layout_of(folder)
+    labels = labels_of(layout.label_files)
+    values = _values(folder, layout, labels)
+    before = file.read_text() if file.exists() else None
+    _write(file, _text(values))
+    try:
+        own.check(folder)
+    except InputError:
+        _write(file, before) if before is not None else file.unlink()
+        raise
+    _tell(folder, layout, labels, values, say)
+    return file
+
+
+def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
+    gpu = device().profile == "gpu"
+    values = {"name": folder.absolute().name, "note": _notes(labels)}
+    values |= {"image_size": _image_size(layout, PIXELS * (8 if gpu else 1)), "encoder": _encoder(gpu)}
+    values |= _pair(layout.images, layout.labels)
+    if layout.test:
+        values["test"] = _pair(*layout.test)
+    values |= {"classes": labels.classes, **_ids(labels)}
+    return values | {"frame_step": 1, "video": [_entry(folder, name) for name in layout.video]}
+
+
+def _pair(*globs: list[str]) -> dict:
+    return {key: of if len(of) > 1 else of[0] for key, of in zip(("images", "labels"), globs, strict=True)}
+
+
+def _ids(labels: Labels) -> dict:
+    """Nothing but void where ids are positions, so that a name stands in one place; else the whole map."""
+    void = [key for key, name in labels.label_map.items() if name == VOID]
+    named = [key for key in labels.label_map if key not in void]
+    if named == [str(i) for i in range(len(labels.classes))]:
+        return {"void": [int(key) for key in void]}
+    return {"label_map": labels.label_map}
+
+
+def _encoder(gpu: bool) -> str:
+    return "resnet18" if gpu else "resnet18-slim"
+
+
+def _notes(labels: Labels) -> list[str]:
+    notes = [f"written by `make describe` from {labels.looked} of {labels.count} label images; correct what is wrong"]
+    known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
+    return [*notes, "class names are made up: give them theirs" if labels.made_up else known]
+
+
+def _image_size(layout: Layout, pixels: int) -> list[int]:
+    """Multiples of 32 that have about so many `pixels`, and the shape of the first frame as nearly as they can."""
+    rows, columns = layout.size
+    fits = [(h, w) for h in range(64, 1056, 32) for w in range(64, 2080, 32) if pixels / 1.6 <= h * w <= pixels * 1.6]
+    return list(min(fits, key=lambda size: (abs(size[1] / size[0] - columns / rows), abs(size[0] * size[1] - pixels))))
+
+
+def _entry(folder: Path, name: str) -> dict:
+    first = folders.image_files(frames.sequences(folder / name)[0])[0]
+    if frames.beside(first.parent).is_file():
+        return {"folder": name}
+    rows, columns = image_files.size(first)
+    centre = {"cx": (columns - 1) / 2, "cy": (rows - 1) / 2}
+    guess = {"width": columns, "height": rows, "fx": FOCAL * columns, "fy": FOCAL * columns, **centre}
+    note = f"GUESSED, nobody measured it: fx = fy = {FOCAL} of the width. Correct it, then take this line out"
+    return {"folder": name, "intrinsics": guess | {description.GUESSED: note}}
+
+
+def _text(values: dict) -> str:
+    """JSON with a line per class and entry, for people to edit."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    lines, short = [], None
+    for line in text.splitlines():  # short lists of numbers go on one line
+        if short is None and line.endswith("["):
+            short = line
+        elif short is not None and line.strip().rstrip(",").lstrip("-").replace(".", "").isdigit():
+            short += line.strip() + (" " if line.endswith(",") else "")
+        elif short is not None and line.strip() in ("]", "],"):
+            lines, short = [*lines, short + line.strip()], None
+        else:
+            lines, short = [*lines, *([] if short is None else [short]), line], None
+    return "\n".join(lines) + "\n"
+
+
+def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> None:
+    file = folder / description.NAME
+    say(f"wrote {file}")
+    apart = f"; the test split: {', '.join(layout.test[0])}" if layout.test else ""
+    say(f"  {labels.count} labelled images: {', '.join(layout.images)}{apart}")
+    say(f"  {len(labels.classes)} classes in {labels.looked} label images: {', '.join(labels.classes)}")
+    say(f"  video: {', '.join(layout.video)}")
+    say("")
+    say("TO DO, in that file:")
+    say("  - give the classes their names" if labels.made_up else "  - see that the classes' names are right")
+    say("  - say in 'void' or 'label_map' which ids have no class")
+    guessed = [entry["folder"] for entry in values["video"] if "intrinsics" in entry]
+    if guessed:
+        say(f"  - !! the intrinsics of {', '.join(guessed)} are GUESSED: calibrate the camera, or look up its")
+        say("       focal length, and correct fx, fy, cx, cy; with wrong ones depth is learned wrong")
+    say(f"then look: make check-data PROFILE=folder DATA={folder}")
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as scratch:
+        scratch.write_text(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m depthseg_lib.commands.describe", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("folder", help="folder of your images, label images and video")
+    parser.add_argument("--force", action="store_true", help="overwrite a description that is there")
+    given = parser.parse_args(arguments)
+    return exit_status(lambda: describe(Path(given.folder).expanduser(), given.force))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""`make doctor`: what this environment has, and whether the study can run in it."""
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import nbformat
+
+from depthseg_lib import preflight
+from depthseg_lib.commands import machine, notebook
+from depthseg_lib.data.cache import cache_root
+from depthseg_lib.errors import InputError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "lightning-fabric",
+    "numpy",
+    "pandas",
+    "snakemake",
+    "papermill",
+    "jupyterlab",
+    "ipywidgets",
+)
+
+
+def main() -> int:
+    """Print a line per check; the exit status is 1 when one says no."""
+    checks = {"python": _python, "packages": _packages, "device": _device, "kernel": _kernel, "cache": _cache}
+    checks |= {"folder": _folder, "browser": _browser}
+    good = True
+    for name, check in checks.items():
+        try:
+            print(f"{name:10} ok   {check()}")
+        except (InputError, notebook.NotebookFailed, OSError) as error:
+            print(f"{name:10} NO   {error}")
+            good = False
+    return 0 if good else 1
+
+
+def _python() -> str:
+    return f"{sys.version.split()[0]}, {sys.executable}"
+
+
+def _packages() -> str:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        raise InputError(f"missing: {', '.join(missing)}; `make clean` and then any other target installs them")
+    return ", ".join(found)
+
+
+def _device() -> str:
+    found = machine.ask()
+    return f"{found}; `make figures` takes profile {found.profile} here"
+
+
+def _kernel() -> str:
+    """Run a notebook of one cell: it has to be run by this very Python."""
+    cell = nbformat.v4.new_code_cell("import sys; print(sys.executable)")
+    folder = cache_root() / "doctor"
+    file, said = folder / "kernel.ipynb", []
+    preflight.writable(folder, "cached data", 2**20)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
+    notebook.enter_headless_environment()
+    notebook.execute(file, {}, folder / "executed.ipynb", said.append)
+    if said != [sys.executable]:
+        raise InputError(f"notebooks run on {said}, expected {sys.executable}")
+    shutil.rmtree(folder)
+    return "notebooks run on this Python"
+
+
+def _cache() -> str:
+    root = cache_root()
+    preflight.writable(root, "cached data")
+    size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+    return f"{root}, {size / 2**20:.0f} MiB used, {shutil.disk_usage(root).free / 2**30:.0f} GiB free"
+
+
+def _folder() -> str:
+    preflight.writable("runs", "runs")
+    preflight.writable("figures", "figures")
+    return f"{Path.cwd()}, {shutil.disk_usage('.').free / 2**30:.0f} GiB free"
+
+
+def _browser() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            said = subprocess.run([path, "--version"], capture_output=True, text=True)
+            return f"{said.stdout.strip()}: the browser tests run"
+    return "none: only the browser tests need one, and are skipped"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

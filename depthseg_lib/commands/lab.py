@@ -1,0 +1,20 @@
+"""`make lab`: JupyterLab on the notebooks, with its settings in the cache folder rather than in the home directory."""
+
+import os
+import sys
+
+from depthseg_lib.commands.kernel import enter_headless_environment
+from depthseg_lib.data.cache import cache_root
+
+
+def main() -> None:
+    """Become JupyterLab; further arguments are its own."""
+    enter_headless_environment()
+    # Where npm is there, JupyterLab asks it for language servers, and npm makes its folder in the home directory.
+    os.environ.setdefault("npm_config_cache", str(cache_root() / "npm"))
+    started = [sys.executable, "-m", "jupyterlab", "--notebook-dir=notebooks", *sys.argv[1:]]
+    os.execv(sys.executable, started)
+
+
+if __name__ == "__main__":
+    main()

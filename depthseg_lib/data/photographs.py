@@ -1,0 +1,109 @@
+"""Photographs of single things, one label each: what the study's classification is pre-trained on."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from depthseg_lib import world
+from depthseg_lib.data.arrays import Photographs, load_arrays
+from depthseg_lib.data.cache import cached, require_space, reserved, source_hash
+from depthseg_lib.data.world.picture import pictures
+from depthseg_lib.data.world.subjects import SETTINGS, SUBJECTS
+from depthseg_lib.errors import InputError
+from depthseg_lib.world.studio import Shot, photographs_of, shot
+
+CLASSES = tuple(SUBJECTS)
+"""Names of the classes, in order."""
+_PHOTOGRAPHS = 2  # the second number of a photograph's seed; streets have 0 and 1
+_BATCH = 16
+"""Photographs rendered in one go, which divides the cost of calling PyTorch; the images don't depend on it."""
+
+
+@dataclass(frozen=True)
+class PhotographsConfig:
+    """How many photographs, and how much they vary."""
+
+    size: int = 64
+    """Of the square images, pixels."""
+    count: int = 5000
+    """Of photographs; the classes are equally frequent."""
+    seed: int = 0
+    """Of everything: another seed is another set."""
+    context_bias: float = 0.5
+    """How often, in 0..1, a thing stands in its class's usual setting; else it stands in one of the other two."""
+    scale_range: tuple[float, float] = (0.5, 0.85)
+    """Least and greatest size of a thing: the larger side of its bounds as a share of the image."""
+
+    def __post_init__(self):
+        for name, least in {"size": 16, "count": 1, "seed": 0}.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InputError(f"PhotographsConfig: {name} must be a whole number >= {least}, but is {value!r}")
+        if not 0 <= self.context_bias <= 1:
+            raise InputError(f"PhotographsConfig: context_bias must be between 0 and 1, but is {self.context_bias!r}")
+        if len(self.scale_range) != 2 or not 0.05 <= self.scale_range[0] <= self.scale_range[1] <= 1.5:
+            raise InputError(
+                "PhotographsConfig: scale_range must be (least, greatest), 0.05 <= least <= greatest <= 1.5, but is "
+                f"{self.scale_range!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Shots:
+    """What each photograph shows, drawn before any is rendered."""
+
+    labels: np.ndarray
+    """(N,) int64, index into `CLASSES`."""
+    settings: np.ndarray
+    """(N,) int64, index into `world.subjects.SETTINGS`: where the thing stands."""
+    usual: np.ndarray
+    """(N,) bool, whether that is its class's usual setting."""
+    scales: np.ndarray
+    """(N,) float64, size of the thing as a share of the image."""
+
+
+def shots(config: PhotographsConfig) -> Shots:
+    """Draw class, setting and size of every photograph."""
+    rng = np.random.default_rng((config.seed, _PHOTOGRAPHS))
+    labels = rng.permutation(np.arange(config.count) % len(CLASSES))
+    home = np.array([SETTINGS.index(SUBJECTS[name].setting) for name in CLASSES])[labels]
+    usual = rng.random(config.count) < config.context_bias
+    other = (home + rng.integers(1, len(SETTINGS), config.count)) % len(SETTINGS)
+    return Shots(labels, np.where(usual, home, other), usual, rng.uniform(*config.scale_range, config.count))
+
+
+def photographs(
+    config: PhotographsConfig, device: str = "cpu", progress: Callable[[str], None] | None = None
+) -> Photographs:
+    """Photographs of `CLASSES`, each of one centred thing; rendered once, then cached."""
+    files = sorted(Path(world.__file__).parent.glob("*.py"))
+    key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files), "device": device}
+    folder = cached("objects", key, lambda to: render_photographs(to, config, device, progress))
+    (images,) = load_arrays(folder, "images")
+    return Photographs(images, shots(config).labels, CLASSES)
+
+
+def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress=None) -> None:
+    """Render all photographs into `images.npy` under `folder`, past the cache."""
+    shape = (config.count, 3, config.size, config.size)
+    require_space(folder, 3 * config.count * config.size**2)
+    images = reserved(folder / "images.npy", shape, np.uint8)
+    drawn, begin = shots(config), time.monotonic()
+    for first in range(0, config.count, _BATCH):
+        numbers = range(first, min(first + _BATCH, config.count))
+        street, matrices = photographs_of([compose(config, drawn, number) for number in numbers])
+        batch, _ = pictures(street.to(device), 0, config.size, config.size, matrices)
+        images[numbers.start : numbers.stop] = batch.cpu().numpy()
+        if progress and first // _BATCH % max(1, config.count // _BATCH // 10) == 0:
+            left = (time.monotonic() - begin) / numbers.stop * (config.count - numbers.stop)
+            progress(f"photographs: {numbers.stop} of {config.count} rendered, about {left:.0f} s left")
+    images.flush()
+
+
+def compose(config: PhotographsConfig, drawn: Shots, number: int) -> Shot:
+    """The scene and the camera of one photograph."""
+    subject, setting = SUBJECTS[CLASSES[drawn.labels[number]]], SETTINGS[drawn.settings[number]]
+    return shot((config.seed, _PHOTOGRAPHS, number), subject, setting, float(drawn.scales[number]), config.size)

@@ -1,0 +1,1 @@
+"""Real sets, one file each, and how they are listed."""

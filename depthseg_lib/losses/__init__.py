@@ -1,0 +1,1 @@
+"""Geometry, losses and metrics, written from the equations."""

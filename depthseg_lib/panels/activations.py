@@ -1,0 +1,123 @@
+"""The picture of the activation panel: a pure function from what the controls say to a Figure, built for speed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from depthseg_lib.analysis.measurements.activations import Activations
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
+from depthseg_lib.boundaries import border_band, border_reach, energy_share, enlarged, label_borders
+from depthseg_lib.data.labels import VOID
+from depthseg_lib.panels.training_size import DPI, Paste, fitted
+from depthseg_lib.plots import style
+from depthseg_lib.plots.activations import coloured
+
+SIZE = (9.6, 3.95)
+PLACE = (468, 156)
+"""Figure size in inches, and the pixels that each of the four pictures may take."""
+_BORDER = (110, 200, 255)
+
+
+@dataclass(frozen=True)
+class ActivationState:
+    """What the controls of the activation panel say."""
+
+    encoder: str
+    """One of the encoders with maps."""
+    initialisation: str
+    """One of its initialisations with maps."""
+    layer: str
+    """stem, layer1, ... layer4."""
+    example: int
+    """Which of the validation images with maps, from 0."""
+    borders: bool
+    """Whether the true label borders are drawn into the map."""
+
+
+class ActivationResults:
+    """What the panel draws from."""
+
+    def __init__(self, results: Results, activations: Activations):
+        self.results, self.activations = results, activations
+        self.scores = activations.boundary_scores()
+
+    @property
+    def encoders(self) -> list[str]:
+        """Encoders that have maps."""
+        return list(dict.fromkeys(encoder for encoder, _ in self.activations.shown))
+
+    def initialisations(self, encoder: str) -> list[str]:
+        """Initialisations of an encoder that have maps."""
+        return style.present(name for of, name in self.activations.shown if of == encoder)
+
+    def maps(self, state: ActivationState) -> dict[str, np.ndarray]:
+        """The maps of the state's run by layer."""
+        return self.activations.maps[self.run(state)]
+
+    def run(self, state: ActivationState) -> str:
+        """The name of the run whose maps are shown."""
+        return self.activations.shown[state.encoder, state.initialisation]
+
+    def over_trials(self, state: ActivationState):
+        """Mean boundary score of the state's layer and initialisation, with its interval over trials."""
+        chosen = self.scores
+        for column in ("encoder", "initialisation", "layer"):
+            chosen = chosen[chosen[column] == getattr(state, column)]
+        return mean_interval(chosen["ratio"])
+
+
+def first_state(held: ActivationResults) -> ActivationState:
+    """Where the panel starts: the last initialisation, at the layer where the paper looks."""
+    encoder = held.encoders[0]
+    return ActivationState(encoder, held.initialisations(encoder)[-1], "stem", 0, False)
+
+
+@style.styled
+def activation_figure(state: ActivationState, held: ActivationResults) -> Figure:
+    """Image, truth, prediction and activation map of one run, with the boundary score of this map and the mean."""
+    figure, examples = Figure(figsize=SIZE, dpi=DPI), held.results.examples
+    image, truth = examples.images[state.example], examples.truth[state.example]
+    predicted, activation = examples.predictions[held.run(state)], held.maps(state)[state.layer][state.example]
+    colour = held.results.label_set.colour
+    _picture(figure, 0, fitted(image.transpose(1, 2, 0), PLACE), "image")
+    _picture(figure, 1, fitted(colour(truth), PLACE), "truth")
+    _picture(figure, 2, fitted(colour(predicted[state.example]), PLACE), f"prediction: {state.initialisation}")
+    _picture(figure, 3, _map(activation, truth, state.borders), f"activation: {state.layer}")
+    figure.text(0.01, 0.015, _sentence(state, held, score(activation, truth)), fontsize=9)
+    return figure
+
+
+def score(activation: np.ndarray, truth: np.ndarray) -> float:
+    """The boundary score of one map (h w uint8) of an image with these labels (H W); NaN without borders."""
+    band, labelled = border_band(truth, border_reach(len(truth))), truth != VOID
+    share = energy_share(enlarged(activation, *truth.shape), band, labelled)
+    return share * labelled.sum() / band.sum() if band.any() else np.nan
+
+
+def _map(activation: np.ndarray, truth: np.ndarray, borders: bool) -> np.ndarray:
+    labels = fitted(truth, PLACE)
+    shown = coloured(activation, *labels.shape)
+    if borders:  # of the enlarged labels: lines of two pixels, however small the image is
+        shown[label_borders(labels)] = _BORDER
+    return shown
+
+
+def _sentence(state: ActivationState, held: ActivationResults, here: float) -> str:
+    mean, number = held.over_trials(state), "{:.2f}".format
+    this = "a map of zeros, or no borders" if np.isnan(here) else number(here)
+    text = f"boundary score of this map: {this};  of {state.initialisation} at {state.layer}: {number(mean.mean)}"
+    if mean.trials > 1:
+        text += f" [{number(mean.low)}, {number(mean.high)}], {INTERVAL}"
+    trials = f"{mean.trials} trial{'s' if mean.trials != 1 else ''}"
+    return f"{text}, {trials}  (1: indifferent to borders)"
+
+
+def _picture(figure: Figure, place: int, shown: np.ndarray, title: str) -> None:
+    width, height = figure.bbox.width, figure.bbox.height
+    column, row = place % 2, place // 2
+    left = (column + 0.5) * width / 2 - shown.shape[1] / 2
+    top = height - 22 - row * (PLACE[1] + 26)
+    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
+    figure.text((column + 0.5) / 2, (top + 4) / height, title, fontsize=9, ha="center")

@@ -1,0 +1,108 @@
+"""The picture of the resize-factor panel: a pure function from what the controls say to a Figure, built for speed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from depthseg_lib.analysis.measurements.rescaling import Rescaling
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
+from depthseg_lib.data.rescale import rescaled
+from depthseg_lib.panels.training_size import CURVE, DPI, METRICS, PICTURE, SIZE, Paste, add_picture, mark, write
+from depthseg_lib.plots import style
+from depthseg_lib.plots.rescaling import APART, factor_axes
+from depthseg_lib.plots.saving import pixels
+
+
+@dataclass(frozen=True)
+class RescalingState:
+    """What the controls of the resize-factor panel say."""
+
+    encoder: str
+    """One of the encoders with predictions."""
+    initialisation: str
+    """One of its initialisations with predictions."""
+    factor: float
+    """One of the resize factors."""
+    metric: str
+    """miou_seven, miou or accuracy."""
+    example: int
+    """Which of the validation images with predictions, from 0."""
+
+
+class RescalingResults:
+    """What the panel draws from; curves are drawn once."""
+
+    def __init__(self, results: Results, rescaling: Rescaling):
+        self.results, self.rescaling, self.factors = results, rescaling, rescaling.factors
+        self._backgrounds: dict[tuple[str, str], tuple] = {}
+
+    @property
+    def encoders(self) -> list[str]:
+        """Encoders that have predictions."""
+        return list(dict.fromkeys(encoder for encoder, _ in self.rescaling.shown))
+
+    def initialisations(self, encoder: str) -> list[str]:
+        """Initialisations of an encoder that have predictions."""
+        return style.present(name for of, name in self.rescaling.shown if of == encoder)
+
+    def scores(self, encoder: str) -> pd.DataFrame:
+        """A row per run of the encoder and factor."""
+        return self.rescaling.scores[self.rescaling.scores["encoder"] == encoder]
+
+    def predicted(self, state: RescalingState) -> np.ndarray:
+        """Predicted classes (H W) of the state's image at its factor."""
+        run = self.rescaling.shown[state.encoder, state.initialisation]
+        return self.rescaling.predictions[run][self.factors.index(state.factor), state.example]
+
+    @style.styled
+    def background(self, encoder: str, metric: str) -> tuple[np.ndarray, tuple]:
+        """The curve of an encoder and metric as pixels (H W 3, uint8), with its axes' limits."""
+        if (encoder, metric) not in self._backgrounds:
+            figure = Figure(figsize=SIZE, dpi=DPI)
+            axes = figure.add_axes(CURVE)
+            factor_axes(axes, self.scores(encoder), metric)
+            handles = [style.handle(name) for name in style.present(self.scores(encoder)["initialisation"])]
+            axes.legend(handles=handles, fontsize=8, loc="best", handlelength=3)
+            self._backgrounds[encoder, metric] = pixels(figure), (axes.get_xlim(), axes.get_ylim())
+        return self._backgrounds[encoder, metric]
+
+
+def first_state(held: RescalingResults) -> RescalingState:
+    """Where the panel starts: the last initialisation, on images as trained."""
+    encoder = held.encoders[0]
+    return RescalingState(encoder, held.initialisations(encoder)[-1], 1.0, METRICS[0], 0)
+
+
+@style.styled
+def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
+    """The image at the state's factor, one run's prediction of it, the truth, and the curve with this point ringed.
+
+    The image is as large beside those of other factors as the network sees it; prediction and truth are at the labels'
+    size. The curve is drawn once and pasted.
+    """
+    figure, examples, colour = Figure(figsize=SIZE, dpi=DPI), held.results.examples, held.results.label_set.colour
+    background, limits = held.background(state.encoder, state.metric)
+    figure.add_artist(Paste(background))
+    image = rescaled(examples.images[state.example], state.factor)
+    share = state.factor / held.factors[-1]
+    size = f"image, {image.shape[1]} x {image.shape[2]} pixels"
+    add_picture(figure, 0, image.transpose(1, 2, 0), size, tuple(share * pixels for pixels in PICTURE))
+    title = f"prediction: {state.initialisation}, factor {state.factor:.2g}"
+    add_picture(figure, 1, colour(held.predicted(state)), title)
+    add_picture(figure, 2, colour(examples.truth[state.example]), "truth")
+    scores = held.scores(state.encoder)
+    here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
+    mean = mean_interval(here[state.metric] * style.scale(state.metric))
+    mark(figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), APART)
+    write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
+    return figure
+
+
+def _sentence(state: RescalingState, mean, scored: int) -> str:
+    text = f"{state.initialisation}, factor {state.factor:.2g}: {mean.mean:.1f} %"
+    if mean.trials > 1:
+        text += f" [{mean.low:.1f}, {mean.high:.1f}], {INTERVAL}"
+    return f"{text}  ({scored} validation images, {mean.trials} trial{'s' if mean.trials != 1 else ''})"

@@ -1,0 +1,163 @@
+"""The picture of the trajectory panel: a pure function from what the controls say to a Figure, built for speed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.panels.training_size import DPI, SIZE, Paste
+from depthseg_lib.plots import style
+from depthseg_lib.plots.saving import pixels
+from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
+from depthseg_lib.trajectories import PREFIX, class_shares
+
+COURSE, CLASSES = (0.07, 0.12, 0.45, 0.75), (0.665, 0.12, 0.315, 0.75)
+"""The places of the course and of the classes in the figure: left, bottom, width, height."""
+
+
+@dataclass(frozen=True)
+class TrajectoryState:
+    """What the controls of the trajectory panel say."""
+
+    encoder: str
+    """One of the encoders that were run."""
+    setting: str
+    """full, frozen, encoder-only or deeplab."""
+    initialisation: str
+    """Whose classes are shown."""
+    metric: str
+    """miou or miou_seven: what pixel accuracy is drawn against."""
+    iteration: int
+    """The evaluation that is marked."""
+
+
+class TrajectoryResults:
+    """What the panel draws from: means over trials at each evaluation after iteration 0. `Results` go in."""
+
+    def __init__(self, results: Results):
+        self.results = results
+        self.history = results.history[results.history["iteration"] > 0]
+        self._backgrounds = {}
+
+    @cached_property
+    def encoders(self) -> list[str]:
+        """Encoders that were run."""
+        return list(dict.fromkeys(self.history["encoder"].astype(str)))
+
+    @cached_property
+    def shares(self) -> pd.Series:
+        """Each class's share of the labelled pixels, largest first."""
+        return class_shares(self.results.confusion, self.results.label_set)
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """Metrics and IoU per class by encoder, setting, initialisation and iteration."""
+        values = [*SUBSETS, "accuracy", *(PREFIX + name for name in self.shares.index)]
+        by = ["encoder", "setting", "initialisation", "iteration"]
+        return self.history.groupby(by, observed=True)[values].mean().sort_index()
+
+    def settings(self, encoder: str) -> list[str]:
+        """Settings that were run with an encoder, full first."""
+        found = self.history.loc[self.history["encoder"] == encoder, "setting"].astype(str).unique()
+        return sorted(found, key=lambda name: name != "full")
+
+    def course(self, encoder: str, setting: str) -> pd.DataFrame:
+        """The evaluations of an encoder and setting."""
+        return self.history[(self.history["encoder"] == encoder) & (self.history["setting"] == setting)]
+
+    def initialisations(self, encoder: str, setting: str) -> list[str]:
+        """Initialisations that were run so."""
+        return style.present(self.course(encoder, setting)["initialisation"])
+
+    def iterations(self, encoder: str, setting: str) -> list[int]:
+        """Iterations at which these runs were evaluated."""
+        return sorted(map(int, self.course(encoder, setting)["iteration"].unique()))
+
+    @style.styled
+    def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
+        """What stands still: the courses and the axes of the classes, as pixels (H W 3, uint8), and the limits."""
+        key = encoder, setting, metric
+        if key not in self._backgrounds:
+            figure = Figure(figsize=SIZE, dpi=DPI)
+            course = figure.add_axes(COURSE)
+            trajectory_axes(course, self.course(encoder, setting), metric)
+            handles = [style.handle(name) for name in self.initialisations(encoder, setting)]
+            course.legend(handles=handles, fontsize=8, loc="best", handlelength=3)
+            self._class_axes(figure)
+            self._backgrounds[key] = pixels(figure), (course.get_xlim(), course.get_ylim())
+        return self._backgrounds[key]
+
+    def _class_axes(self, figure: Figure) -> None:
+        axes = figure.add_axes(CLASSES)
+        labels = [f"{name}, {100 * share:.2g} %" for name, share in self.shares.items()]
+        axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="IoU (%)")
+        axes.set_yticks(range(len(labels)), labels, fontsize=8)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", visible=False)
+
+
+def first_state(held: TrajectoryResults) -> TrajectoryState:
+    """Where the panel starts: the last initialisation at the end of training, mIoU over all classes."""
+    encoder = held.encoders[0]
+    setting = held.settings(encoder)[0]
+    last = held.iterations(encoder, setting)[-1]
+    return TrajectoryState(encoder, setting, held.initialisations(encoder, setting)[-1], SUBSETS[0], last)
+
+
+@style.styled
+def trajectory_figure(state: TrajectoryState, held: TrajectoryResults) -> Figure:
+    """Where every initialisation stands at an iteration, ringed on its course, and the IoU of each class beside.
+
+    Bars are the chosen initialisation's classes, from the one with most pixels; small marks are the others'.
+    """
+    figure = Figure(figsize=SIZE, dpi=DPI)
+    background, limits = held.background(state.encoder, state.setting, state.metric)
+    figure.add_artist(Paste(background))
+    for name in held.initialisations(state.encoder, state.setting):
+        key = (state.encoder, state.setting, name, state.iteration)
+        if key in held.means.index:
+            here, chosen = held.means.loc[key], name == state.initialisation
+            _ring(figure, name, here[state.metric], here["accuracy"], limits, chosen)
+            _classes(figure, name, here[[PREFIX + c for c in held.shares.index]].to_numpy(float), chosen)
+    _titles(figure, state, held)
+    return figure
+
+
+def _ring(figure: Figure, name: str, miou: float, accuracy: float, limits: tuple, chosen: bool) -> None:
+    (left, bottom, width, height), ((low, high), (floor, ceiling)) = COURSE, limits
+    x = left + width * (100 * miou - low) / (high - low)
+    y = bottom + height * (100 * accuracy - floor) / (ceiling - floor)
+    size, line = (15, 2.2) if chosen else (10, 1.2)
+    look = dict(markerfacecolor="none", markeredgecolor=style.LOOK[name][0], markeredgewidth=line)
+    figure.add_artist(Line2D([x], [y], marker="o", markersize=size, **look))
+
+
+def _classes(figure: Figure, name: str, values: np.ndarray, chosen: bool) -> None:
+    (left, bottom, width, height), (colour, _, marker) = CLASSES, style.LOOK[name]
+    row = height / len(values)
+    for place, value in enumerate(values):
+        if np.isnan(value):
+            continue
+        y = bottom + height - (place + 0.5) * row
+        if chosen:
+            bar = Rectangle((left, y - 0.36 * row), width * value, 0.72 * row, color=colour, alpha=0.55, linewidth=0)
+            figure.add_artist(bar)
+        else:
+            look = dict(markersize=4, markerfacecolor=colour, markeredgecolor="white", markeredgewidth=0.4)
+            figure.add_artist(Line2D([left + width * value], [y], marker=marker, **look))
+
+
+def _titles(figure: Figure, state: TrajectoryState, held: TrajectoryResults) -> None:
+    key = (state.encoder, state.setting, state.initialisation, state.iteration)
+    where = f"{state.initialisation}, {style.encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
+    value = "no evaluation"
+    if key in held.means.index:
+        here = held.means.loc[key]
+        value = f"mIoU {100 * here[state.metric]:.1f} %, pixel accuracy {100 * here['accuracy']:.1f} %"
+    figure.text(COURSE[0], 0.94, f"{where}: {value}", fontsize=9)
+    figure.text(CLASSES[0], 0.895, "share of pixels beside the class", fontsize=8, color=style.GREY)

@@ -1,0 +1,164 @@
+"""Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
+
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.runs import RUN
+from depthseg_lib.analysis.statistics import INTERVAL
+from depthseg_lib.files import replacing, write_json
+from depthseg_lib.plots import style
+from depthseg_lib.project import project_path
+
+DPI = 200
+_NO_DATE = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""The same data gives the same bytes: no date, no version of the drawing library."""
+_MEAN = [name for name in RUN if name != "trial"]
+"""What the trials of one mean have in common."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a figure was drawn from; its json holds these fields."""
+
+    title: str
+    """What is shown, in a sentence."""
+    data: str
+    """Name of the data."""
+    profile: str
+    """Name of the profile."""
+    encoders: tuple[str, ...]
+    """Encoders drawn."""
+    trials: int
+    """Trials behind a mean: the most any has, without those that diverged."""
+    fewest_trials: int
+    """The fewest any has."""
+    interval: str
+    """What bands and bars are."""
+    commit: tuple[str, ...]
+    """Commits of the code that made the runs."""
+    device: tuple[str, ...]
+    """Devices that they ran on."""
+    runs: tuple[str, ...]
+    """Names of the runs."""
+    note: str
+    """What else the reader has to know, such as the images that were counted."""
+
+    @property
+    def footer(self) -> str:
+        """The small line under the figure."""
+        counted = f"{self.fewest_trials} to {self.trials}" if self.fewest_trials < self.trials else str(self.trials)
+        trials = f"{counted} trial{'s' if self.trials != 1 else ''}"
+        if self.trials > 1 and self.interval:
+            trials += f", {self.interval} of the mean"
+        return self._sentence(trials)
+
+    @property
+    def plain(self) -> str:
+        """The footer of a figure that shows no means."""
+        return self._sentence("")
+
+    def _sentence(self, trials: str) -> str:
+        encoders = " and ".join(style.encoder_name(name) for name in self.encoders)
+        parts = [self.data, f"profile {self.profile}", encoders, trials]
+        return ", ".join(part for part in parts if part) + "." + (f" {self.note}" if self.note else "")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A figure that was written; in a notebook it shows itself."""
+
+    png: Path
+    """Path of the PNG file."""
+
+    def _repr_png_(self):
+        width = int.from_bytes(self.png.read_bytes()[16:20], "big")  # the header's width, drawn at twice a screen's
+        return self.png.read_bytes(), {"width": width // 2}
+
+
+def about(results: Results, title: str, *notes: str, scores: bool = True) -> About:
+    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU.
+
+    `notes` are sentences for the caption; empty ones are left out.
+    """
+    runs = results.metrics
+    sentences = [note for note in notes if note]
+    diverged = runs[runs["diverged_at"].notna()]
+    if len(diverged):
+        ends = ", ".join(
+            f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
+        )
+        sentences.append(f"Diverged and left out of the means: {ends}.")
+    if scores:
+        shown = [results.label_set.classes[index] for index in results.label_set.representative]
+        sentences.append(f"mIoU over the data set; representative: {', '.join(shown)}.")
+    trials = runs[runs["diverged_at"].isna()].groupby(_MEAN, observed=True)["trial"].nunique()
+    counts = (int(trials.max()), int(trials.min())) if len(trials) else (0, 0)
+    return _of_runs(results, runs, title, sentences, counts)
+
+
+def about_pretraining(results: Results, runs: pd.DataFrame, title: str, *notes: str) -> About:
+    """Describe a figure of these pre-training `runs` (rows of `results.pretrain`), of which there is one each."""
+    return _of_runs(results, runs, title, [note for note in notes if note], (1, 1))
+
+
+def _of_runs(results: Results, runs: pd.DataFrame, title: str, notes: list[str], trials: tuple[int, int]) -> About:
+    made = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
+    names, note = tuple(runs["name"]), " ".join(notes)
+    interval = INTERVAL if trials[0] > 1 else ""
+    described = (title, results.data, results.profile, made["encoder"], *trials, interval)
+    return About(*described, made["commit"], made["device"], names, note)
+
+
+def drawing(title: str, profile: str) -> About:
+    """Describe a drawing that no run stands behind."""
+    return About(title, "none: a drawing", profile, (), 0, 0, "", (), (), (), "")
+
+
+def save(figure: Figure, name: str, folder: str | Path, described: About) -> Saved:
+    """Write `<folder>/<name>.png`, `.svg` and `.json`, each by rename; the result shows itself in a notebook."""
+    folder = project_path(folder)
+    for kind in ("png", "svg"):
+        with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.settings()):
+            figure.savefig(scratch, format=kind, dpi=DPI, metadata=_NO_DATE[kind])
+    write_json(folder / f"{name}.json", asdict(described))
+    return Saved(folder / f"{name}.png")
+
+
+def save_table(
+    figure: Figure, table: pd.DataFrame, markdown: str, name: str, folder: str | Path, described: About
+) -> Saved:
+    """Write a table as a figure, and tidy as CSV and for readers as Markdown."""
+    write_table(table, name, folder, markdown)
+    return save(figure, name, folder, described)
+
+
+def write_table(table: pd.DataFrame, name: str, folder: str | Path, markdown: str = "") -> None:
+    """Write `<folder>/<name>.csv`, and `.md` if there is text for it."""
+    texts = {"csv": table.to_csv(index=False, float_format="%.6g", lineterminator="\n"), "md": markdown}
+    for kind, text in texts.items():
+        if text:
+            with replacing(project_path(folder) / f"{name}.{kind}") as scratch:
+                scratch.write_text(text, encoding="utf-8")
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as PNG in memory, written for speed: for panels that redraw while a slider moves."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(figure)).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """A figure drawn at its own resolution, (H, W, 3) uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -1,0 +1,1 @@
+"""What a run does: the training loop, the pre-training tasks, fine-tuning."""

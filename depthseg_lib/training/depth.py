@@ -1,0 +1,142 @@
+"""Depth and motion from unlabelled video: Monodepth2's training loss and its evaluation (paper, section 4.1)."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from depthseg_lib.data.arrays import Video
+from depthseg_lib.data.batches import Triplet, images_to_float, triplet_batch
+from depthseg_lib.held_out import split_triplets, spread, with_truth
+from depthseg_lib.losses import metrics
+from depthseg_lib.losses.geometry import disparity_to_depth, warp
+from depthseg_lib.losses.losses import Photometric, minimum_reprojection, smoothness
+from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.training.engine import step_at_three_quarters
+
+SMOOTHNESS_WEIGHT = 1e-3
+
+
+class DepthTraining(nn.Module):
+    """Depth and pose network with Monodepth2's loss (equations 13 to 15): a `Triplet` -> scalar."""
+
+    def __init__(self, encoder: str):
+        super().__init__()
+        self.depth = DepthNetwork(encoder)
+        self.pose = PoseNetwork(encoder)
+
+    def forward(self, triplet: Triplet) -> Tensor:
+        return self.loss(triplet)[0]
+
+    def loss(self, triplet: Triplet) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and what tells whether training works: share of pixels kept by the auto-mask, mean translation."""
+        disparities = self.depth(triplet.jittered[:, 1])
+        transforms = self.pose.transforms(triplet.jittered)
+        # half precision breaks warps and SSIM: from here on float32, whatever the networks ran in
+        with torch.autocast(triplet.frames.device.type, enabled=False):
+            disparities = [d.float() for d in disparities]
+            total, kept = self._multi_scale(disparities, [t.float() for t in transforms], triplet)
+        translation = torch.stack([t[:, :3, 3].norm(dim=1).mean() for t in transforms]).mean()
+        return total, {"kept": kept, "translation": translation}
+
+    def _multi_scale(self, disparities, transforms, triplet: Triplet) -> tuple[Tensor, Tensor]:
+        previous, target, following = triplet.frames.unbind(1)
+        error = Photometric(target)
+        identity = torch.cat([error(source) for source in (previous, following)], dim=1)
+        identity = identity + 1e-5 * torch.randn_like(identity)  # breaks ties where nothing moves
+        losses, kept = [], []
+        for scale, disparity in enumerate(disparities):
+            full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
+            depth = disparity_to_depth(full)
+            views = [
+                warp(s, depth, triplet.intrinsics, t) for s, t in zip((previous, following), transforms, strict=True)
+            ]
+            warped = torch.cat([error(view) for view in views], dim=1)
+            reprojection, share = minimum_reprojection(warped, identity)
+            image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
+            losses.append(reprojection + SMOOTHNESS_WEIGHT / 2**scale * smoothness(disparity, image))
+            kept.append(share)
+        return torch.stack(losses).mean(), torch.stack(kept).mean()
+
+
+class DepthTask:
+    """Depth from the training sequences of a video, evaluated on frames of sequences held out of training."""
+
+    training = DepthTraining
+    decay = staticmethod(step_at_three_quarters)
+
+    def __init__(self, config: PretrainConfig, video: Video, device):
+        self.config, self.video, self.device = config, video, device
+        self.module = self.training(config.encoder).to(device, memory_format=torch.channels_last)
+        self.triplets, held_out = split_triplets(video, config.frame_step)
+        self.count = len(self.triplets)
+        self.held_out = spread(with_truth(video, held_out), config.evaluated)
+
+    def batch(self, indices: Tensor) -> Triplet:
+        return triplet_batch(self.video, self.triplets, indices, torch.default_generator, self.device)
+
+    def evaluate(self) -> dict[str, float]:
+        errors = self.errors(self.predict(self.held_out[:, 1]))
+        return {**errors, **self._diagnostics(), "evaluated": len(self.held_out)}
+
+    def _diagnostics(self) -> dict[str, float]:
+        few = spread(self.held_out, self.config.batch)
+        triplet = triplet_batch(
+            self.video, few, torch.arange(len(few)), torch.default_generator, self.device, jitter=False, flip=False
+        )
+        loss, found = self.module.loss(triplet)
+        return {"loss": loss.item(), **{name: value.item() for name, value in found.items()}}
+
+    def predict(self, frames: np.ndarray) -> Tensor:
+        """Predicted depth (N H W, metres up to scale) of video frames."""
+        batches = np.array_split(frames, max(1, len(frames) // self.config.batch))
+        images = (images_to_float(torch.from_numpy(self.video.images[b]).to(self.device)) for b in batches)
+        return torch.cat([disparity_to_depth(self.module.depth(batch)[0]).float()[:, 0].cpu() for batch in images])
+
+    def errors(self, prediction: Tensor) -> dict[str, float]:
+        """Abs-rel, RMSE and a1 of a prediction (N H W) for the held-out frames; nothing where there is no truth."""
+        return {} if self.video.depth is None else metrics.depth_errors(prediction, self.truth(self.held_out[:, 1]))
+
+    def truth(self, frames: np.ndarray) -> Tensor:
+        """True depth (N H W, metres, 0 where unknown) of video frames."""
+        if self.video.depth is None:
+            return torch.zeros(len(frames), *self.video.images.shape[-2:])
+        return torch.from_numpy(self.video.depth[frames].astype(np.float32))
+
+    def baselines(self) -> dict[str, float]:
+        """The errors of the mean depth map of the training frames, and of an untrained network."""
+        if self.video.depth is None:
+            return {}
+        mean_map = mean_depth(self.video.depth[spread(with_truth(self.video, self.triplets), 500)[:, 1]])
+        constant = self.errors(mean_map.expand(len(self.held_out), -1, -1))
+        trained = self.module.depth
+        torch.manual_seed(self.config.seed)
+        self.module.depth = DepthNetwork(self.config.encoder).to(self.device).eval()
+        untrained = self.errors(self.predict(self.held_out[:, 1]))
+        self.module.depth = trained
+        return {f"{name}_mean_map": v for name, v in constant.items()} | {
+            f"{name}_untrained": v for name, v in untrained.items()
+        }
+
+    def examples(self, count: int = 4) -> dict[str, np.ndarray]:
+        """Held-out images (K 3 H W), their true depth (K H W metres) and the predicted, with the truth's median."""
+        frames = np.unique(spread(self.held_out, count)[:, 1])
+        truth = self.truth(frames)
+        scaled = [metrics.median_scaled(p, t) for p, t in zip(self.predict(frames), truth, strict=True)]
+        return {
+            "images": self.video.images[frames],
+            "truth": truth.numpy(),
+            "prediction": torch.stack(scaled).numpy(),
+        }
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks to keep, by file name."""
+        return {"weights": self.module.depth, "pose": self.module.pose}
+
+
+def mean_depth(depth: np.ndarray) -> Tensor:
+    """The mean over frames of known depth: N H W metres (0 unknown) -> H W, the overall mean where none is known."""
+    depth = torch.from_numpy(depth.astype(np.float32))
+    known = (depth > 0).sum(0)
+    return torch.where(known > 0, depth.sum(0) / known.clamp(min=1), depth.sum() / known.sum().clamp(min=1))

@@ -1,0 +1,167 @@
+"""One pre-training run: data, start, training, what it leaves in its folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from depthseg_lib import fingerprint, runs
+from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
+from depthseg_lib.files import replacing
+from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
+from depthseg_lib.settings import PretrainConfig
+from depthseg_lib.supervised import SupervisedTask
+from depthseg_lib.training.classification import ClassificationTask
+from depthseg_lib.training.depth import DepthTask
+from depthseg_lib.training.engine import Schedule, Task, make_fabric, train
+from depthseg_lib.training.flow import FlowTask, held_out_pairs
+
+Progress = Callable[[str], None]
+SEEN = 0.95
+"""Share of the mean flow's end-point error below which flow has to come to have learned from its images."""
+STILL = 1e-5
+"""Mean translation below which the pose counts as stuck at zero."""
+FEW = 0.05
+"""Share of pixels left by the auto-mask below which there is nearly nothing to learn from."""
+
+
+class PretrainingTask(Task, Protocol):
+    """What a pre-training task is besides one that can be trained."""
+
+    def decay(self, progress: float) -> float:
+        """Factor on the step size at a progress of 0..1 through the run: the task's schedule."""
+
+    def baselines(self) -> dict[str, float]:
+        """The metrics of what knows nothing of the images, to be stored beside those of the network."""
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """What a figure of a few held-out samples needs; nothing where there is nothing to see."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks to keep, by file name; `weights` is what fine-tuning starts from."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a pre-training run made."""
+
+    history: pd.DataFrame
+    """A row per evaluation."""
+    metrics: dict
+    """Metrics at the end, baselines beside them; `diverged_at` is null unless the loss ceased to be finite."""
+    transfer: Transfer | None
+    """What the run took over from the weights that it started from; None from scratch."""
+    warnings: tuple[str, ...]
+    """What looks wrong, in words."""
+
+
+def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) -> Pretrained:
+    """Pre-train as `config` says and leave weights, history, metrics and examples in `folder`.
+
+    A folder that holds the checkpoint of the same run, killed earlier, is gone on with. The checkpoint stays: a job
+    whose results were removed because it failed afterwards has nothing to train again.
+    """
+    folder, fabric = Path(folder), make_fabric(config.precision)
+    torch.manual_seed(config.seed)
+    task = _task(config, fabric.device, progress)
+    taken = _start(config, task)
+    if taken:
+        progress(f"weights of {config.starts_from}: {taken}")
+    outcome = train(task, _schedule(config, task), fabric, folder, fingerprint.digest("pretrain", config), progress)
+    with torch.no_grad():
+        task.module.eval()
+        found = {"task": config.task} | _last(outcome.history) | task.baselines()
+        _save_examples(task.examples(), folder / ("flow_examples.npz" if config.task == "flow" else "examples.npz"))
+    warnings = check_training(found)
+    _save_networks(config, task.networks(), folder)
+    runs.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
+    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
+
+
+def _task(config: PretrainConfig, device, progress: Progress) -> PretrainingTask:
+    if config.task == "classification":
+        return ClassificationTask(config, load_photographs(config, progress), device)
+    video = load_video(config, progress)
+    if config.task == "supervised":
+        return SupervisedTask(config, video, depth_camera(config), device)
+    if config.task == "flow":
+        return FlowTask(config, video, load_flow(config, held_out_pairs(config, video), progress), device)
+    return DepthTask(config, video, device)
+
+
+def _schedule(config: PretrainConfig, task: PretrainingTask) -> Schedule:
+    return Schedule(
+        config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every, config.seed
+    )
+
+
+def _start(config: PretrainConfig, task) -> Transfer | None:
+    """Depth and pose encoder both start from the classifier's, as Monodepth2's do from ImageNet's."""
+    if config.starts_from == "none":
+        return None
+    state, source = starting_weights(config.encoder, config.starts_from, config.start_weights)
+    taken = transfer(state, task.module.depth, source)
+    pose, depth = task.module.pose.encoder, task.module.depth.encoder
+    narrow = {name: tensor for name, tensor in depth.state_dict().items() if name != "resnet.conv1.weight"}
+    pose.load_state_dict({**pose.state_dict(), **narrow})
+    pose.load_single_image_stem(depth.resnet.conv1.weight.detach())
+    return taken
+
+
+def _last(history: pd.DataFrame) -> dict:
+    return {name: float(value) for name, value in history.iloc[-1].items() if name not in ("iteration", "seconds")}
+
+
+def _save_networks(config: PretrainConfig, networks: dict[str, nn.Module], folder: Path) -> None:
+    for name, network in networks.items():
+        about = {"encoder": config.encoder, "initialisation": config.initialisation}
+        save_weights(network, folder / f"{name}.safetensors", **about)
+
+
+def _save_examples(arrays: dict[str, np.ndarray], path: Path) -> None:
+    if arrays:
+        with replacing(path) as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+
+def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """A depth run's examples: images K 3 H W, true depth K H W and, under `name`, predicted depth K H W, in metres."""
+    with np.load(Path(folder) / "examples.npz") as stored:
+        return stored["images"], stored["truth"], {name: stored["prediction"]}
+
+
+def load_flow_examples(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """A flow run's examples: pairs of images K 2 3 H W, predicted and exact flow K 2 H W pixels, None where unknown."""
+    with np.load(Path(folder) / "flow_examples.npz") as stored:
+        return stored["images"], stored["flow"], stored["true_flow"] if "true_flow" in stored else None
+
+
+def check_training(found: dict) -> tuple[str, ...]:
+    """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose or flow stuck at zero."""
+    warnings = []
+    if found.get("kept", 1.0) < FEW:
+        warnings.append(
+            f"the auto-mask removed {100 * (1 - found['kept']):.0f} % of the pixels: the camera hardly moves between "
+            "neighbouring frames (take a larger frame_step) or nothing was learned"
+        )
+    if found.get("translation", 1.0) < STILL:
+        warnings.append(
+            f"the pose network stays at zero (mean translation {found['translation']:.1e}): depth cannot be learned; "
+            "check intrinsics, frame_step and learning_rate"
+        )
+    if found.get("epe", 0.0) > SEEN * found.get("epe_mean_map", np.inf):
+        warnings.append(
+            f"the flow's end-point error ({found['epe']:.2f} px) is hardly below that of the mean flow "
+            f"({found['epe_mean_map']:.2f} px), which sees no image: train longer before anything is concluded from it"
+        )
+    if found.get("epe", 0.0) > found.get("epe_zero", np.inf):
+        warnings.append(
+            f"the flow's end-point error ({found['epe']:.2f} px) is above that of no flow "
+            f"({found['epe_zero']:.2f} px): nothing was learned; check frame_step and learning_rate, or train longer"
+        )
+    return tuple(warnings)

@@ -1,0 +1,183 @@
+"""The ground of a street: road, marks, kerbs, pavement and terrain, as strips of quads along a path."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthseg_lib.data.world.builder import Builder
+from depthseg_lib.data.world.path import NODE, Path
+from depthseg_lib.world.surfaces import GRASS, Material, pick, vary
+
+ROAD, PAVEMENT, TERRAIN = 7, 8, 22
+KERB = 0.13
+"""Height of the pavement above the road, metres."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Widths of a street's cross-section, in metres from its middle line."""
+
+    lane: float
+    """Width of a lane; one in each direction."""
+    parking: tuple[float, float]
+    """Width of the parked cars' strip on the left and on the right, 0 for none."""
+    pavement: tuple[float, float]
+    """Width of the pavement on the left and on the right, 0 for none."""
+    verge: tuple[float, float]
+    """From the pavement to the buildings' line."""
+    paved: bool
+    """Whether the verge is paved, as in a city."""
+    bank: tuple[float, float]
+    """How high the terrain rises beside the street."""
+    side_streets: tuple[tuple[float, float, int], ...]
+    """Gaps (from, to, side) where another street joins; side is -1 left or 1 right."""
+
+    def kerb(self, side: int) -> float:
+        """Distance of the kerb."""
+        return self.lane + self.parking[side > 0]
+
+    def edge(self, side: int) -> float:
+        """Distance of the pavement's outer edge."""
+        return self.kerb(side) + self.pavement[side > 0]
+
+    def line(self, side: int) -> float:
+        """Distance of the buildings' line."""
+        return self.edge(side) + self.verge[side > 0]
+
+    def joins(self, side: int, first: float, last: float) -> bool:
+        """Whether a side street takes any of this stretch."""
+        return any(side == s and first < end and last > start for start, end, s in self.side_streets)
+
+
+def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
+    """Lay everything that is walked or driven on."""
+    build.place(0, 0, 0, label=ROAD)
+    asphalt = build.material(asphalt_material(rng))
+    _strip(build, path, path.along, (-profile.kerb(-1), profile.kerb(1)), (0, 0), asphalt, ROAD)
+    granite = vary(rng, (0.58, 0.57, 0.55))
+    stone = build.material(Material(granite, wavelength=0.6, contrast=0.25, grid=(1.0, 9, 0.03, 0)))
+    paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
+    for side in (-1, 1):
+        _side(build, path, profile, side, asphalt, stone, paving, grass)
+    _far_plain(build, path, grass)
+    _marks(build, rng, path, profile)
+    _repairs(build, rng, path, profile)
+
+
+def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, stone, paving, grass) -> None:
+    kerb, edge, line = profile.kerb(side), profile.edge(side), profile.line(side)
+    bank = profile.bank[side > 0]
+    paved = edge > kerb
+    level = KERB if paved else 0.02
+    verge = (paving, PAVEMENT) if profile.paved else (grass, TERRAIN)
+    for along, joined in _stretches(path, profile, side):
+        if joined:
+            _strip(build, path, along, (side * kerb, side * 60.0), (0, 0), asphalt, ROAD)
+            continue
+        if paved:
+            _strip(build, path, along, (side * kerb, side * kerb), (0, level), stone, PAVEMENT)
+            _strip(build, path, along, (side * kerb, side * (kerb + 0.2)), (level, level), stone, PAVEMENT)
+            _strip(build, path, along, (side * (kerb + 0.2), side * edge), (level, level), paving, PAVEMENT)
+        _strip(build, path, along, (side * edge, side * line), (level, level), *verge)
+        _strip(build, path, along, (side * line, side * (line + 9)), (level, level + bank), grass, TERRAIN)
+        _strip(build, path, along, (side * (line + 9), side * 60.0), (level + bank, 1.5 * bank), grass, TERRAIN)
+
+
+def _stretches(path: Path, profile: Profile, side: int) -> list[tuple[np.ndarray, bool]]:
+    """The path's nodes in stretches that do, and do not, belong to a side street."""
+    ends = zip(path.along[:-1], path.along[1:], strict=True)
+    joined = np.array([profile.joins(side, first, last) for first, last in ends])
+    cuts = np.concatenate([[0], (joined[1:] != joined[:-1]).nonzero()[0] + 1, [len(joined)]])
+    return [(path.along[a : b + 1], bool(joined[a])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def _strip(build: Builder, path: Path, along: np.ndarray, across, lift, material: int, label: int) -> None:
+    """Quads between consecutive values of `along`, from across[0] at lift[0] to across[1] at lift[1]."""
+    near, far = (path.point(along, across[i], lift[i]) for i in (0, 1))
+    if across[0] != across[1] or lift[0] != lift[1]:
+        build.quads(np.stack([near[:-1], far[:-1], far[1:], near[1:]], axis=1), material, label)
+
+
+def asphalt_material(rng: np.random.Generator) -> Material:
+    """Asphalt, light or dark."""
+    grey = rng.uniform(0.24, 0.5)
+    colour = vary(rng, (grey, grey, grey), hue=0.025)
+    contrast = rng.uniform(0.35, 0.6)
+    return Material(colour, vary(rng, colour, 0.02, 0.3), 0.8, rng.uniform(1.2, 2.5), contrast)
+
+
+def paving_material(rng: np.random.Generator) -> Material:
+    """Slabs or blocks, grey to reddish."""
+    grey = rng.uniform(0.36, 0.66)
+    warm = rng.choice([0.0, 0.05, 0.12], p=[0.5, 0.3, 0.2])
+    slab = rng.choice([0.3, 0.5, 0.9])
+    return Material(
+        vary(rng, (grey + warm, grey, grey - warm), 0.02),
+        wavelength=rng.uniform(1.0, 2.0),
+        contrast=rng.uniform(0.3, 0.45),
+        grid=(slab * rng.choice([1, 2]), slab, 0.03, rng.choice([0, 0.5])),
+        tint=rng.uniform(0.1, 0.45),
+    )
+
+
+def grass_material(rng: np.random.Generator) -> Material:
+    """Grass, green or dry, or bare soil."""
+    colour = pick(rng, GRASS)
+    return Material(colour, pick(rng, GRASS), rng.uniform(0.4, 0.9), rng.uniform(1.0, 2.5), 0.6, bump=0.5)
+
+
+def _far_plain(build: Builder, path: Path, grass: int) -> None:
+    low = path.position[:, 1].min() - 0.6
+    x, z = path.position[len(path.position) // 2, [0, 2]]
+    reach = 3000.0
+    corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    build.quads([corners], grass, TERRAIN)
+
+
+def _marks(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
+    """Lane marks, edge lines and crossings; worn paint differs from street to street."""
+    paint = rng.uniform(0.62, 0.9)
+    colour = (paint, paint, paint * rng.choice([1, 0.98, 0.72]))
+    material = build.material(Material(colour, contrast=0.5, wavelength=0.7))
+    style = rng.choice(["dashed", "solid", "double", "none"], p=[0.5, 0.15, 0.15, 0.2])
+    period, dash = rng.uniform(5, 9), rng.uniform(2, 3.5)
+    first, last = path.along[0], path.along[-1]
+    if style == "dashed":
+        for start in np.arange(first, last - dash, period):
+            _mark(build, path, (start, start + dash), (-0.07, 0.07), material)
+    for middle in {"solid": (0.0,), "double": (-0.14, 0.14)}.get(style, ()):
+        _mark(build, path, (first, last), (middle - 0.06, middle + 0.06), material)
+    if rng.random() < 0.6:
+        for side in (-1, 1):
+            line = side * (profile.lane - 0.15)
+            _mark(build, path, (first, last), (line - 0.06, line + 0.06), material)
+    for start in np.arange(rng.uniform(8, 40), last, rng.uniform(35, 80)):
+        _crossing(build, rng, path, profile, start, material)
+
+
+def _crossing(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, start: float, paint: int) -> None:
+    left, right = -profile.kerb(-1) + 0.3, profile.kerb(1) - 0.3
+    if rng.random() < 0.6:
+        for across in np.arange(left, right - 0.5, 1.0):
+            _mark(build, path, (start, start + 3.0), (across, across + 0.5), paint)
+    else:
+        _mark(build, path, (start, start + 0.3), (left, right), paint)
+        _mark(build, path, (start + 3.0, start + 3.3), (left, right), paint)
+    _mark(build, path, (start - 1.6, start - 1.2), (0.2, right), paint)
+
+
+def _repairs(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
+    """Patches of other asphalt, trenches and lids, which give the road its grain at ten metres and more."""
+    patches = [build.material(asphalt_material(rng)) for _ in range(3)]
+    count = int((path.along[-1] - path.along[0]) * rng.uniform(0.15, 0.5))
+    for start in rng.uniform(path.along[0], path.along[-1] - 12, count):
+        size = (rng.uniform(0.4, 2.5), rng.uniform(0.6, 9)) if rng.random() < 0.7 else (0.6, 0.6)
+        left = rng.uniform(-profile.kerb(-1), profile.kerb(1) - size[0])
+        _mark(build, path, (start, start + size[1]), (left, left + size[0]), patches[rng.integers(3)], lift=0.006)
+
+
+def _mark(build: Builder, path: Path, along, across, material: int, lift: float = 0.012) -> None:
+    """A thin quad on the road, cut at the nodes so that it lies flat on it."""
+    first, last = np.ceil(along[0] / NODE + 1e-6), np.floor(along[1] / NODE - 1e-6)
+    cuts = np.concatenate([[along[0]], np.arange(first, last + 1) * NODE, [along[1]]])
+    _strip(build, path, cuts, across, (lift, lift), material, ROAD)

@@ -1,0 +1,201 @@
+"""A street from a seed: its line, its ground, and everything that stands beside it or moves along it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthseg_lib.data.world import furniture, plants, traffic
+from depthseg_lib.data.world.builder import Builder
+from depthseg_lib.data.world.path import NODE, Path, wander
+from depthseg_lib.data.world.street import Street, street_of
+from depthseg_lib.world import buildings, road_users
+from depthseg_lib.world.ground import KERB, TERRAIN, Profile, lay_ground
+from depthseg_lib.world.light import random_light
+from depthseg_lib.world.surfaces import FOLIAGE, GRASS, PLASTER, Material, pick
+
+_BEHIND, _AHEAD = 15.0, 125.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a street is like, before anything is built."""
+
+    path: Path
+    profile: Profile
+    kind: str
+    """city, suburb or country."""
+    start: float
+    """Where the camera starts, metres along the path."""
+    drive: float
+    """How far it drives."""
+    last: float
+    """Where the street ends."""
+
+
+def build_street(seed: tuple[int, ...], frames: int) -> Street:
+    """The street of `seed` with a drive of `frames` frames (and one more pose, for flow); the same on every call."""
+    rng = np.random.default_rng(seed)
+    speed = rng.uniform(0.6, 1.2)
+    plan = _plan(rng, frames * speed)
+    build = Builder()
+    lay_ground(build, rng, plan.path, plan.profile)
+    for side in (-1, 1):
+        _line_up_buildings(build, rng, plan, side)
+        _line_up_plants(build, rng, plan, side)
+        _line_up_furniture(build, rng, plan, side)
+    _distance(build, rng, plan)
+    times = np.arange(frames + 2)
+    traffic.parked(build, rng, plan.path, plan.profile, plan.last)
+    traffic.driving(build, rng, plan.path, plan.profile, times, speed)
+    traffic.walking(build, rng, plan.path, plan.profile, times, plan.drive)
+    poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
+    ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
+    reach = ends[None] * [1.0, -1.0, 1.0]
+    shift = rng.uniform(0, 1000, (1, 3))
+    return street_of(build.build(len(times)), poses[:, None], [random_light(rng)], reach, shift, [0.22])
+
+
+def _plan(rng: np.random.Generator, drive: float) -> Plan:
+    kind = str(rng.choice(["city", "suburb", "country"], p=[0.38, 0.4, 0.22]))
+    last = drive + _AHEAD
+    path = wander(rng, -_BEHIND, last)
+    low, high = {"city": (2.0, 4.5), "suburb": (1.4, 2.8), "country": (1.2, 1.8)}[kind]
+    has_pavement = rng.random(2) < {"city": 1.0, "suburb": 0.85, "country": 0.3}[kind]
+    verge = {"city": (0.0, 1.5), "suburb": (3.0, 8.0), "country": (8.0, 20.0)}[kind]
+    parking = rng.random(2) < {"city": 0.65, "suburb": 0.4, "country": 0.1}[kind]
+    joins = [(s, s + rng.uniform(6, 9), int(rng.choice([-1, 1]))) for s in np.arange(rng.uniform(12, 50), last, 47)]
+    steep = {"city": 0.1, "suburb": 0.8, "country": 2.2}[kind]
+    profile = Profile(
+        lane=rng.uniform(2.9, 3.7),
+        parking=tuple(2.1 * parking),
+        pavement=tuple(rng.uniform(low, high, 2) * has_pavement),
+        verge=tuple(rng.uniform(*verge, 2)),
+        paved=kind == "city",
+        bank=tuple(rng.uniform(-0.3, 1, 2) * steep),
+        side_streets=tuple(joins) if rng.random() < 0.8 else (),
+    )
+    return Plan(path, profile, kind, 0.0, drive, last)
+
+
+def _stand(build: Builder, plan: Plan, along: float, across: float, turn: float, label: int, lift=None) -> None:
+    """Begin a thing at a place beside the street, turned by `turn` from the street's direction."""
+    side = 1 if across > 0 else -1
+    if lift is None:
+        lift = 0.0 if abs(across) < plan.profile.kerb(side) else KERB if plan.profile.pavement[side > 0] else 0.02
+    x, height, z = plan.path.point(along, across, lift)
+    build.place(x, height, z, plan.path.turn(along) + turn, label=label)
+
+
+def _line_up_buildings(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
+    profile, along = plan.profile, -_BEHIND - rng.uniform(0, 8)
+    density = {"city": 0.93, "suburb": 0.75, "country": 0.16}[plan.kind]
+    common = int(rng.integers(2, 5))
+    while along < plan.last:
+        width, depth = (rng.uniform(7, 18), rng.uniform(9, 13)) if plan.kind == "city" else rng.uniform(7, 12, 2)
+        gap = rng.uniform(0, 0.6) if plan.kind == "city" and rng.random() < 0.8 else rng.uniform(2.5, 9)
+        blocked = profile.joins(side, along - 1, along + width + 1)
+        if rng.random() < density and not blocked:
+            storeys = max(1, common + int(rng.integers(-1, 2))) if plan.kind == "city" else int(rng.integers(1, 3))
+            across = side * (profile.line(side) + depth / 2 + rng.uniform(0, 0.8))
+            _stand(build, plan, along + width / 2, across, side * -np.pi / 2, buildings.BUILDING)
+            buildings.house(build, rng, width, depth, storeys, gabled=plan.kind != "city" or rng.random() < 0.4)
+        along += 4.0 if blocked else width + gap
+    if plan.kind != "country" or rng.random() < 0.4:
+        _enclose(build, rng, plan, side)
+
+
+def _enclose(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
+    """Walls, fences and hedges along the building line, in stretches."""
+    makers = ((buildings.WALL, buildings.wall_material), (buildings.FENCE, buildings.fence_material))
+    makers += ((buildings.VEGETATION, buildings.hedge_material),)
+    stretch = int(rng.integers(4, 10))
+    nodes = plan.path.along
+    chance = 0.3 if plan.kind == "city" else 0.7
+    across = side * ((plan.profile.edge(side) + 0.35) if plan.kind != "city" else plan.profile.line(side) - 0.1)
+    lift = KERB if plan.profile.pavement[side > 0] else 0.02
+    for first in range(0, len(nodes) - stretch, stretch):
+        along = nodes[first : first + stretch + 1]
+        label, maker = makers[rng.integers(3)]
+        if rng.random() > chance or plan.profile.joins(side, along[0] - 1, along[-1] + 1):
+            continue
+        build.place(0, 0, 0, label=label)
+        thick = 0.7 if label == buildings.VEGETATION else 0.22 if label == buildings.WALL else 0.05
+        height, material = rng.uniform(0.9, 1.9), build.material(maker(rng))
+        buildings.enclosure(build, plan.path, along, across, height, thick, lift, material)
+        if label == buildings.FENCE:
+            buildings.posts(build, plan.path, along, across, height + 0.1, lift, material)
+
+
+def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
+    profile = plan.profile
+    low, high = {"city": (9, 30), "suburb": (8, 16), "country": (4, 9)}[plan.kind]
+    spacing = rng.uniform(low, high)
+    conifers = {"city": 0.0, "suburb": 0.15, "country": 0.3}[plan.kind]
+    for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
+        along += rng.uniform(-0.2, 0.2) * spacing
+        if profile.joins(side, along - 2, along + 2) or rng.random() < 0.15:
+            continue
+        if plan.kind != "city":
+            across = profile.edge(side) + 2.4 + rng.uniform(0, profile.verge[side > 0])
+        elif profile.pavement[side > 0] > 2.4:
+            across = profile.kerb(side) + 0.6
+        else:
+            continue
+        _stand(build, plan, along, side * across, 0.0, plants.VEGETATION)
+        if plan.kind != "city" and rng.random() < 0.3:
+            plants.bush(build, rng, rng.uniform(0.8, 2.0))
+        else:
+            plants.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
+
+
+def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
+    profile = plan.profile
+    across = side * (profile.kerb(side) + 0.45)
+    spacing = rng.uniform(16, 30)
+    facing = np.pi if side > 0 else 0.0
+    for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
+        if rng.random() < 0.8:
+            _stand(build, plan, along, across, -side * np.pi / 2, furniture.POLE)
+            furniture.lamp(build, rng)
+        if rng.random() < 0.75:
+            turn = np.pi if rng.random() < 0.7 else facing
+            _stand(build, plan, along + rng.uniform(3, 8), across, turn, furniture.POLE)
+            furniture.sign(build, rng)
+        if rng.random() < 0.3:
+            _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, furniture.POLE)
+            furniture.pole(build, rng)
+        if rng.random() < 0.25:
+            for step in range(int(rng.integers(1, 4))):
+                place = along + 2 + 0.8 * step, across + side * 0.6
+                _stand(build, plan, *place, rng.uniform(-0.4, 0.4) + side * np.pi / 2, road_users.BICYCLE)
+                road_users.bicycle(build, rng)
+    if plan.kind != "country":
+        for along in np.arange(rng.uniform(8, 40), plan.last, rng.uniform(35, 60)):
+            _stand(build, plan, along, across, np.pi if side > 0 or rng.random() < 0.5 else 0.0, furniture.POLE)
+            furniture.traffic_light(build, rng, overhead=rng.choice([0.0, 3.0]) if side > 0 else 0.0)
+
+
+def _distance(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
+    """What closes the view at the end of the street and beyond: buildings, trees, hills."""
+    for _ in range(26):
+        across = rng.uniform(-75, 75)
+        _stand(build, plan, plan.last + NODE * rng.uniform(1, 8), across, np.pi, plants.VEGETATION, lift=-0.5)
+        if rng.random() < (0.65 if plan.kind == "city" else 0.3):
+            build.label(buildings.BUILDING)
+            buildings.house(build, rng, rng.uniform(8, 18), 10.0, int(rng.integers(1, 5)), rng.random() < 0.6)
+        else:
+            plants.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
+    x, height, z = plan.path.point(plan.last, 0.0)
+    for _ in range(int(rng.integers(0, 6))):
+        wooded = rng.random() < 0.6
+        away, around = rng.uniform(250, 700), plan.path.turn(plan.last) + rng.uniform(-0.9, 0.9)
+        build.place(x + away * np.sin(around), height - 8, z + away * np.cos(around), label=21 if wooded else TERRAIN)
+        colour = pick(rng, FOLIAGE if wooded else GRASS)
+        material = build.material(Material(colour, wavelength=25.0, contrast=0.6, bump=0.6))
+        build.ellipsoid((0, 0, 0), (rng.uniform(80, 250), rng.uniform(15, 60), rng.uniform(60, 120)), material)
+    for _ in range(int(rng.integers(0, 7)) if plan.kind == "city" else 0):
+        away, around = rng.uniform(60, 220), plan.path.turn(plan.last) + rng.uniform(-0.8, 0.8)
+        build.place(x + away * np.sin(around), height - 2, z + away * np.cos(around), label=buildings.BUILDING)
+        tower = build.material(Material(pick(rng, PLASTER), contrast=0.2, windows=(3.0, 3.2, 0.6, 0.5), frame=0.6))
+        half = rng.uniform(6, 12)
+        build.box((-half, half), (0, rng.uniform(15, 55)), (-half, half), tower)

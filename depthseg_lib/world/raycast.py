@@ -1,0 +1,174 @@
+"""Which primitive each ray of a grid hits first, in closed form.
+
+A ray through sample (X, Y) of a pinhole camera is linear in X and Y. So the rays that hit a quad are, in each row of
+samples, one interval bounded by four planes through the camera centre; those that hit an ellipsoid lie between the
+roots of a quadratic. Only samples inside these intervals are visited.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from depthseg_lib.data.world.bounds import NEAR, SLACK, View, ellipsoid_bounds, quad_bounds
+
+EMPTY = 2**63 - 1
+"""Key of a ray that hits nothing."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Primitives at one time, numbered quads first; world coordinates, float64."""
+
+    corners: torch.Tensor
+    """(Q, 4, 3) of the quads, in order around each."""
+    centres: torch.Tensor
+    """(E, 3) of the ellipsoids."""
+    axes: torch.Tensor
+    """(E, 3, 3) their semi-axes, as columns."""
+    quad_views: torch.Tensor
+    """(Q,) int64, the one camera that sees each."""
+    ellipsoid_views: torch.Tensor
+    """(E,) int64."""
+
+    def only(self, chosen: torch.Tensor) -> "Shapes":
+        """Those with `chosen` (Q + E,); their numbers are lost."""
+        quads, rest = chosen[: len(self.corners)], chosen[len(self.corners) :]
+        return Shapes(
+            *(self.corners[quads], self.centres[rest], self.axes[rest]),
+            *(self.quad_views[quads], self.ellipsoid_views[rest]),
+        )
+
+
+def cast(view: View, shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and samples (F,) int64 of all hits: the depth's float32 bits above the primitive's number.
+
+    So the least key of a sample is its nearest hit. Samples of the second camera follow those of the first.
+    """
+    quads, ellipsoids = _quad_hits(view, shapes), _ellipsoid_hits(view, shapes)
+    return torch.cat([quads[0], ellipsoids[0]]), torch.cat([quads[1], ellipsoids[1]])
+
+
+def nearest(view: View, hits: tuple[torch.Tensor, torch.Tensor], before: torch.Tensor | None = None) -> torch.Tensor:
+    """The least key per sample (V * H * W,), `EMPTY` where no ray hits; `before` are keys that are there already."""
+    keys, samples = hits
+    if before is None:
+        before = torch.full((len(view.focal) * view.height * view.width,), EMPTY, dtype=torch.int64, device=keys.device)
+    return before.scatter_reduce(0, samples, keys, "amin")
+
+
+def split(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth along the optical axis (float32, metres) and primitive of keys that are not `EMPTY`."""
+    return (keys >> 32).to(torch.int32).view(torch.float32), keys & 0xFFFFFFFF
+
+
+def _quad_hits(view: View, shapes: Shapes):
+    pose = view.world_to_camera[shapes.quad_views]
+    points = shapes.corners @ pose[:, :3, :3].mT + pose[:, None, :3, 3]
+    number = (points[..., 2].amax(-1) > NEAR).nonzero()[:, 0]
+    points, camera = points[number], shapes.quad_views[number]
+    lens = view.focal[camera], view.centre[camera]
+    normal = torch.linalg.cross(points[:, 2] - points[:, 0], points[:, 3] - points[:, 1])
+    offset = (normal * points.mean(1)).sum(-1)
+    edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
+    plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
+    box = quad_bounds(view, lens, points)
+    rows, row_y = _rows(box[:, 2:])
+    coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
+    slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
+    left, right = _interval(slope[:, :4], level[:, :4], box[rows, 0], box[rows, 1])
+    row, x = _samples(left, right)
+    slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
+    inverse = slope * x + level
+    return _keys(1 / inverse, inverse > 1e-6, number[rows], row, x, _starts(view, camera[rows], row_y))
+
+
+def _ellipsoid_hits(view: View, shapes: Shapes):
+    camera = shapes.ellipsoid_views
+    pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
+    centres = (pose[:, :3, :3] @ shapes.centres[:, :, None])[..., 0] + pose[:, :3, 3]
+    axes = pose[:, :3, :3] @ shapes.axes
+    kept, box = ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
+    kept = kept.nonzero()[:, 0]
+    centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
+    lens = lens[0][kept], lens[1][kept]
+    inverse = torch.linalg.inv(axes)
+    rows, row_y = _rows(box[:, 2:])
+    # In the frame where the ellipsoid is the unit sphere a ray is t (along X + start), the centre m:
+    # |t d - m|^2 = 1 is a t^2 - 2 b t + c = 0, and a, b, b^2 - a c are polynomials in X.
+    linear = _per_sample(lens, inverse)[rows]
+    along, start = linear[..., 0], linear[..., 1] * row_y[:, None] + linear[..., 2]
+    middle = (inverse @ centres[:, :, None])[rows, :, 0]
+    c = (middle**2).sum(-1) - 1
+    a = torch.stack([(along**2).sum(-1), 2 * (along * start).sum(-1), (start**2).sum(-1)], -1)
+    b = torch.stack([(along * middle).sum(-1), (start * middle).sum(-1)], -1)
+    root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
+    left, right = _between_roots(root, box[rows, 0], box[rows, 1])
+    row, x = _samples(left, right)
+    terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
+    a, b, root = terms[:3], terms[3:5], terms[5:]
+    root = (root[0] * x + root[1]) * x + root[2]
+    depth = (b[0] * x + b[1] - root.clamp(min=0).sqrt()) / ((a[0] * x + a[1]) * x + a[2])
+    seen = (root >= 0) & (depth > NEAR)
+    return _keys(depth, seen, number[rows], row, x, _starts(view, camera[rows], row_y))
+
+
+def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
+    """Linear functions (n, m, 3) of a ray's direction as coefficients of X, Y and 1; `lens` are focal and centre."""
+    focal, centre = lens[0][:, None], lens[1][:, None]
+    along_x, along_y = functions[..., 0] / focal[..., 0], functions[..., 1] / focal[..., 1]
+    constant = functions[..., 2] - along_x * centre[..., 0] - along_y * centre[..., 1]
+    return torch.stack([along_x, along_y, constant], -1)
+
+
+def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One entry per primitive and row of samples between `bounds` (n, 2): its primitive and its Y."""
+    count = (bounds[:, 1] - bounds[:, 0] + 1).clamp(min=0).long()
+    owner, y = _expand(bounds[:, 0].long(), count)
+    return owner, y.to(bounds.dtype)
+
+
+def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One entry per row and sample between `left` and `right`: its row and its X (float32)."""
+    first = (left - SLACK).ceil()
+    row, x = _expand(first.long(), ((right + SLACK).floor() - first + 1).clamp(min=0).long())
+    return row, x.float()
+
+
+def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
+    start = first - (count.cumsum(0) - count)
+    return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
+
+
+def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
+    """Where all the functions slope X + level are positive, between x0 and x1; x1 < x0 where nowhere."""
+    flat = slope.abs() < 1e-14
+    bound = -level / torch.where(flat, 1.0, slope)
+    left = torch.where(flat | (slope < 0), -torch.inf, bound).amax(1)
+    right = torch.where(flat | (slope > 0), torch.inf, bound).amin(1)
+    right = torch.where((flat & (level < -1e-9)).any(1), -torch.inf, right)
+    return torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
+
+
+def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
+    """Where a quadratic with a negative leading term is positive; all of x0 .. x1 where the term is not negative."""
+    a, b, c = polynomial.unbind(-1)
+    inside = (b**2 - 4 * a * c).clamp(min=0).sqrt()
+    closed = a < 0
+    safe = torch.where(closed, a, -1.0)
+    left, right = (-b + inside) / (2 * safe), (-b - inside) / (2 * safe)
+    none = closed & (b**2 - 4 * a * c < 0)
+    left = torch.where(closed, torch.maximum(left, x0), x0)
+    right = torch.where(closed, torch.minimum(right, x1), x1)
+    return left, torch.where(none, -2.0, right)
+
+
+def _starts(view: View, camera: torch.Tensor, row_y: torch.Tensor) -> torch.Tensor:
+    """The number of the first sample of each row."""
+    return (camera * view.height + row_y.long()) * view.width
+
+
+def _keys(depth, valid, number, row, x, start):
+    sample = start.index_select(0, row) + x.long()
+    key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
+    return torch.where(valid, key, EMPTY), sample

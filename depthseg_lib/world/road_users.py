@@ -1,0 +1,118 @@
+"""Cars, trucks, buses and bicycles, at the origin, facing +z."""
+
+import numpy as np
+
+from depthseg_lib.data.world.builder import Builder
+from depthseg_lib.world.surfaces import PAINT, PLASTER, Material, pick
+
+CAR, TRUCK, BUS, BICYCLE = 26, 27, 28, 33
+
+_GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
+_TYRE = Material((0.07, 0.07, 0.07), contrast=0.4, wavelength=0.3)
+_HUB = Material((0.48, 0.48, 0.50), contrast=0.6, wavelength=0.25)
+_DARK = Material((0.10, 0.10, 0.11), contrast=0.3)
+
+
+def car(build: Builder, rng: np.random.Generator) -> None:
+    """A hatchback, saloon, estate or van of random size and paint."""
+    kind = rng.choice(["hatch", "saloon", "estate", "van"], p=[0.35, 0.3, 0.2, 0.15])
+    half = rng.uniform(1.75, 2.3) + (0.3 if kind == "van" else 0.0)
+    wide, tall = rng.uniform(0.82, 0.94), rng.uniform(1.38, 1.55) + (0.45 if kind == "van" else 0.0)
+    paint = build.material(Material(pick(rng, PAINT), wavelength=1.0, contrast=0.2, gloss=rng.uniform(0.06, 0.2)))
+    glass, dark = build.material(_GLASS), build.material(_DARK)
+    waist = rng.uniform(0.86, 0.98)
+    bonnet = waist - rng.uniform(0.02, 0.16)
+    cowl, tail = half - rng.uniform(0.95, 1.2), {"saloon": -half + 0.75}.get(kind, -half + 0.12)
+    low = (-wide, wide, -half, half)
+    build.frustum((-wide, wide, -half + 0.1, half - 0.12), low, 0.22, 0.45, dark)
+    build.frustum(low, (-wide + 0.05, wide - 0.05, -half + 0.08, cowl), 0.45, waist, paint)
+    build.frustum((-wide, wide, cowl, half), (-wide + 0.08, wide - 0.08, cowl, half - 0.18), 0.45, bonnet, paint)
+    rear = tail + {"saloon": 0.65, "hatch": 0.4}.get(kind, 0.15)
+    roof = (-wide + 0.2, wide - 0.2, rear, cowl - rng.uniform(0.5, 0.8))
+    base = (-wide + 0.06, wide - 0.06, tail, cowl + 0.1)
+    build.frustum(base, roof, waist, tall - 0.06, glass)
+    build.frustum(roof, _shrunk(roof, 0.08), tall - 0.06, tall, paint)
+    _pillars(build, base, roof, waist, tall - 0.05, paint, kind)
+    _lamps(build, rng, wide, half, waist)
+    _wheels(build, wide, (-half + 0.62, half - 0.68), rng.uniform(0.29, 0.34))
+
+
+def _shrunk(rect, by: float) -> tuple[float, float, float, float]:
+    return rect[0] + by, rect[1] - by, rect[2] + by, rect[3] - by
+
+
+def _pillars(build: Builder, base, roof, low: float, high: float, paint: int, kind: str) -> None:
+    """Body-coloured posts between the windows."""
+    shares = (0.0, 0.42, 0.96) if kind != "van" else (0.0, 0.3, 0.62, 0.96)
+    for share in shares:
+        for side in (0, 1):
+            at = [rect[2] + share * (rect[3] - rect[2]) for rect in (base, roof)]
+            out = 0.012 if side else -0.012
+            x = [rect[side] + out for rect in (base, roof)]
+            z = [(a - 0.05, a + 0.07) for a in at]
+            corners = [(x[0], low, z[0][0]), (x[0], low, z[0][1]), (x[1], high, z[1][1]), (x[1], high, z[1][0])]
+            build.quads([corners], paint)
+
+
+def _lamps(build: Builder, rng: np.random.Generator, wide: float, half: float, waist: float) -> None:
+    lamp = build.material(Material((0.85, 0.85, 0.8), glow=0.2))
+    tail = build.material(Material((0.62, 0.06, 0.05), glow=0.15))
+    plate = build.material(Material(pick(rng, ((0.85, 0.85, 0.8), (0.85, 0.75, 0.3)))))
+    for x in (-wide + 0.06, wide - 0.36):
+        build.box((x, x + 0.3), (0.58, 0.72), (half - 0.2, half - 0.03), lamp)
+        build.box((x, x + 0.3), (0.60, waist - 0.05), (-half - 0.01, -half + 0.2), tail)
+    build.box((-0.28, 0.28), (0.5, 0.62), (-half - 0.02, half + 0.02), plate)
+
+
+def _wheels(build: Builder, wide: float, axles, radius: float) -> None:
+    tyre, hub = build.material(_TYRE), build.material(_HUB)
+    for z in axles:
+        for side in (-1, 1):
+            build.ellipsoid((side * (wide - 0.08), radius, z), (0.15, radius, radius), tyre)
+            build.ellipsoid((side * (wide - 0.06), radius, z), (0.17, 0.58 * radius, 0.58 * radius), hub)
+
+
+def truck(build: Builder, rng: np.random.Generator) -> None:
+    """A lorry: a cab, and a box or an open bed behind it."""
+    half, wide, tall = rng.uniform(2.9, 4.2), rng.uniform(1.1, 1.25), rng.uniform(2.7, 3.6)
+    paint = build.material(Material(pick(rng, PAINT), contrast=0.2, gloss=0.08))
+    load = Material(pick(rng, PAINT + PLASTER), wavelength=2.0, contrast=0.3, grid=(1.1, 9, 0.04, 0), joint=0.25)
+    cargo, glass, dark = build.material(load), build.material(_GLASS), build.material(_DARK)
+    back = half - rng.uniform(1.7, 2.1)
+    top = (-wide + 0.12, wide - 0.12, back + 0.1, half - 0.45)
+    build.frustum((-wide, wide, -half, back), (-wide, wide, -half, back), 0.55, 0.95, dark)
+    build.box((-wide, wide), (0.95, tall if rng.random() < 0.75 else 1.7), (-half, back - 0.15), cargo)
+    build.box((-wide + 0.05, wide - 0.05), (0.45, 1.45), (back, half), paint)
+    build.frustum((-wide + 0.05, wide - 0.05, back, half - 0.05), top, 1.45, 2.2, glass)
+    build.frustum(top, _shrunk(top, 0.05), 2.2, 2.45, paint)
+    _lamps(build, rng, wide, half, 0.95)
+    _wheels(build, wide, (-half + 1.0, half - 0.9), 0.48)
+
+
+def bus(build: Builder, rng: np.random.Generator) -> None:
+    """A city bus."""
+    half, wide = rng.uniform(4.8, 6.0), 1.25
+    skin = Material(pick(rng, PAINT), wavelength=2.0, contrast=0.2, gloss=0.08)
+    paint, glass = build.material(skin), build.material(_GLASS)
+    build.box((-wide, wide), (0.35, 3.0), (-half, half), paint)
+    for z in np.arange(-half + 0.3, half - 1.4, 1.5):
+        build.box((-wide - 0.015, wide + 0.015), (1.25, 2.4), (z, z + 1.35), glass)
+    build.box((-wide + 0.1, wide - 0.1), (1.2, 2.6), (-half - 0.015, half + 0.015), glass)
+    _lamps(build, rng, wide, half, 0.9)
+    _wheels(build, wide, (-half + 1.6, half - 1.8), 0.48)
+
+
+def bicycle(build: Builder, rng: np.random.Generator) -> None:
+    """A bicycle; its wheels are filled discs, as they are in label images."""
+    frame = build.material(Material(pick(rng, PAINT), gloss=0.05))
+    tyre, inner = build.material(_TYRE), build.material(Material((0.36, 0.36, 0.36), contrast=0.8, wavelength=0.3))
+    for z in (-0.52, 0.52):
+        build.ellipsoid((0, 0.34, z), (0.035, 0.34, 0.34), tyre)
+        build.ellipsoid((0, 0.34, z), (0.045, 0.27, 0.27), inner)
+    slim = 0.035
+    build.frustum((-slim, slim, -0.56, -0.48), (-slim, slim, -0.2, -0.12), 0.34, 0.85, frame)
+    build.frustum((-slim, slim, 0.42, 0.52), (-slim, slim, 0.3, 0.38), 0.34, 0.95, frame)
+    build.box((-slim, slim), (0.74, 0.82), (-0.2, 0.36), frame)
+    build.frustum((-slim, slim, -0.05, 0.03), (-slim, slim, 0.3, 0.38), 0.32, 0.78, frame)
+    build.box((-0.26, 0.26), (0.94, 0.99), (0.28, 0.34), frame)
+    build.box((-0.07, 0.07), (0.86, 0.92), (-0.3, -0.05), tyre)

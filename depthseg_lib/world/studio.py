@@ -1,0 +1,144 @@
+"""One photograph of one thing: the thing, a setting around and behind it, and a camera that frames it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from depthseg_lib.data.world import furniture, plants
+from depthseg_lib.data.world.builder import Builder
+from depthseg_lib.data.world.street import Street, street_of
+from depthseg_lib.data.world.subjects import Subject
+from depthseg_lib.world import buildings, road_users
+from depthseg_lib.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
+from depthseg_lib.world.light import Light, random_light
+from depthseg_lib.world.scene import Scene, together
+from depthseg_lib.world.surfaces import Material
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One photograph, ready to be taken."""
+
+    scene: Scene
+    pose: np.ndarray
+    """(4, 4) camera-to-world."""
+    matrix: np.ndarray
+    """(3, 3) intrinsics."""
+    light: Light
+    shift: np.ndarray
+    """(3,) where in the noise its textures lie."""
+    reach: float
+    """Metres around the thing that its shadow may cover."""
+
+
+def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, size: int) -> Shot:
+    """Compose a photograph of `size` x `size` pixels.
+
+    The larger side of the subject's bounds is `scale` of the image, whose centre is the centre of these bounds.
+    """
+    rng = np.random.default_rng(seed)
+    build = Builder()
+    build.place(0, 0, 0, label=furniture.POLE if subject.label in (furniture.LIGHT, furniture.SIGN) else subject.label)
+    subject.make(build, rng)
+    points = _outline(build.build(), subject.label)
+    pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
+    _set(build, rng, setting, pose, distance, points)
+    reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
+    return Shot(build.build(), pose, matrix, random_light(rng), rng.uniform(0, 1000, 3), reach)
+
+
+def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
+    """All shots as one street with a camera each, and their intrinsics (V, 3, 3)."""
+    corners = np.array([(x, y, z) for x in (-1, 1) for y in (0.0, 1.0) for z in (-1, 1)])
+    around = np.array([corners * [shot.reach, -4.0, shot.reach] for shot in shots])
+    street = street_of(
+        together([shot.scene for shot in shots]),
+        np.stack([shot.pose for shot in shots])[None],
+        [shot.light for shot in shots],
+        around,
+        np.stack([shot.shift for shot in shots]),
+        [shot.reach / 50 for shot in shots],
+    )
+    return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
+
+
+def _outline(scene: Scene, label: int) -> np.ndarray:
+    """World points (n, 3) around the primitives with this label: corners of quads, poles of ellipsoids."""
+    quads = len(scene.corners)
+    chosen = scene.label == label
+    corners = scene.corners[chosen[:quads]].reshape(-1, 3)
+    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
+    tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
+    points = torch.cat([corners, tips]).double().numpy()
+    return np.minimum(points, [np.inf, 0.0, np.inf])  # foundations are under the ground
+
+
+def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
+    """A camera around the thing, its intrinsics and its distance; it stands at eye height and zooms until it fits."""
+    middle = (points.min(0) + points.max(0)) / 2
+    angle, extent = rng.uniform(-turn, turn), float(np.ptp(points, axis=0).max())
+    distance = max(rng.uniform(1.6, 3.0) * extent, rng.uniform(4.0, 9.0))
+    eye = np.array([middle[0] + distance * np.sin(angle), -rng.uniform(0.6, 2.2), middle[2] + distance * np.cos(angle)])
+    pose = _looking(eye, middle)
+    seen = (points - pose[:3, 3]) @ pose[:3, :3]
+    flat = seen[:, :2] / seen[:, 2:]
+    low, high = flat.min(0), flat.max(0)
+    focal = scale * size / float((high - low).max())
+    centre = (size - 1) / 2 - focal * (low + high) / 2
+    return pose, np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
+
+
+def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Camera-to-world (4, 4) of an upright camera at `eye` that looks at `target`, y down."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    pose[:3, 3] = eye
+    return pose
+
+
+def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
+    """Lay the ground and put scenery behind the thing, as seen from the camera."""
+    makers = {"road": asphalt_material, "pavement": paving_material, "meadow": grass_material}
+    labels = {"road": ROAD, "pavement": PAVEMENT, "meadow": TERRAIN}
+    reach = 200.0
+    build.place(0, 0, 0, rng.uniform(0, np.pi), label=labels[setting])
+    near = build.material(makers[setting](rng))
+    build.quads([[(-reach, 0, -reach), (reach, 0, -reach), (reach, 0, reach), (-reach, 0, reach)]], near)
+    if setting == "road":
+        _road_marks(build, rng)
+    away = -pose[:3, 2] * [1, 0, 1]
+    heading = float(np.arctan2(away[0], away[2]))  # from the scenery towards the camera
+    radius = float(np.abs(points[:, [0, 2]]).max())
+    for number in range(int(rng.integers(2, 5))):
+        behind = radius + rng.uniform(0.3, 1.6) * distance + 3.0
+        aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
+        cos, sin = np.cos(heading), np.sin(heading)
+        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=plants.VEGETATION)
+        _scenery(build, rng, setting)
+
+
+def _road_marks(build: Builder, rng: np.random.Generator) -> None:
+    paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
+    for x in rng.uniform(-6, 6, 2):
+        for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
+            build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
+
+
+def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
+    """One piece of the setting's scenery; the same kinds of thing stand in all, in different shares."""
+    city = {"road": 0.5, "pavement": 0.8, "meadow": 0.12}[setting]
+    draw = rng.random()
+    if draw < city:
+        build.label(buildings.BUILDING)
+        buildings.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
+    elif draw < city + 0.6 * (1 - city):
+        plants.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+    elif setting == "road":
+        build.label(road_users.CAR)
+        road_users.car(build, rng)
+    else:
+        plants.bush(build, rng, rng.uniform(1.0, 2.5))
