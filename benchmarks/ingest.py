@@ -22,7 +22,7 @@ import store
 import torch
 from PIL import Image
 
-from depthseg_lib.data import folders, image_files, ingest, pack
+from depthseg_lib.data import image_files, ingest, pack
 
 BATCH = 12
 """Frames of a batch, as many as Monodepth2's has triplets."""
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--name", default="frames")
     given = parser.parse_args()
-    files = folders.image_files(given.folder)
+    files = image_files.image_files(given.folder)
     clip = ingest.Clip(files, image_files.size(files[0]), np.eye(3))
     size = f"{given.height}x{given.width}"
     with tempfile.TemporaryDirectory() as cache:

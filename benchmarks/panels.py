@@ -12,8 +12,8 @@ from itertools import product
 import store
 
 from depthseg_lib.analysis import results
+from depthseg_lib.panels import panel
 from depthseg_lib.panels.training_size import SizeResults, first_state, training_size_figure
-from depthseg_lib.plots import saving
 
 
 def redraws_per_second(profile: str) -> float:
@@ -23,11 +23,11 @@ def redraws_per_second(profile: str) -> float:
     examples = range(len(held.results.examples.indices))
     here = state.encoder, state.setting
     moves = list(product(held.sizes(*here), held.initialisations(*here), examples))
-    saving.png_bytes(training_size_figure(state, held))
+    panel.png_bytes(training_size_figure(state, held))
     began = time.perf_counter()
     for size, initialisation, example in moves:
         moved = replace(state, images=size, initialisation=initialisation, example=example)
-        saving.png_bytes(training_size_figure(moved, held))
+        panel.png_bytes(training_size_figure(moved, held))
     return len(moves) / (time.perf_counter() - began)
 
 

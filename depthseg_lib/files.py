@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,3 +60,25 @@ def read_json(path: str | Path):
         raise InputError(f"{path}: there is no such file") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is not JSON (line {error.lineno}: {error.msg})") from None
+
+
+def cache_root() -> Path:
+    """`DEPTHSEG_CACHE`, else `depthseg` under the user's cache folder (`XDG_CACHE_HOME` or `~/.cache`)."""
+    if chosen := os.environ.get("DEPTHSEG_CACHE"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "depthseg"
+
+
+def project_path(path: str | Path) -> Path:
+    """Relative paths count from the project's root, wherever Jupyter was started; absolute ones stay as they are."""
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else project_root() / path
+
+
+def project_root() -> Path:
+    """The project's folder: the first upwards of here, or of this library, with both notebooks and library in it."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if (folder / "notebooks").is_dir() and (folder / "depthseg_lib").is_dir():
+            return folder
+    raise InputError(f"{here} is not inside the project: start Jupyter from the project's folder, or with `make lab`")

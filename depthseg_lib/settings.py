@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Self
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.models import ENCODERS
 
+ENCODERS = ("resnet18", "resnet50", "resnet18-slim")
+"""Names of the encoders."""
 STUDY_VERSION = 3
 """Raised when what a run does changes, so that stored results of another version are not mixed in."""
 TRAINED_HERE = {
@@ -33,6 +34,16 @@ encoder with a fresh decoder; the encoder with DeepLabV3's decoder."""
 EXPERIMENTS = ("main", "high", "whole", "large-to-small", "small-to-large")
 """The main comparison; fine-tuning at a high resolution, and there on the whole annotated set; and fine-tuning at
 another resolution than that of the pre-training."""
+ENCODER_NAMES = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
+EXPERIMENT_NAMES = {
+    "high": "large images",
+    "whole": "large images, the whole annotated set",
+    "large-to-small": "pre-trained at the large size",
+    "small-to-large": "large images, pre-trained at the small size",
+}
+"""How figures name what is not the main comparison."""
+CROSSED = ("large-to-small", "small-to-large")
+"""The experiments in which pre-training and fine-tuning differ in resolution."""
 DATA_SETS = ("streets", "camvid", "kitti", "nyu", "cityscapes", "folder")
 PLACES = ("start_weights", "data_folder", "photographs_folder")
 """Settings that say where files are: they differ between machines and change no result."""
@@ -243,3 +254,8 @@ def _positive(settings: Settings, *names: str) -> None:
     for name in names:
         if not getattr(settings, name) > 0:
             raise InputError(f"{name} = {getattr(settings, name)}: expected more than zero")
+
+
+def encoder_name(encoder: str) -> str:
+    """The encoder's name for readers; the slim one is always named as such."""
+    return ENCODER_NAMES.get(encoder, encoder)

@@ -4,11 +4,11 @@ import pytest
 
 LONG = (
     "test_workflow",
-    "test_set_nyu",
-    "test_set_cityscapes",
-    "test_own",
-    "test_set_kitti",
-    "test_set_camvid",
+    "test_nyu_set",
+    "test_cityscapes_set",
+    "test_own_study",
+    "test_kitti_set",
+    "test_camvid_set",
     "test_figure_notebooks",
     "test_browser",
 )

@@ -74,7 +74,7 @@ def test_only_the_library_is_packaged():
 
 
 def test_importing_the_front_door_is_light():
-    code = "import sys, depthseg_lib.notebook, depthseg_lib.figures; print({'torch', 'papermill'} & set(sys.modules))"
+    code = "import sys, depthseg_lib.commands.notebook, depthseg_lib.commands.figures; print({'torch', 'papermill'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

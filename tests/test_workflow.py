@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_project import TinyProject, copy_project
+from helpers.tiny_project import TinyProject, copy_project
 
 EVERYTHING = ["figures 03_results", "finetune from-first", "finetune from-none", "finetune from-second"]
 EVERYTHING += ["pretrain first", "pretrain second"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from depthseg_lib.analysis.statistics import Interval, iterations_to_share, mean_interval
+from depthseg_lib.analysis.statistics import Interval, differences, iterations_to_share, mean_interval
+from depthseg_lib.data.labels import LabelSet
 
 SHARE = 0.95
 """The share of the other's final value that counts as having arrived."""
@@ -93,3 +94,105 @@ def _one(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float) -> tuple[f
     if taken == 0:
         return float(a["iteration"].iloc[1]), needed, False, True
     return taken, needed, False, False
+
+
+PREFIX = "iou_"
+"""Before a class's name in the columns of the history."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference of pixel accuracy at equal mIoU, over trials."""
+
+    interval: Interval
+    """Mean a - b in fractions 0..1, with its interval over trials."""
+    low: float
+    """Lowest mIoU that both trajectories of a trial reach, mean over trials."""
+    high: float
+    """Highest mIoU that both reach, mean over trials."""
+    apart: int
+    """Trials whose two trajectories have no mIoU in common: they have no difference."""
+
+
+def envelope(trial: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The mIoU levels that one trial was the first to reach, rising, and its pixel accuracy there: (K,), (K,).
+
+    Training is not monotone: an evaluation that stays below an earlier mIoU is left out. So is iteration 0, where the
+    last layer is untrained and its accuracy an accident.
+    """
+    known = trial[trial["iteration"] > 0].dropna(subset=[metric, "accuracy"]).sort_values("iteration")
+    levels, accuracy = known[metric].to_numpy(float), known["accuracy"].to_numpy(float)
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(levels)[:-1]]) if levels.size else levels
+    return levels[levels > before], accuracy[levels > before]
+
+
+def gap_at_equal(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> tuple[float, float, float]:
+    """Mean of accuracy a - b over the mIoU that both envelopes reach, and that range's ends: gap, low, high.
+
+    Both are linear between their points, so the mean over the range is exact. NaN where they share no range.
+    """
+    if not a[0].size or not b[0].size:
+        return np.nan, np.nan, np.nan
+    low, high = max(a[0][0], b[0][0]), min(a[0][-1], b[0][-1])
+    if low >= high:
+        return np.nan, np.nan, np.nan
+    inner = [level for level in (*a[0], *b[0]) if low < level < high]
+    at = np.unique([low, *inner, high])
+    gap = np.interp(at, *a) - np.interp(at, *b)
+    return float(np.trapezoid(gap, at) / (high - low)), float(low), float(high)
+
+
+def accuracy_gap(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Gap:
+    """Pixel accuracy of `a` minus `b` at equal `metric`, paired by trial; both are histories of several trials."""
+    trials = sorted(set(a["trial"]) & set(b["trial"]))
+    found = [gap_at_equal(*(envelope(of[of["trial"] == trial], metric) for of in (a, b))) for trial in trials]
+    gaps, lows, highs = np.array(found, float).reshape(-1, 3).T
+    return Gap(mean_interval(gaps), _mean(lows), _mean(highs), int(np.isnan(gaps).sum()))
+
+
+def accuracy_gaps(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]):
+    """`accuracy_gap` of each pair of initialisations within each group of the columns `by`, one row each.
+
+    Columns: `by`, a, b, mean, low, high, trials, and from, to (the range of mIoU), apart (trials without any).
+    """
+    pairs, rows = list(pairs), []
+    for group, part in history.groupby(list(by), sort=False, observed=True):
+        of = {str(name): runs for name, runs in part.groupby("initialisation", observed=True)}
+        for a, b in (pair for pair in pairs if set(pair) <= set(of)):
+            gap = accuracy_gap(of[a], of[b], metric)
+            i = gap.interval
+            rows.append((*group, a, b, i.mean, i.low, i.high, i.trials, gap.low, gap.high, gap.apart))
+    return pd.DataFrame(rows, columns=[*by, "a", "b", "mean", "low", "high", "trials", "from", "to", "apart"])
+
+
+def class_shares(confusion: pd.DataFrame, label_set: LabelSet) -> pd.Series:
+    """Each class's share of the labelled pixels, largest first; classes without a pixel are left out."""
+    pixels = confusion.groupby(confusion["truth"].astype(str))["count"].sum()
+    present = [name for name in label_set.classes if pixels.get(name, 0) > 0]
+    return (pixels[present] / pixels[present].sum()).sort_values(ascending=False, kind="stable")
+
+
+def class_history(history: pd.DataFrame, classes: Iterable[str]) -> pd.DataFrame:
+    """The history with a row per evaluation and class: the identity's columns, iteration, class and iou (0..1)."""
+    classes = list(classes)
+    kept = ["encoder", "setting", "initialisation", "trial", "iteration"]
+    wide = history[[*kept, *(PREFIX + name for name in classes)]].rename(columns=lambda n: n.removeprefix(PREFIX))
+    return wide.melt(kept, classes, "class", "iou")
+
+
+def class_gains(history: pd.DataFrame, shares: pd.Series, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """IoU of a - b averaged over the training, for each encoder, pair of initialisations and class from the largest.
+
+    Columns: encoder, a, b, class, share, mean, low, high, trials. The mean over the evaluations after iteration 0 is
+    high for a class that is learned early; differences are paired by trial. Pairs that were not run are left out.
+    """
+    course = class_history(history[history["iteration"] > 0], shares.index)
+    means = course.groupby(["encoder", "class", "initialisation", "trial"], observed=True)["iou"].mean().reset_index()
+    gaps = differences(means, pairs, "iou", ["encoder", "class"])
+    gaps = gaps.assign(share=gaps["class"].map(shares)).sort_values(["share", "class"], ascending=[False, True])
+    columns = ["encoder", "a", "b", "class", "share", "mean", "low", "high", "trials"]
+    return gaps.sort_values(["encoder", "b", "a"], kind="stable")[columns].reset_index(drop=True)
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

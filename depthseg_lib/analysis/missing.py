@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from depthseg_lib import own as own_set
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.files import read_json
+from depthseg_lib.files import project_path, read_json
 from depthseg_lib.models.published import ENCODERS, Published
-from depthseg_lib.plots import style
-from depthseg_lib.project import project_path
-from depthseg_lib.settings import APART
+from depthseg_lib.settings import APART, EXPERIMENT_NAMES, encoder_name
 from depthseg_lib.study import plan
+from depthseg_lib.study import plan as own_set
 
 _RUN = [name for name in RUN if name != "trial"]
 _LENGTHS = {
@@ -68,7 +66,7 @@ class Planned:
             scored = f"{images} training, {validation} validation images{own}"
             if experiment == "whole":  # as in figure 7
                 scored = f"{images} training images{own}, scored on the same ones"
-            named = f"{style.EXPERIMENTS.get(experiment, 'usual images')}: " if self._several("experiment") else ""
+            named = f"{EXPERIMENT_NAMES.get(experiment, 'usual images')}: " if self._several("experiment") else ""
             parts.append(f"{named}{scored}, {iterations} iterations")
         text = "; ".join(parts)
         return f"{text[0].upper()}{text[1:]}." if text else ""
@@ -143,7 +141,7 @@ def _keys(runs: pd.DataFrame) -> list[tuple]:
 def _word(column: str, value) -> str:
     if column == "images":
         return f"{value} images"
-    return style.encoder_name(value) if column == "encoder" else style.EXPERIMENTS.get(value, str(value))
+    return encoder_name(value) if column == "encoder" else EXPERIMENT_NAMES.get(value, str(value))
 
 
 def _name(initialisation: str) -> str:

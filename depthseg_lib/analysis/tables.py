@@ -9,8 +9,7 @@ import pandas as pd
 from depthseg_lib.analysis import paper
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.data.labels import LabelSet
-from depthseg_lib.plots.style import encoder_name
-from depthseg_lib.settings import INITIALISATIONS
+from depthseg_lib.settings import INITIALISATIONS, encoder_name
 
 METRICS = {"miou_seven": "mIoU, data set", "miou_image_seven": "mIoU, per image", "accuracy": "accuracy"}
 """The metrics, in percent in the text; both mIoU are over the representative classes."""

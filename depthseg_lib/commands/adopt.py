@@ -10,17 +10,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from depthseg_lib import inputs
+from depthseg_lib import fingerprint
 from depthseg_lib.commands import figures
+from depthseg_lib.commands.figures import ROOT
 from depthseg_lib.commands.progress import Job
-from depthseg_lib.running import ROOT
 from depthseg_lib.study import workflow
 from depthseg_lib.study.workflow import Key, Request
 
 
 def changed(files: list[Path], recorded: dict[str, str]) -> list[str]:
     """The names of those `files` whose content is not what `recorded` (by `inputs.label`) says."""
-    found = {inputs.label(file): inputs.sha256(file) if file.is_file() else None for file in files}
+    found = {fingerprint.label(file): fingerprint.sha256(file) if file.is_file() else None for file in files}
     return [name for name, digest in found.items() if digest is None or recorded.get(name) != digest]
 
 
@@ -29,7 +29,7 @@ def inputs_of(request: Request, job: Job) -> list[Path]:
     kind = job.key[0]
     weights = [request.folder(need) / "weights.safetensors" for need in job.needs]
     own = [request.folder(job.key) / "params.json", Path(request.notebooks, f"{workflow.NOTEBOOKS[kind]}.ipynb")]
-    return [*own, *weights, *(workflow.LIBRARY.parent / file for file in workflow.library(kind, job.data_set))]
+    return [*own, *weights, *(fingerprint.LIBRARY.parent / file for file in fingerprint.library(kind, job.data_set))]
 
 
 def sort(request: Request, jobs: list[Job], say: Callable[[str], None]) -> list[Key]:
@@ -40,9 +40,9 @@ def sort(request: Request, jobs: list[Job], say: Callable[[str], None]) -> list[
         if not (folder / "metrics.json").exists():
             continue
         try:
-            recorded = json.loads((folder / inputs.NAME).read_text())
+            recorded = json.loads((folder / fingerprint.NAME).read_text())
         except (OSError, ValueError):
-            say(f"{' '.join(job.key)}  not adopted: it has no readable {inputs.NAME}")
+            say(f"{' '.join(job.key)}  not adopted: it has no readable {fingerprint.NAME}")
             continue
         reasons = changed(inputs_of(request, job), recorded)
         reasons += [f"{need[1]} is not adopted" for need in job.needs if need not in good]

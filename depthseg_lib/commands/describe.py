@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 
 from depthseg_lib.commands.machine import device
-from depthseg_lib.data import folders, frames, image_files
-from depthseg_lib.data.described_labels import VOID
-from depthseg_lib.data.proposed_labels import Labels, labels_of
+from depthseg_lib.data import image_files
 from depthseg_lib.data.sets import description, own
-from depthseg_lib.data.sets.proposal import Layout, layout_of
+from depthseg_lib.data.sets.description import VOID
+from depthseg_lib.data.sets.proposal import Labels, Layout, labels_of, layout_of
 from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import replacing
 
@@ -34,7 +33,7 @@ def describe(folder: Path, force: bool = False, say=print) -> Path:
     """
     if folder == Path():
         raise InputError("which folder? expected DATA=folder, one with your images, label images and video")
-    folder = folders.existing(folder, "your images, label images and video")
+    folder = image_files.existing(folder, "your images, label images and video")
     file = folder / description.NAME
     if file.exists() and not force:
         raise InputError(
@@ -97,8 +96,8 @@ def _image_size(layout: Layout, pixels: int) -> list[int]:
 
 
 def _entry(folder: Path, name: str) -> dict:
-    first = folders.image_files(frames.sequences(folder / name)[0])[0]
-    if frames.beside(first.parent).is_file():
+    first = image_files.image_files(own.sequences(folder / name)[0])[0]
+    if own.beside(first.parent).is_file():
         return {"folder": name}
     rows, columns = image_files.size(first)
     centre = {"cx": (columns - 1) / 2, "cy": (rows - 1) / 2}

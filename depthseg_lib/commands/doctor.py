@@ -8,10 +8,9 @@ from pathlib import Path
 
 import nbformat
 
-from depthseg_lib import preflight
 from depthseg_lib.commands import machine, notebook
-from depthseg_lib.data.cache import cache_root
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import cache_root
 
 PACKAGES = (
     "torch",
@@ -66,7 +65,7 @@ def _kernel() -> str:
     cell = nbformat.v4.new_code_cell("import sys; print(sys.executable)")
     folder = cache_root() / "doctor"
     file, said = folder / "kernel.ipynb", []
-    preflight.writable(folder, "cached data", 2**20)
+    machine.writable(folder, "cached data", 2**20)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
     notebook.enter_headless_environment()
     notebook.execute(file, {}, folder / "executed.ipynb", said.append)
@@ -78,14 +77,14 @@ def _kernel() -> str:
 
 def _cache() -> str:
     root = cache_root()
-    preflight.writable(root, "cached data")
+    machine.writable(root, "cached data")
     size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
     return f"{root}, {size / 2**20:.0f} MiB used, {shutil.disk_usage(root).free / 2**30:.0f} GiB free"
 
 
 def _folder() -> str:
-    preflight.writable("runs", "runs")
-    preflight.writable("figures", "figures")
+    machine.writable("runs", "runs")
+    machine.writable("figures", "figures")
     return f"{Path.cwd()}, {shutil.disk_usage('.').free / 2**30:.0f} GiB free"
 
 

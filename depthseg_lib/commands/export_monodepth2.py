@@ -9,7 +9,7 @@ from pathlib import Path
 
 from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import read_json
-from depthseg_lib.models import monodepth2
+from depthseg_lib.models import checkpoints
 from depthseg_lib.models.weights import load_weights
 from depthseg_lib.settings import PretrainConfig
 
@@ -22,11 +22,11 @@ def export(run: str | Path, folder: str | Path) -> None:
     run = Path(run)
     config = _config(run)
     about = config.encoder, config.initialisation
-    monodepth2.check_encoder(config.encoder)
+    checkpoints.check_encoder(config.encoder)
     depth = load_weights(run / "weights.safetensors", *about)
-    monodepth2.save_depth(depth, folder, config.encoder, config.height, config.width)
+    checkpoints.save_depth(depth, folder, config.encoder, config.height, config.width)
     if config.task == "depth":
-        monodepth2.save_pose(load_weights(run / "pose.safetensors", *about), folder, config.encoder)
+        checkpoints.save_pose(load_weights(run / "pose.safetensors", *about), folder, config.encoder)
     print(f"written: {folder}")
 
 

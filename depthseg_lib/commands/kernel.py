@@ -7,7 +7,7 @@ from pathlib import Path
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from depthseg_lib.data.cache import cache_root
+from depthseg_lib.files import cache_root
 
 KERNEL_NAME = "python3"
 """The name that every notebook of the study carries."""

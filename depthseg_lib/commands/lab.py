@@ -4,7 +4,7 @@ import os
 import sys
 
 from depthseg_lib.commands.kernel import enter_headless_environment
-from depthseg_lib.data.cache import cache_root
+from depthseg_lib.files import cache_root
 
 
 def main() -> None:

@@ -1,14 +1,22 @@
 """Which device the study runs on, asked of torch once per environment and machine since that takes seconds."""
 
+import fcntl
 import json
 import os
+import shutil
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import write_json
+from depthseg_lib.files import cache_root, write_json
 
 _REMEMBERED = Path(sys.prefix) / "depthseg-device.json"
 _DEVICES = Path("/dev")
@@ -68,3 +76,96 @@ def _asked_of() -> list[str | None]:
     """What torch's answer depends on, as far as it can be had at once; a variable that is empty hides all GPUs."""
     nodes = [node.name for pattern in ("nvidia*", "dxg", "kfd") for node in _DEVICES.glob(pattern)]
     return [os.environ.get("CUDA_VISIBLE_DEVICES"), version("torch"), *sorted(nodes)]
+
+
+SPACE = 2**30
+"""Bytes that a study may need in each of its folders."""
+
+
+def writable(folder: str | Path, purpose: str, space: int = SPACE) -> None:
+    """Raise `InputError` unless `folder` can be made and written and its disk has `space` free bytes."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+            file.flush()
+    except OSError as error:
+        raise InputError(
+            f"{folder}, the folder for {purpose}, cannot be written ({error.strerror}): get write permission there, or "
+            "name another folder (`make help` says how)"
+        ) from None
+    if (free := shutil.disk_usage(folder).free) < space:
+        raise InputError(
+            f"{folder}, the folder for {purpose}, is on a disk with {free / 2**20:.0f} MiB free: expected "
+            f"{space / 2**20:.0f} MiB; free some space, or name another folder (`make help` says how)"
+        )
+
+
+@contextmanager
+def alone(folder: str | Path) -> Iterator[int]:
+    """Hold the lock of a folder of runs; yields its descriptor, which children that inherit it hold too.
+
+    The lock ends when the last holder does, however it ends: nothing has to be unlocked by hand.
+    """
+    path = Path(folder) / ".lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            raise InputError(
+                f"another `make figures` is at work in {folder}: wait for it, or stop it (process {holder})"
+            ) from None
+        say_holder(file.fileno(), os.getpid())
+        yield file.fileno()
+
+
+def say_holder(lock: int, process: int) -> None:
+    """Write the number of the process to stop into the lock's file, for whoever finds it locked."""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{process}\n".encode(), 0)
+
+
+GPUS = "DEPTHSEG_GPUS"
+"""Variable with the GPUs to share out, such as `0,1`; without it, nothing is locked or hidden."""
+JOBS_PER_GPU = "DEPTHSEG_JOBS_PER_GPU"
+"""Variable with the number of jobs that share one GPU."""
+
+
+@contextmanager
+def slot(folder: Path | None = None, poll: float = 0.5) -> Iterator[str | None]:
+    """Hold a place on a GPU, waiting for one, and set `CUDA_VISIBLE_DEVICES` to that GPU alone.
+
+    The first places of all GPUs are given out before any second one. Locks end with their process, however it ends.
+    Yields the GPU, or None when `DEPTHSEG_GPUS` is not set.
+    """
+    gpus = [gpu for gpu in os.environ.get(GPUS, "").split(",") if gpu]
+    if not gpus:
+        yield None
+        return
+    folder = folder or cache_root() / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    places = [(gpu, place) for place in range(int(os.environ.get(JOBS_PER_GPU, "1"))) for gpu in gpus]
+    gpu, lock = _take(places, folder, poll)
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    try:
+        yield gpu
+    finally:
+        lock.release()
+        os.environ.pop("CUDA_VISIBLE_DEVICES")
+        if before is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def _take(places: list[tuple[str, int]], folder: Path, poll: float) -> tuple[str, FileLock]:
+    while True:
+        for gpu, place in places:
+            lock = FileLock(folder / f"{os.uname().nodename}-gpu{gpu}-{place}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            return gpu, lock
+        time.sleep(poll)

@@ -7,17 +7,97 @@ beside the log. A notebook that fails leaves `failed.ipynb` in place of the log,
 """
 
 import argparse
+import ast
+import json
 import re
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depthseg_lib import inputs, parameters
+from depthseg_lib import fingerprint
 from depthseg_lib.commands import journal
 from depthseg_lib.commands.kernel import KERNEL_NAME, OwnKernelManager, enter_headless_environment
+from depthseg_lib.commands.machine import slot
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, writing
-from depthseg_lib.slots import slot
+
+if TYPE_CHECKING:  # at run time its import has to wait for `notebook._run`
+    from nbformat import NotebookNode
+
+_NAMES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+def declared(notebook: "NotebookNode", name: str) -> dict:
+    """The names and default values in the cell tagged `parameters`; `{}` without such a cell.
+
+    Anything there that is not an assignment of a literal raises `InputError`: papermill's values come after that cell,
+    so a value derived in it would be stale.
+    """
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    defaults = {}
+    for statement in ast.parse(cells[0].source).body if cells else []:
+        try:
+            (target,) = statement.targets
+            defaults[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError):
+            raise InputError(
+                f"{name}: the parameters cell may hold `name = literal` only, found `{ast.unparse(statement)}`: move "
+                "it to the next cell"
+            ) from None
+    return defaults
+
+
+def check(values: dict, defaults: dict, name: str) -> None:
+    """Raise `InputError` for a value whose name the notebook does not declare, or of another type than the default."""
+    for key, value in values.items():
+        if key not in defaults:
+            close = get_close_matches(key, defaults, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(defaults) or 'none at all'}"
+            raise InputError(f"{name} has no parameter '{key}'; {hint}")
+        if not _fits(value, defaults[key]):
+            expected = _NAMES.get(type(defaults[key]), "another type")
+            raise InputError(
+                f"{name}: parameter {key} = {json.dumps(value)}: expected {expected}, as its default {defaults[key]!r}"
+            )
+
+
+def _fits(value, default) -> bool:
+    # bool is a subclass of int in Python, not in anybody's intention; a float may be written without its point.
+    return type(value) is type(default) or (type(default) is float and type(value) is int)
+
+
+def read(file: str | Path) -> dict:
+    """The mapping in a JSON file of parameters; raises `InputError` when it is missing, broken or not a mapping."""
+    try:
+        values = json.loads(Path(file).read_text())
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}): expected a JSON file of parameters") from None
+    except ValueError as error:
+        raise InputError(f"{file} is not JSON ({error}): expected a mapping of parameters") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{file} holds {type(values).__name__}: expected a mapping of parameters, {{...}}")
+    return values
+
+
+def assignments(texts: list[str], option: str) -> dict[str, str]:
+    """`name=value` texts of the command line as a mapping; raises `InputError` for one without a `=`."""
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"{option} {text}: expected name=value")
+        pairs[key] = value
+    return pairs
+
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -50,7 +130,7 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
     the executed part is `failed.ipynb` beside `log`, and there is no `log`.
     """
     node = _load(notebook)
-    parameters.check(values, parameters.declared(node, notebook.name), notebook.name)
+    check(values, declared(node, notebook.name), notebook.name)
     partial, failed = log.with_name(f".{log.stem}-partial.ipynb"), log.with_name("failed.ipynb")
     with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -133,10 +213,10 @@ def _run(options, log: Path, report: Callable[[str], None]) -> None:
     # jsonschema, if this is there, parses a grammar of international addresses on import: half of a job's start.
     sys.modules.setdefault("rfc3987_syntax", None)
     journal.append(log.parent, journal.STARTED)
-    paths = {key: str(Path(value).absolute()) for key, value in parameters.assignments(options.path, "--path").items()}
-    values = parameters.read(options.params) if options.params else {}
-    values |= parameters.assignments(options.set, "--set") | paths
-    inputs.record(log.parent, [options.notebook, options.params, *paths.values()])
+    paths = {key: str(Path(value).absolute()) for key, value in assignments(options.path, "--path").items()}
+    values = read(options.params) if options.params else {}
+    values |= assignments(options.set, "--set") | paths
+    fingerprint.record(log.parent, [options.notebook, options.params, *paths.values()])
     with slot():
         execute(Path(options.notebook), values, log, report)
 

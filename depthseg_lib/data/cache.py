@@ -15,26 +15,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import cache_root
 
 Progress = Callable[[str], None] | None
 """Gets one line of text now and then."""
 ABANDONED = 7 * 24 * 3600
 """Seconds after which a build that was cut off and never gone on with is removed."""
-
-
-def cache_root() -> Path:
-    """`DEPTHSEG_CACHE`, else `depthseg` under the user's cache folder (`XDG_CACHE_HOME` or `~/.cache`)."""
-    if chosen := os.environ.get("DEPTHSEG_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "depthseg"
-
-
-def source_hash(*files: str | Path) -> str:
-    """A short hash of the text of `files`: part of a key, so that what a changed generator made is made anew."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def cached(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, image_files, ingest
+from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.labels import CAMVID
 from depthseg_lib.data.pack import Progress
@@ -25,7 +25,7 @@ def labelled(
     Raises `InputError` where `root` is not CamVid, an image has no label image or the reverse, or a file is broken.
     """
     pictures, annotations = files(root, split), files(root, split, "annot")
-    return ingest.labelled(pictures, folders.paired(pictures, annotations), CAMVID, height, width, crop, progress)
+    return ingest.labelled(pictures, image_files.paired(pictures, annotations), CAMVID, height, width, crop, progress)
 
 
 def video(
@@ -56,11 +56,11 @@ def files(root: str | Path, split: str, suffix: str = "") -> tuple[Path, ...]:
     """The image files of a split, or with the suffix `annot` its label images."""
     if split not in SPLITS:
         raise InputError(f"CamVid has no split '{split}': expected one of {', '.join(SPLITS)}")
-    root = folders.existing(root, _LAYOUT)
+    root = image_files.existing(root, _LAYOUT)
     folder = root / f"{split}{suffix}"
     if not folder.is_dir():
         raise InputError(
-            f"{root} is not CamVid, it has no folder {folder.name}: expected {_LAYOUT}, {folders.found(root)}; give "
+            f"{root} is not CamVid, it has no folder {folder.name}: expected {_LAYOUT}, {image_files.found(root)}; give "
             "the folder that holds them"
         )
-    return folders.image_files(folder, f"{split} images of CamVid")
+    return image_files.image_files(folder, f"{split} images of CamVid")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, image_files, ingest, kitti_calibration
+from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.errors import InputError
 
 _LAYOUT = (
@@ -34,7 +35,7 @@ def video(
     `progress` is told and the video has no poses. Raises `InputError` where `root` is not KITTI odometry, a sequence,
     camera or calibration is missing, or a file is broken.
     """
-    root = folders.existing(root, _LAYOUT)
+    root = image_files.existing(root, _LAYOUT)
     clips = [_clip(folder, camera, progress) for folder in _sequences(root, sequences)]
     return ingest.video(clips, height, width, crop, step, progress)
 
@@ -42,25 +43,25 @@ def video(
 def _sequences(root: Path, names: Sequence[str] | None) -> list[Path]:
     if not (root / "sequences").is_dir():
         raise InputError(
-            f"{root} is not KITTI odometry, it has no folder sequences: expected {_LAYOUT}, {folders.found(root)}; "
+            f"{root} is not KITTI odometry, it has no folder sequences: expected {_LAYOUT}, {image_files.found(root)}; "
             "give the folder that holds sequences"
         )
-    present = {folder.name: folder for folder in folders.subfolders(root / "sequences")}
+    present = {folder.name: folder for folder in image_files.subfolders(root / "sequences")}
     missing = sorted(set(names or ()) - present.keys())
     if missing or not present:
         raise InputError(
             f"{root}/sequences lacks {', '.join(missing) or 'sequences'}: expected {_LAYOUT}, "
-            f"{folders.found(root / 'sequences')}; fetch them, or leave them out"
+            f"{image_files.found(root / 'sequences')}; fetch them, or leave them out"
         )
     return [present[name] for name in names or present]
 
 
 def _clip(folder: Path, camera: str, progress: Progress) -> ingest.Clip:
-    frames = folders.existing(folder / f"image_{camera}", f"the frames of camera {camera} of KITTI odometry")
-    files = folders.image_files(frames)
+    frames = image_files.existing(folder / f"image_{camera}", f"the frames of camera {camera} of KITTI odometry")
+    files = image_files.image_files(frames)
     file = folder / "calib.txt"
-    projection = kitti_calibration.entry(kitti_calibration.read(file, _CALIBRATION), f"P{camera}", (3, 4), file)
-    intrinsics, offset = kitti_calibration.camera(projection)
+    projection = kitti_raw.entry(kitti_raw.read(file, _CALIBRATION), f"P{camera}", (3, 4), file)
+    intrinsics, offset = kitti_raw.camera_of(projection)
     poses = _poses(folder, files, progress)
     if poses is not None:  # the file's poses are those of camera 0: x_camera = x_0 + offset
         poses = poses @ _translation(-offset)
@@ -73,7 +74,7 @@ def _poses(folder: Path, files: Sequence[Path], progress: Progress) -> np.ndarra
     file = next((candidate for candidate in candidates if candidate.exists()), None)
     if file is None:
         return _without(f"{folder} has no poses.txt", progress)
-    lines = [line.split() for line in folders.file_text(file, "12 numbers a line").splitlines() if line.strip()]
+    lines = [line.split() for line in image_files.file_text(file, "12 numbers a line").splitlines() if line.strip()]
     try:
         rows = np.array(lines, float).reshape(len(lines), 3, 4)
     except ValueError as error:

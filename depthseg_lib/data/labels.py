@@ -202,3 +202,16 @@ NYU40 = LabelSet(
     representative=tuple(range(40)),
 )
 """NYU-V2's 40 classes (Gupta et al. 2013), named as their file has them; shades of the 13."""
+
+THINGS = {
+    **{name: name for name in ("car", "truck", "bus", "bicycle", "person", "traffic light", "traffic sign")},
+    "pedestrian": "person",
+    "sign": "traffic sign",
+}
+"""The classes of label sets that are single things, and what the photographs call them. Buildings and vegetation are
+not among them: in a label image neighbours of such a class are one area."""
+
+
+def photographed(label_set: LabelSet) -> list[str]:
+    """The classes of a label set that are single things and that the photographs show too; none indoors."""
+    return [name for name in label_set.classes if name in THINGS]

@@ -13,9 +13,10 @@ import numpy as np
 
 from depthseg_lib.data.arrays import load_arrays
 from depthseg_lib.data.blocks import BLOCK, Blocks, intact
-from depthseg_lib.data.cache import Progress, cache_root, cached, require_space
+from depthseg_lib.data.cache import Progress, cached, require_space
 from depthseg_lib.data.listing import listing
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import cache_root
 
 AHEAD = 4
 """Items per thread that are worked on before their turn, so that no thread waits while a block is written."""

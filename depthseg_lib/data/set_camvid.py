@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import camvid, folders, frames, kitti_odometry, kitti_velodyne
+from depthseg_lib.data import camvid, image_files, kitti_odometry
 from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.sets import kitti_raw
+from depthseg_lib.data.sets import kitti_raw, own
 from depthseg_lib.data.sets import listing as samples
 from depthseg_lib.data.sets.listing import Sample
 from depthseg_lib.errors import InputError
@@ -34,7 +34,7 @@ def video(folder: Path, height: int, width: int, progress: Progress = None) -> V
     size = (height, width)
     return concatenate(
         [
-            frames.video(folder / "highway", *size, step=HIGHWAY_STEP, crop=True, progress=progress),
+            own.video_of(folder / "highway", *size, step=HIGHWAY_STEP, crop=True, progress=progress),
             kitti_odometry.video(folder / "kitti_odometry", *size, crop=True, progress=progress),
             camvid.video(folder / "camvid", "val", *size, progress=progress),
             halves(kitti_raw.video(folder / "kitti_raw", *size, depth=True, crop=True, progress=progress)),
@@ -73,8 +73,8 @@ def sample(folder: Path) -> Sample:
     """What `make check-data` looks at: all three splits, all clips, and a few laser scans."""
     root, drives = folder / "camvid", samples.sequences(folder / "kitti_raw", "image_02")
     splits = {name: (camvid.files(root, name), camvid.files(root, name, "annot")) for name in ("train", "test")}
-    pairs = {name: list(zip(of[0], folders.paired(*of), strict=True)) for name, of in splits.items()}
-    scanned = [frame for frames_of in drives.values() for frame in frames_of if kitti_velodyne.scan(frame).exists()]
+    pairs = {name: list(zip(of[0], image_files.paired(*of), strict=True)) for name, of in splits.items()}
+    scanned = [frame for frames_of in drives.values() for frame in frames_of if kitti_raw.scan(frame).exists()]
     return Sample(
         CAMVID,
         {name: samples.labelled(of) for name, of in pairs.items()},

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from depthseg_lib.data import folders, photographs, set_camvid, street_flow, streets
+from depthseg_lib.data import image_files, photographs, set_camvid, streets
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
-from depthseg_lib.data.depth_camera import DepthCamera
 from depthseg_lib.data.sets import cityscapes, image_folder, kitti, nyu, own
+from depthseg_lib.data.streets import DepthCamera
 from depthseg_lib.errors import InputError
-from depthseg_lib.project import project_path
+from depthseg_lib.files import project_path
 from depthseg_lib.settings import DataSettings, PretrainConfig
 
 SPLIT_SEED = 16
@@ -47,7 +47,7 @@ def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress | No
     """
     if settings.data_set != "streets" or (pairs[:, 1] - pairs[:, 0] != 1).any():
         return None
-    return street_flow.flow(_streets(settings), pairs[:, 0], _device(), progress)
+    return streets.flow(_streets(settings), pairs[:, 0], _device(), progress)
 
 
 def depth_camera(settings: DataSettings) -> DepthCamera | None:
@@ -104,7 +104,7 @@ def check(settings: DataSettings, images: int, progress: Progress | None = None,
 
 def digest(settings: DataSettings) -> str:
     """A digest of the names and sizes of the files of a real set, by which changed data is noticed."""
-    return folders.digest(REAL_SETS[settings.data_set].parts(_folder(settings)))
+    return image_files.digest(REAL_SETS[settings.data_set].parts(_folder(settings)))
 
 
 def _annotated(settings: DataSettings, progress: Progress | None) -> tuple[Labelled, Labelled | None]:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.models import ENCODERS
+from depthseg_lib.settings import ENCODERS
 
 NORMALISATIONS = {
     "depth": ((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),

@@ -1,7 +1,10 @@
 """The networks of the study: depth, pose, segmentation and classification, each an encoder and a small rest."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.resnet import ResNet
+from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabHead
 
 from depthseg_lib.losses.geometry import transform_matrix
 from depthseg_lib.models.decoder import Decoder, DisparityHeads, conv3x3, decoder_widths
@@ -89,3 +92,89 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.encoder(images)[-1].mean((2, 3)))
+
+
+SLIM_WIDTH = 64
+"""Channels of the slim head: a quarter of 256."""
+SLIM_RATES = (2, 4, 6)
+"""Its dilation rates: 12, 24 and 36 would reach beyond maps of 8x24."""
+
+
+class DeepLab(nn.Module):
+    """DeepLabV3: B 3 H W in 0..1 -> logits B C H W, up-sampled from 1/8 bilinearly.
+
+    torchvision's head on an encoder whose last two stages are dilated; a smaller head of the same kind on the slim
+    encoder. The encoder's weights have the names that they have in all networks of the study.
+    """
+
+    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
+        super().__init__()
+        self.encoder = Encoder(encoder, normalisation)
+        dilate(self.encoder.resnet)
+        deepest = self.encoder.channels[-1]
+        self.head = _slim_head(deepest, classes) if encoder.endswith("-slim") else DeepLabHead(deepest, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.decode(self.encoder(images))
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits from the encoder's maps."""
+        height, width = features[0].shape[-2:]
+        size = (2 * height, 2 * width)
+        return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
+
+
+def dilate(resnet: ResNet) -> None:
+    """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
+
+    As torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18.
+    """
+    for stage, rate in ((resnet.layer3, 2), (resnet.layer4, 4)):
+        for number, block in enumerate(stage):
+            for layer in block.modules():
+                if isinstance(layer, nn.Conv2d):
+                    layer.stride = (1, 1)
+                if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
+                    # the first block's maps are still of the coarser grid's spacing
+                    layer.dilation = layer.padding = (rate if number else rate // 2,) * 2
+
+
+def _slim_head(inputs: int, classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        ASPP(inputs, SLIM_RATES, SLIM_WIDTH),
+        nn.Conv2d(SLIM_WIDTH, SLIM_WIDTH, 3, padding=1, bias=False),
+        nn.BatchNorm2d(SLIM_WIDTH),
+        nn.ReLU(),
+        nn.Conv2d(SLIM_WIDTH, classes, 1),
+    )
+
+
+FLOW_SCALE = 0.1
+"""Factor on the heads' output, in half image sizes: an output of 1 is a motion by a twentieth of the image."""
+
+
+class FlowNetwork(nn.Module):
+    """Flow from the first to the second frame: two images B 3 H W in 0..1 -> four maps B 2 h w, finest first.
+
+    The maps are at scales 1, 1/2, 1/4 and 1/8, along x and y, all in pixels of the H x W frames. The decoder is
+    Monodepth2's over the features of both frames side by side, so that its skip connections are twice as wide;
+    there is no correlation layer. It is called `flow_decoder` since a transfer goes by name: of this network, only the
+    encoder fits into another.
+    """
+
+    def __init__(self, encoder: str):
+        super().__init__()
+        self.encoder = Encoder(encoder)
+        self.flow_decoder = Decoder(tuple(2 * c for c in self.encoder.channels), decoder_widths(encoder))
+        self.flow_heads = nn.ModuleList(conv3x3(width, 2) for width in self.flow_decoder.widths[:4])
+        for head in self.flow_heads:  # nothing moves at first
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        # one pass over both frames, so that batch-norm has the same statistics for both
+        features = [torch.cat(maps.chunk(2), dim=1) for maps in self.encoder(torch.cat([first, second]))]
+        height, width = first.shape[-2:]
+        pixels = FLOW_SCALE / 2 * torch.tensor([width - 1.0, height - 1.0], device=first.device).view(2, 1, 1)
+        maps = self.flow_decoder(features)
+        return [pixels * head(x).float() for head, x in zip(self.flow_heads, maps, strict=False)]

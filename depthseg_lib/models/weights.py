@@ -12,11 +12,10 @@ import torchvision
 from torch import Tensor, nn
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import replacing
-from depthseg_lib.models import monodepth2
+from depthseg_lib.files import project_path, replacing
+from depthseg_lib.models import checkpoints
 from depthseg_lib.models.checkpoints import KEYS, read_encoder, require_whole, shortened
 from depthseg_lib.models.published import MONODEPTH2
-from depthseg_lib.project import project_path
 
 IMAGENET_WEIGHTS = {
     "resnet18": torchvision.models.ResNet18_Weights.IMAGENET1K_V1,
@@ -67,7 +66,7 @@ def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dic
     if initialisation in KEYS:
         return read_encoder(path, encoder, initialisation), place
     if initialisation in MONODEPTH2 and path.suffix != ".safetensors":
-        return monodepth2.load_depth(path, encoder), place
+        return checkpoints.load_depth(path, encoder), place
     return load_weights(path, encoder, initialisation), place
 
 

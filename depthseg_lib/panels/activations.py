@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass
 
+import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from depthseg_lib.analysis.measurements.activations import Activations
+from depthseg_lib.analysis.measurements.activations import (
+    Activations,
+    border_band,
+    border_reach,
+    energy_share,
+    enlarged,
+    label_borders,
+)
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
-from depthseg_lib.boundaries import border_band, border_reach, energy_share, enlarged, label_borders
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.panels.training_size import DPI, Paste, fitted
+from depthseg_lib.panels.panel import DPI, Panel, Paste, buttons, fitted, numbers, offer
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured
 
@@ -121,3 +128,29 @@ def _picture(figure: Figure, place: int, shown: np.ndarray, title: str) -> None:
     top = height - 22 - row * (PLACE[1] + 26)
     figure.add_artist(Paste(shown, left, top - shown.shape[0]))
     figure.text((column + 0.5) / 2, (top + 4) / height, title, fontsize=9, ha="center")
+
+
+class ActivationPanel(Panel):
+    """Pickers of image, layer, initialisation and encoder."""
+
+    def __init__(self, results: Results, activations: Activations):
+        self.held = ActivationResults(results, activations)
+        self.state = first_state(self.held)
+        maps = self.held.maps(self.state)
+        self.example = numbers("image", len(maps[self.state.layer]))
+        self.layer = buttons("layer", list(maps), self.state.layer)
+        self.initialisation = buttons("start", self.held.initialisations(self.state.encoder), self.state.initialisation)
+        self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
+        self.borders = ipywidgets.Checkbox(self.state.borders, description="true label borders", indent=False)
+        super().__init__([self.example, self.encoder], [self.initialisation], [self.layer, self.borders])
+
+    def figure(self) -> Figure:
+        """The initialisations of the chosen encoder, and the chosen one's map."""
+        offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
+        self.state = ActivationState(**self.values("encoder", "initialisation", "layer", "example", "borders"))
+        return activation_figure(self.state, self.held)
+
+
+def activation_panel(results: Results, activations: Activations) -> ActivationPanel:
+    """The panel of notebook 05; it shows itself."""
+    return ActivationPanel(results, activations)

@@ -1,16 +1,101 @@
 """Controls around the panels: ipywidgets that read a state, draw it as a pure function does, and show one PNG."""
 
+import io
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from itertools import chain
 
 import ipywidgets
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from PIL import Image
 
-from depthseg_lib.analysis.results import Results
-from depthseg_lib.panels.training_size import METRICS, SizeResults, SizeState, first_state, training_size_figure
 from depthseg_lib.plots import style
-from depthseg_lib.plots.saving import png_bytes
+from depthseg_lib.plots.against import APART, dodge
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """A figure as PNG in memory, written for speed: for panels that redraw while a slider moves."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(figure)).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """A figure drawn at its own resolution, (H, W, 3) uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+METRICS = ("miou_seven", "miou", "accuracy")
+DPI = 100
+SIZE = (9.6, 4.8)
+CURVE = (0.075, 0.105, 0.915, 0.525)
+PICTURE = (312, 112)
+"""Figure size in inches, the place of the curve in it, and the pixels that a picture may take."""
+
+
+class Paste(Artist):
+    """Pixels (H W 3, uint8) put into a figure as they are, `left` and `bottom` from its corner: no resampling."""
+
+    def __init__(self, pixels: np.ndarray, left: float = 0, bottom: float = 0):
+        super().__init__()
+        self.pixels, self.corner = pixels, (left, bottom)
+
+    def draw(self, renderer) -> None:
+        """Put the pixels there."""
+        opaque = np.full((*self.pixels.shape[:2], 4), 255, np.uint8)
+        opaque[..., :3] = self.pixels[::-1]  # the renderer counts rows from below
+        renderer.draw_image(renderer.new_gc(), *self.corner, opaque)
+
+
+def fitted(picture: np.ndarray, place: tuple[int, int] = PICTURE) -> np.ndarray:
+    """A picture (H W or H W 3) enlarged or reduced to its place (width, height) in a panel, by nearest pixels."""
+    height, width = picture.shape[:2]
+    factor = min(place[0] / width, place[1] / height)
+    rows, columns = ((np.arange(int(n * factor)) / factor).astype(int) for n in (height, width))
+    return picture[rows[:, None], columns]
+
+
+def add_picture(figure: Figure, column: int, picture: np.ndarray, title: str, room=PICTURE) -> None:
+    """Hang a picture (H W 3, uint8) into one of three columns at the top, as large as `room` (pixels) allows."""
+    shown, (width, height) = fitted(picture, room), (figure.bbox.width, figure.bbox.height)
+    left = (column + 0.5) * width / 3 - shown.shape[1] / 2
+    top = height - 24
+    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
+    figure.text((column + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
+
+
+def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names, apart: float = APART) -> None:
+    """Shade the place `at` of the curve's axes (log2, with these `limits`), and ring an initialisation's point there.
+
+    `names` are all initialisations that are drawn, among which the point is moved sideways: neighbours stand `apart`.
+    """
+    left, bottom, width, height = CURVE
+    (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
+
+    def across(value: float) -> float:
+        return left + width * (np.log2(value) - low) / (high - low)
+
+    edges = across(at / 2**0.25), across(at * 2**0.25)
+    band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
+    figure.add_artist(band)
+    if not np.isnan(mean):
+        x = across(at * dodge(initialisation, names, apart))
+        y = bottom + height * (mean - floor) / (ceiling - floor)
+        look = dict(marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2)
+        figure.add_artist(Line2D([x], [y], **look, markeredgecolor=style.LOOK[initialisation][0]))
+
+
+def write(figure: Figure, text: str) -> None:
+    """A line above the curve."""
+    figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)
+
 
 _LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
 
@@ -50,46 +135,6 @@ class Panel(ABC):
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The controls, and the picture alone for readers of the executed notebook, where there is no kernel."""
         return self.box._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.picture.value).decode()}
-
-
-class TrainingSizePanel(Panel):
-    """Sliders over size, initialisation, setting, metric, image and encoder."""
-
-    def __init__(self, results: Results):
-        self.held = SizeResults(results)
-        self.state = first_state(self.held)
-        here = self.state.encoder, self.state.setting
-        self.size = slider("training images", self.held.sizes(*here), self.state.images)
-        self.initialisation = buttons("start", self.held.initialisations(*here), self.state.initialisation)
-        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
-        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
-        self.metric = metrics(METRICS)
-        self.example = numbers("image", len(results.examples.indices))
-        self._draw_backgrounds()
-        rows = [self.size, self.example], [self.initialisation], [self.setting, self.metric]
-        super().__init__(*rows, *([[self.encoder]] if len(self.held.encoders) > 1 else []))
-
-    def figure(self) -> Figure:
-        """What was run with the chosen encoder in the chosen setting, at the chosen size."""
-        offer(self.setting, self.held.settings(self.encoder.value))
-        here = self.encoder.value, self.setting.value
-        offer(self.size, self.held.sizes(*here))
-        offer(self.initialisation, self.held.initialisations(*here))
-        chosen = self.values("encoder", "initialisation", "setting", "metric", "example")
-        self.state = SizeState(images=self.size.value, **chosen)
-        return training_size_figure(self.state, self.held)
-
-    def _draw_backgrounds(self) -> None:
-        """Now, so that no later move of a control waits for it."""
-        for encoder in self.held.encoders:
-            for setting in self.held.settings(encoder):
-                for metric in METRICS:
-                    self.held.background(encoder, setting, metric)
-
-
-def training_size_panel(results: Results) -> TrainingSizePanel:
-    """The panel of notebook 04; it shows itself."""
-    return TrainingSizePanel(results)
 
 
 def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,11 +10,27 @@ from matplotlib.figure import Figure
 from depthseg_lib.analysis.measurements.rescaling import Rescaling
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
-from depthseg_lib.data.rescale import rescaled
-from depthseg_lib.panels.training_size import CURVE, DPI, METRICS, PICTURE, SIZE, Paste, add_picture, mark, write
+from depthseg_lib.data.resize import rescaled
+from depthseg_lib.panels.panel import (
+    CURVE,
+    DPI,
+    METRICS,
+    PICTURE,
+    SIZE,
+    Panel,
+    Paste,
+    add_picture,
+    buttons,
+    mark,
+    metrics,
+    numbers,
+    offer,
+    pixels,
+    slider,
+    write,
+)
 from depthseg_lib.plots import style
-from depthseg_lib.plots.rescaling import APART, factor_axes
-from depthseg_lib.plots.saving import pixels
+from depthseg_lib.plots.against import FACTORS_APART, factor_axes
 
 
 @dataclass(frozen=True)
@@ -96,7 +113,9 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     scores = held.scores(state.encoder)
     here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
     mean = mean_interval(here[state.metric] * style.scale(state.metric))
-    mark(figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), APART)
+    mark(
+        figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), FACTORS_APART
+    )
     write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
     return figure
 
@@ -106,3 +125,31 @@ def _sentence(state: RescalingState, mean, scored: int) -> str:
     if mean.trials > 1:
         text += f" [{mean.low:.1f}, {mean.high:.1f}], {INTERVAL}"
     return f"{text}  ({scored} validation images, {mean.trials} trial{'s' if mean.trials != 1 else ''})"
+
+
+class RescalingPanel(Panel):
+    """A slider over the resize factor, pickers of image, initialisation, metric and encoder."""
+
+    def __init__(self, results: Results, rescaling: Rescaling):
+        self.held = RescalingResults(results, rescaling)
+        self.state = first_state(self.held)
+        self.factor = slider("resize factor", [(f"{f:.2g}", f) for f in self.held.factors], self.state.factor)
+        self.example = numbers("image", rescaling.predictions[next(iter(rescaling.predictions))].shape[1])
+        self.initialisation = buttons("start", self.held.initialisations(self.state.encoder), self.state.initialisation)
+        self.metric = metrics(METRICS)
+        self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
+        for encoder in self.held.encoders:  # drawn now, so that no later move of a control waits for it
+            for metric in METRICS:
+                self.held.background(encoder, metric)
+        super().__init__([self.factor, self.example], [self.initialisation], [self.metric, self.encoder])
+
+    def figure(self) -> Figure:
+        """The initialisations of the chosen encoder, and the chosen one's prediction at the chosen factor."""
+        offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
+        self.state = RescalingState(**self.values("encoder", "initialisation", "factor", "metric", "example"))
+        return rescaling_figure(self.state, self.held)
+
+
+def rescaling_panel(results: Results, rescaling: Rescaling) -> RescalingPanel:
+    """The panel of notebook 06; it shows itself."""
+    return RescalingPanel(results, rescaling)

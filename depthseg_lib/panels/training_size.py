@@ -4,25 +4,29 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.results import Results, common_scores
 from depthseg_lib.data.labels import VOID
+from depthseg_lib.panels.panel import (
+    CURVE,
+    DPI,
+    METRICS,
+    SIZE,
+    Panel,
+    Paste,
+    add_picture,
+    buttons,
+    mark,
+    metrics,
+    numbers,
+    offer,
+    pixels,
+    slider,
+    write,
+)
 from depthseg_lib.plots import style
-from depthseg_lib.plots.against import APART, dodge
-from depthseg_lib.plots.saving import pixels
-from depthseg_lib.plots.training_size import size_axes
-from depthseg_lib.scores import common_scores
-
-METRICS = ("miou_seven", "miou", "accuracy")
-DPI = 100
-SIZE = (9.6, 4.8)
-CURVE = (0.075, 0.105, 0.915, 0.525)
-PICTURE = (312, 112)
-"""Figure size in inches, the place of the curve in it, and the pixels that a picture may take."""
+from depthseg_lib.plots.against import size_axes
 
 
 @dataclass(frozen=True)
@@ -112,20 +116,6 @@ def first_state(held: SizeResults) -> SizeState:
     return SizeState(encoder, base if base in sizes else sizes[0], start, setting, METRICS[0], 0)
 
 
-class Paste(Artist):
-    """Pixels (H W 3, uint8) put into a figure as they are, `left` and `bottom` from its corner: no resampling."""
-
-    def __init__(self, pixels: np.ndarray, left: float = 0, bottom: float = 0):
-        super().__init__()
-        self.pixels, self.corner = pixels, (left, bottom)
-
-    def draw(self, renderer) -> None:
-        """Put the pixels there."""
-        opaque = np.full((*self.pixels.shape[:2], 4), 255, np.uint8)
-        opaque[..., :3] = self.pixels[::-1]  # the renderer counts rows from below
-        renderer.draw_image(renderer.new_gc(), *self.corner, opaque)
-
-
 @style.styled
 def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     """Image, truth and prediction of one run side by side, and the curve over sizes with the current point ringed.
@@ -146,23 +136,6 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     return figure
 
 
-def fitted(picture: np.ndarray, place: tuple[int, int] = PICTURE) -> np.ndarray:
-    """A picture (H W or H W 3) enlarged or reduced to its place (width, height) in a panel, by nearest pixels."""
-    height, width = picture.shape[:2]
-    factor = min(place[0] / width, place[1] / height)
-    rows, columns = ((np.arange(int(n * factor)) / factor).astype(int) for n in (height, width))
-    return picture[rows[:, None], columns]
-
-
-def add_picture(figure: Figure, column: int, picture: np.ndarray, title: str, room=PICTURE) -> None:
-    """Hang a picture (H W 3, uint8) into one of three columns at the top, as large as `room` (pixels) allows."""
-    shown, (width, height) = fitted(picture, room), (figure.bbox.width, figure.bbox.height)
-    left = (column + 0.5) * width / 3 - shown.shape[1] / 2
-    top = height - 24
-    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
-    figure.text((column + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
-
-
 def _here(figure: Figure, state: SizeState, scores, limits) -> None:
     """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
@@ -173,27 +146,41 @@ def _here(figure: Figure, state: SizeState, scores, limits) -> None:
     write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
 
 
-def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names, apart: float = APART) -> None:
-    """Shade the place `at` of the curve's axes (log2, with these `limits`), and ring an initialisation's point there.
+class TrainingSizePanel(Panel):
+    """Sliders over size, initialisation, setting, metric, image and encoder."""
 
-    `names` are all initialisations that are drawn, among which the point is moved sideways: neighbours stand `apart`.
-    """
-    left, bottom, width, height = CURVE
-    (low, high), (floor, ceiling) = np.log2(limits[0]), limits[1]
+    def __init__(self, results: Results):
+        self.held = SizeResults(results)
+        self.state = first_state(self.held)
+        here = self.state.encoder, self.state.setting
+        self.size = slider("training images", self.held.sizes(*here), self.state.images)
+        self.initialisation = buttons("start", self.held.initialisations(*here), self.state.initialisation)
+        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
+        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
+        self.metric = metrics(METRICS)
+        self.example = numbers("image", len(results.examples.indices))
+        self._draw_backgrounds()
+        rows = [self.size, self.example], [self.initialisation], [self.setting, self.metric]
+        super().__init__(*rows, *([[self.encoder]] if len(self.held.encoders) > 1 else []))
 
-    def across(value: float) -> float:
-        return left + width * (np.log2(value) - low) / (high - low)
+    def figure(self) -> Figure:
+        """What was run with the chosen encoder in the chosen setting, at the chosen size."""
+        offer(self.setting, self.held.settings(self.encoder.value))
+        here = self.encoder.value, self.setting.value
+        offer(self.size, self.held.sizes(*here))
+        offer(self.initialisation, self.held.initialisations(*here))
+        chosen = self.values("encoder", "initialisation", "setting", "metric", "example")
+        self.state = SizeState(images=self.size.value, **chosen)
+        return training_size_figure(self.state, self.held)
 
-    edges = across(at / 2**0.25), across(at * 2**0.25)
-    band = Rectangle((edges[0], bottom), edges[1] - edges[0], height, color=style.GREY, alpha=0.12, linewidth=0)
-    figure.add_artist(band)
-    if not np.isnan(mean):
-        x = across(at * dodge(initialisation, names, apart))
-        y = bottom + height * (mean - floor) / (ceiling - floor)
-        look = dict(marker="o", markersize=15, markerfacecolor="none", markeredgewidth=2)
-        figure.add_artist(Line2D([x], [y], **look, markeredgecolor=style.LOOK[initialisation][0]))
+    def _draw_backgrounds(self) -> None:
+        """Now, so that no later move of a control waits for it."""
+        for encoder in self.held.encoders:
+            for setting in self.held.settings(encoder):
+                for metric in METRICS:
+                    self.held.background(encoder, setting, metric)
 
 
-def write(figure: Figure, text: str) -> None:
-    """A line above the curve."""
-    figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)
+def training_size_panel(results: Results) -> TrainingSizePanel:
+    """The panel of notebook 04; it shows itself."""
+    return TrainingSizePanel(results)

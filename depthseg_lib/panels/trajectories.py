@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from depthseg_lib.analysis.learning_curves import PREFIX, class_shares
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.panels.training_size import DPI, SIZE, Paste
+from depthseg_lib.panels.panel import DPI, SIZE, Panel, Paste, buttons, metrics, offer, pixels, slider
 from depthseg_lib.plots import style
-from depthseg_lib.plots.saving import pixels
 from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
-from depthseg_lib.trajectories import PREFIX, class_shares
+from depthseg_lib.settings import encoder_name
 
 COURSE, CLASSES = (0.07, 0.12, 0.45, 0.75), (0.665, 0.12, 0.315, 0.75)
 """The places of the course and of the classes in the figure: left, bottom, width, height."""
@@ -154,10 +154,44 @@ def _classes(figure: Figure, name: str, values: np.ndarray, chosen: bool) -> Non
 
 def _titles(figure: Figure, state: TrajectoryState, held: TrajectoryResults) -> None:
     key = (state.encoder, state.setting, state.initialisation, state.iteration)
-    where = f"{state.initialisation}, {style.encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
+    where = f"{state.initialisation}, {encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
     value = "no evaluation"
     if key in held.means.index:
         here = held.means.loc[key]
         value = f"mIoU {100 * here[state.metric]:.1f} %, pixel accuracy {100 * here['accuracy']:.1f} %"
     figure.text(COURSE[0], 0.94, f"{where}: {value}", fontsize=9)
     figure.text(CLASSES[0], 0.895, "share of pixels beside the class", fontsize=8, color=style.GREY)
+
+
+class TrajectoryPanel(Panel):
+    """A slider over the iterations and choices of what is drawn."""
+
+    def __init__(self, results: Results):
+        self.held = TrajectoryResults(results)
+        self.state = first_state(self.held)
+        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
+        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
+        self.initialisation = buttons("start", self._initialisations(), self.state.initialisation)
+        self.metric = metrics(tuple(SUBSETS))
+        self.iteration = slider("iteration", self._iterations(), self.state.iteration)
+        super().__init__([self.iteration, self.metric], [self.initialisation], [self.setting, self.encoder])
+
+    def figure(self) -> Figure:
+        """What was run with the chosen encoder and setting, up to the chosen iteration."""
+        offer(self.setting, self.held.settings(self.encoder.value))
+        offer(self.initialisation, self._initialisations())
+        offer(self.iteration, self._iterations(), last=True)
+        chosen = self.values("encoder", "setting", "initialisation", "metric", "iteration")
+        self.state = TrajectoryState(**chosen)
+        return trajectory_figure(self.state, self.held)
+
+    def _initialisations(self) -> list[str]:
+        return self.held.initialisations(self.encoder.value, self.setting.value)
+
+    def _iterations(self) -> list[int]:
+        return self.held.iterations(self.encoder.value, self.setting.value)
+
+
+def trajectory_panel(results: Results) -> TrajectoryPanel:
+    """The panel of notebook 07; it shows itself."""
+    return TrajectoryPanel(results)

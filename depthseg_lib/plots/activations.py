@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
+from depthseg_lib.analysis.measurements.activations import enlarged
 from depthseg_lib.analysis.statistics import summarise
-from depthseg_lib.boundaries import enlarged
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
 from depthseg_lib.plots.pictures import class_legend
+from depthseg_lib.settings import encoder_name
 
 MAP = "inferno"
 """Dark where a network is not activated; its brightness rises evenly, so that it needs no colour vision."""
@@ -76,7 +77,7 @@ def boundary_scores(scores: pd.DataFrame, footer: str = "") -> Figure:
     for at, encoder in zip(figure.subplots(len(encoders), squeeze=False)[:, 0], encoders, strict=True):
         _score_axes(at, scores[scores["encoder"] == encoder])
         if len(encoders) > 1:
-            style.panel(at, "", style.encoder_name(encoder))
+            style.panel(at, "", encoder_name(encoder))
     at.set_xlabel("layer, and the size of its map relative to the image")
     style.legend(figure, scores["initialisation"])
     style.footer(figure, f"{footer} Small dots: single trials. Bars are cut where no score can be.")

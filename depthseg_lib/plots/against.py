@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
+from depthseg_lib.settings import encoder_name
 
 PANELS = ("miou_seven", "accuracy")
 APART = 0.08
@@ -25,7 +26,7 @@ def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = 
         for at, metric in zip(row, PANELS, strict=True):
             axes_against(at, scores[scores["encoder"] == encoder], metric, column, apart)
         if len(encoders) > 1:
-            style.panel(row[0], "", style.encoder_name(encoder))
+            style.panel(row[0], "", encoder_name(encoder))
     for at in axes[-1]:
         at.set_xlabel(label)
     style.legend(figure, scores["initialisation"])
@@ -82,3 +83,47 @@ def _limits(values: np.ndarray, means: pd.DataFrame, metric: str) -> tuple[float
     high = np.nanmax([np.nanmax(values), np.nanmax(means[f"{metric}_high"].fillna(-np.inf)) * factor])
     room = 0.05 * (high - low) + 0.5
     return max(0.0, low - room), min(100.0, high + room)
+
+
+LABEL = "resize factor of the image (1: as trained)"
+FACTORS_APART = 0.025
+"""As in `against`, but hardly any: between the factors a slope is read, which points that are moved would tilt."""
+
+
+@style.styled
+def resize_factor(scores: pd.DataFrame, footer: str = "") -> Figure:
+    """mIoU over the representative classes and pixel accuracy against the resize factor (log2), per initialisation.
+
+    `scores` is a row per run and factor: encoder, initialisation, trial, factor and the metrics as fractions. Bars are
+    95 % t-intervals; each trial is a faint dot.
+    """
+    figure = panels_against(scores, "factor", LABEL, footer, FACTORS_APART)
+    for axes in figure.axes:
+        _as_trained(axes)
+    return figure
+
+
+def factor_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
+    """Draw one metric against the factor into `axes`."""
+    axes_against(axes, scores, metric, "factor", FACTORS_APART)
+    axes.set_xlabel(LABEL)
+    _as_trained(axes)
+
+
+def _as_trained(axes: Axes) -> None:
+    axes.axvline(1, color=style.GREY, linewidth=0.9, linestyle="--", zorder=1)
+
+
+@style.styled
+def training_size(scores: pd.DataFrame, footer: str = "") -> Figure:
+    """mIoU over the representative classes and pixel accuracy against training images (log2), per initialisation.
+
+    `scores` is a row per run: encoder, initialisation, images, trial and the metrics as fractions, all on the same
+    validation images (`scores.common_scores`). Bars are 95 % t-intervals; each trial is a faint dot.
+    """
+    return panels_against(scores, "images", "annotated training images", footer)
+
+
+def size_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
+    """Draw one metric against size into `axes`."""
+    axes_against(axes, scores, metric, "images")

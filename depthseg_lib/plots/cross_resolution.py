@@ -1,4 +1,4 @@
-"""Cross-resolution: fine-tuning at another resolution than that of the pre-training, beside fine-tuning at the same."""
+"""The figure of fine-tuning at another resolution than that of the pre-training (section 4.2)."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from depthseg_lib.analysis import paper
+from depthseg_lib.analysis.cross_resolution import divergence, rows_of
 from depthseg_lib.analysis.statistics import summarise
-from depthseg_lib.cross_resolution import divergence, rows_of
 from depthseg_lib.plots import style
-from depthseg_lib.study.plan import CROSSED
+from depthseg_lib.settings import CROSSED, encoder_name
 
 PANELS = ("miou_seven", "accuracy")
 SIZES = ("small", "large")
@@ -44,7 +44,7 @@ def cross_resolution(
             _finish(axis, lines[at], axis is line[0])
             axis.set_xlabel(style.METRICS[metric] if number == len(parts) else "")
         _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
-        several = f"{style.encoder_name(encoder)}, " if len(encoders) > 1 else ""
+        several = f"{encoder_name(encoder)}, " if len(encoders) > 1 else ""
         pixels = f" ({sizes[at]})" if sizes and sizes.get(at) else ""
         style.panel(line[0], "", f"{several}fine-tuned at the {at} size{pixels}")
         style.panel(line[2], "", "paper: KITTI")

@@ -1,6 +1,7 @@
 """Pictures: predictions beside image and truth, predicted depth beside the true one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
@@ -31,43 +32,6 @@ def predictions(
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = _grid(columns)
     class_legend(figure, np.stack([*predicted.values(), *([] if images is None else [truth])]), label_set)
-    style.footer(figure, footer)
-    return figure
-
-
-@style.styled
-def depth_examples(
-    images: np.ndarray,
-    truth: np.ndarray,
-    predicted: Mapping[str, np.ndarray],
-    footer: str = "",
-    title: str = "true depth",
-    rows: Sequence[str] = (),
-) -> Figure:
-    """A row per frame: the image, the true depth and each initialisation's predicted depth, one scale in metres.
-
-    `images` K 3 H W uint8, depths K H W metres after median scaling; pixels without truth are white. A set without any
-    true depth gets no such column, and its predictions are up to scale. `title` is that of the column of the truth,
-    `rows` are names of the rows, such as encoders; pictures of NaN are blank.
-    """
-    known = (truth > 0).any()
-    shown = truth[truth > 0] if known else np.stack(list(predicted.values()))
-    low, high = np.nanpercentile(shown, (1, 99))
-    columns = {"image": images.transpose(0, 2, 3, 1)}
-    columns |= {title: np.where(truth > 0, truth, np.nan)} if known else {}
-    columns |= {name: predicted[name] for name in style.present(predicted)}
-    figure = _grid(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
-    mapped = figure.axes[1].images[0]
-    ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
-    bar = figure.colorbar(
-        mapped,
-        ax=figure.axes,
-        shrink=0.9,
-        label="depth (m)" if known else "depth (up to scale)",
-        ticks=ticks,
-        format="%g",
-    )
-    bar.minorticks_off()
     style.footer(figure, footer)
     return figure
 
@@ -127,3 +91,48 @@ def class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None
         handleheight=1,
         columnspacing=1.2,
     )
+
+
+COLUMNS = 4
+"""Pictures in a row."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures of one kind, side by side."""
+
+    title: str
+    """What they are."""
+    pictures: Sequence[np.ndarray]
+    """At most `COLUMNS`: H W 3 uint8, or H W numbers, drawn dark where small and white where NaN; of any sizes."""
+    names: Sequence[str] = ()
+    """A caption each; none for pictures that belong to those above them."""
+    limits: tuple[float, float] | None = None
+    """The numbers that are drawn darkest and lightest."""
+
+
+@style.styled
+def data_sheet(rows: Sequence[Row], truth: np.ndarray | None, label_set: LabelSet, footer: str = "") -> Figure:
+    """All rows under one another, with the colours of the classes that occur in `truth` (any shape of indices)."""
+    wide = style.WIDTH * 1.4 / COLUMNS
+    heights = [_tallest(row) * wide + (0.25 if row.names else 0.05) for row in rows]
+    figure = style.Drawing(figsize=(style.WIDTH * 1.4, sum(heights) + 0.9), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    axes = figure.subplots(len(rows), COLUMNS, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for across, row in zip(axes, rows, strict=True):
+        for at in across:
+            at.set_axis_off()
+        across[0].text(-0.03, 0.5, row.title, rotation=90, ha="right", va="center", transform=across[0].transAxes)
+        for number, (at, picture) in enumerate(zip(across, row.pictures, strict=False)):
+            low, high = row.limits or (None, None)
+            at.imshow(picture, interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
+            if row.names:
+                at.set_title(row.names[number], fontsize=7, pad=2)
+    if truth is not None:
+        class_legend(figure, truth, label_set)
+    style.footer(figure, footer)
+    return figure
+
+
+def _tallest(row: Row) -> float:
+    return max(picture.shape[0] / picture.shape[1] for picture in row.pictures)

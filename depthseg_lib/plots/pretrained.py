@@ -1,13 +1,17 @@
 """What the pre-training runs predict for held-out frames, encoder under encoder, so that one figure holds them all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.plots import style
+from depthseg_lib.plots.pictures import _grid
+from depthseg_lib.settings import encoder_name
 
 FEW = 2
 """Frames of each encoder where there are several."""
@@ -38,7 +42,7 @@ class Pretrained:
             return ""
         several = known["encoder"].nunique() > 1
         parts = [
-            f"{style.encoder_name(run.encoder) + ', ' if several else ''}{run.initialisation} {run.abs_rel:.2f}"
+            f"{encoder_name(run.encoder) + ', ' if several else ''}{run.initialisation} {run.abs_rel:.2f}"
             for run in known.itertuples(index=False)
         ]
         count, map_error = known["evaluated"].max(), known["abs_rel_mean_map"].max()
@@ -52,7 +56,7 @@ class Pretrained:
         known = self.runs.set_index("encoder").reindex(columns=list(_FLOW.values()))
         trained = known["epe"].dropna().to_dict()
         if self.rows:
-            named = {style.encoder_name(encoder): error for encoder, error in trained.items()}
+            named = {encoder_name(encoder): error for encoder, error in trained.items()}
         else:
             named = dict(zip(["trained"], trained.values(), strict=False))
         baselines = {name: known[column].max() for name, column in _FLOW.items() if name != "trained"}
@@ -89,10 +93,128 @@ def _stacked(runs: pd.DataFrame, parts: list[tuple]) -> Pretrained | None:
     """One under another what each encoder has: images, truth and predictions by name."""
     if not parts:
         return None
-    encoders = [style.encoder_name(name) for name in dict.fromkeys(runs["encoder"])]
+    encoders = [encoder_name(name) for name in dict.fromkeys(runs["encoder"])]
     count = FEW if len(parts) > 1 else None
     images, truths, predictions = zip(*parts, strict=True)
     rows = [name for name, of in zip(encoders, images, strict=True) for _ in of[:count]] if len(parts) > 1 else []
     truth = None if any(of is None for of in truths) else np.concatenate([of[:count] for of in truths])
     predicted = {name: np.concatenate([of[name][:count] for of in predictions]) for name in predictions[0]}
     return Pretrained(runs, tuple(rows), np.concatenate([of[:count] for of in images]), truth, predicted)
+
+
+_STEPS = (15, 6, 4, 11, 13, 6)
+"""Steps of the wheel from red to yellow, green, cyan, blue, magenta and back, as many as the eye tells apart."""
+_CORNERS = ((1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 1, 1), (0, 0, 1), (1, 0, 1), (1, 0, 0))
+_KEY = 1.15
+"""Inches across the wheel and the text below it."""
+
+
+def flow_colours(flow: np.ndarray, fastest: float) -> np.ndarray:
+    """Colours (... H W 3 in 0..1) of a flow (... 2 H W pixels); `fastest` pixels have full colour, more are dark.
+
+    Motion to the right is red, down yellow, left blue, up violet. Without flow (NaN) grey.
+    """
+    x, y = np.moveaxis(np.asarray(flow, float), -3, 0) / fastest
+    speed, place = np.hypot(x, y), np.arctan2(y, x) / (2 * np.pi) % 1 * (sum(_STEPS) - 1)
+    corners = np.cumsum((0, *_STEPS))
+    full = np.stack([np.interp(place, corners, channel) for channel in zip(*_CORNERS, strict=True)], axis=-1)
+    speed = speed[..., None]
+    colours = np.where(speed <= 1, 1 - speed * (1 - full), 0.75 * full)
+    return np.where(np.isfinite(speed), colours, 0.6)
+
+
+@style.styled
+def flow_examples(
+    images: np.ndarray,
+    predicted: np.ndarray,
+    truth: np.ndarray | None = None,
+    errors: Mapping[str, float] | None = None,
+    footer: str = "",
+    rows: Sequence[str] = (),
+) -> Figure:
+    """A row per pair: both frames, the predicted flow and the exact one, with the colour wheel as key.
+
+    `images` K 2 3 H W uint8, flows K 2 H W pixels; without `truth` (real sets) there is no such column. `errors` are
+    mean end-point errors in pixels by what they are of, to stand below the wheel; `rows` are names of the rows.
+    """
+    shown = predicted if truth is None else truth
+    fastest = max(1.0, float(np.percentile(np.hypot(shown[:, 0], shown[:, 1]), 90).round()))
+    columns = {"frame": _pixels(images[:, 0]), "next frame": _pixels(images[:, 1])}
+    columns["predicted flow"] = flow_colours(predicted, fastest)
+    if truth is not None:
+        columns["exact flow"] = flow_colours(truth, fastest)
+    figure, grid, key = _layout(len(images), len(columns), images.shape[-2] / images.shape[-1])
+    for column, (title, pictures) in zip(grid.T, columns.items(), strict=True):
+        column[0].set_title(title, fontsize=9)
+        for at, picture in zip(column, pictures, strict=True):
+            at.imshow(picture, interpolation="nearest")
+            at.set_axis_off()
+    style.name_rows(grid[:, 0], rows)
+    _wheel(key, fastest, errors or {})
+    style.footer(figure, footer)
+    return figure
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images.transpose(0, 2, 3, 1)
+
+
+def _layout(rows: int, columns: int, ratio: float) -> tuple[Figure, np.ndarray, Axes]:
+    """A figure with axes for rows of pictures as tall as `ratio` times wide, and one to their right for the key."""
+    wide = (style.WIDTH + 1 - _KEY) / columns
+    size = (style.WIDTH + 1, max(rows * (ratio * wide + 0.04) + 0.45, 2.0))
+    figure = style.Drawing(figsize=size, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    cells = figure.add_gridspec(rows, columns + 1, width_ratios=[wide] * columns + [_KEY])
+    grid = [[figure.add_subplot(cells[row, column]) for column in range(columns)] for row in range(rows)]
+    return figure, np.array(grid), figure.add_subplot(cells[:, -1])
+
+
+def _wheel(axes: Axes, fastest: float, errors: Mapping[str, float]) -> None:
+    """The colours of all motions up to `fastest` pixels, and the errors below."""
+    y, x = np.mgrid[-1:1:201j, -1:1:201j]
+    colours = flow_colours(fastest * np.stack([x, y]), fastest)
+    colours[np.hypot(x, y) > 1] = 1
+    lines = [f"{name} {error:.2f} px" for name, error in errors.items()]
+    lines = [f"rim: {fastest:g} px", "darker: faster", *(["", "end-point error", *lines] if lines else [])]
+    axes.imshow(colours, extent=(-1, 1, 1, -1))  # the text lies within the axes, so that the rows keep their size
+    axes.set(xlim=(-1.1, 1.1), ylim=(1.15 + 0.25 * len(lines), -1))
+    axes.set_axis_off()
+    axes.text(0, 1.1, "\n".join(lines), fontsize=7, ha="center", va="top")
+
+
+@style.styled
+def depth_examples(
+    images: np.ndarray,
+    truth: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    footer: str = "",
+    title: str = "true depth",
+    rows: Sequence[str] = (),
+) -> Figure:
+    """A row per frame: the image, the true depth and each initialisation's predicted depth, one scale in metres.
+
+    `images` K 3 H W uint8, depths K H W metres after median scaling; pixels without truth are white. A set without any
+    true depth gets no such column, and its predictions are up to scale. `title` is that of the column of the truth,
+    `rows` are names of the rows, such as encoders; pictures of NaN are blank.
+    """
+    known = (truth > 0).any()
+    shown = truth[truth > 0] if known else np.stack(list(predicted.values()))
+    low, high = np.nanpercentile(shown, (1, 99))
+    columns = {"image": images.transpose(0, 2, 3, 1)}
+    columns |= {title: np.where(truth > 0, truth, np.nan)} if known else {}
+    columns |= {name: predicted[name] for name in style.present(predicted)}
+    figure = _grid(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
+    mapped = figure.axes[1].images[0]
+    ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
+    bar = figure.colorbar(
+        mapped,
+        ax=figure.axes,
+        shrink=0.9,
+        label="depth (m)" if known else "depth (up to scale)",
+        ticks=ticks,
+        format="%g",
+    )
+    bar.minorticks_off()
+    style.footer(figure, footer)
+    return figure

@@ -1,22 +1,18 @@
 """Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
 
-import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.analysis.statistics import INTERVAL
-from depthseg_lib.files import replacing, write_json
+from depthseg_lib.files import project_path, replacing, write_json
 from depthseg_lib.plots import style
-from depthseg_lib.project import project_path
+from depthseg_lib.settings import encoder_name
 
 DPI = 200
 _NO_DATE = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
@@ -67,7 +63,7 @@ class About:
         return self._sentence("")
 
     def _sentence(self, trials: str) -> str:
-        encoders = " and ".join(style.encoder_name(name) for name in self.encoders)
+        encoders = " and ".join(encoder_name(name) for name in self.encoders)
         parts = [self.data, f"profile {self.profile}", encoders, trials]
         return ", ".join(part for part in parts if part) + "." + (f" {self.note}" if self.note else "")
 
@@ -148,17 +144,3 @@ def write_table(table: pd.DataFrame, name: str, folder: str | Path, markdown: st
         if text:
             with replacing(project_path(folder) / f"{name}.{kind}") as scratch:
                 scratch.write_text(text, encoding="utf-8")
-
-
-def png_bytes(figure: Figure) -> bytes:
-    """A figure as PNG in memory, written for speed: for panels that redraw while a slider moves."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels(figure)).save(buffer, format="png", compress_level=1)
-    return buffer.getvalue()
-
-
-def pixels(figure: Figure) -> np.ndarray:
-    """A figure drawn at its own resolution, (H, W, 3) uint8."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])

@@ -26,14 +26,6 @@ LOOK = {  # initialisation: (colour, line, marker)
 """Colours that colour-blind readers can tell apart, and dark enough for thin lines on white: Okabe & Ito's without
 sky blue and yellow, wine and indigo of Tol's, and a violet and a brown that are far from all of these. The depth
 family has triangles besides."""
-ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
-EXPERIMENTS = {
-    "high": "large images",
-    "whole": "large images, the whole annotated set",
-    "large-to-small": "pre-trained at the large size",
-    "small-to-large": "large images, pre-trained at the small size",
-}
-"""How figures name what is not the main comparison."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
@@ -101,11 +93,6 @@ def settings() -> dict:
 def scale(metric: str) -> float:
     """Percent for fractions, else one."""
     return 100.0 if metric in PERCENT else 1.0
-
-
-def encoder_name(encoder: str) -> str:
-    """The encoder's name for readers; the slim one is always named as such."""
-    return ENCODERS.get(encoder, encoder)
 
 
 def present(initialisations: Iterable[str]) -> list[str]:

@@ -3,9 +3,12 @@
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
+from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
 
 if TYPE_CHECKING:  # `tables` names encoders as the plots do, and so imports this package
@@ -77,3 +80,44 @@ def _heads(axes: Axes, shown: "list[Column]", places: list[float], above: float)
             axes.plot([left - edge, right + edge], [y + 0.5 * _ROW] * 2, color=style.GREY, linewidth=0.6)
     for column, x in pairs:
         axes.text(x, above + 2.65 * _ROW, column.metric, ha="center", va="center", fontsize=7.5, color=style.GREY)
+
+
+_CLASS_ROW = 0.2
+"""Inches per class."""
+_SMALL = dict(va="center", fontsize=7.5)
+
+
+@style.styled
+def census(classes: pd.DataFrame, images: int, label_set: LabelSet, footer: str = "") -> Figure:
+    """Share of the labelled pixels and number of images of each class, from the one with the most pixels down.
+
+    `classes` is `data.census.census` of `images` images. Shares are on a logarithmic axis; colours are those of the
+    classes, the representative ones are bold, void is grey and last.
+    """
+    ordered = pd.concat([classes.iloc[:-1].sort_values("pixels", ascending=False, kind="stable"), classes.iloc[-1:]])
+    figure = style.Drawing(figsize=(style.WIDTH, len(ordered) * _CLASS_ROW + 1.1), layout="constrained")
+    share, holding = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    palette = dict(zip(label_set.classes, label_set.colours, strict=True))
+    colours = [[part / 255 for part in palette.get(name, (160, 160, 160))] for name in ordered["class"]]
+    look, places = dict(color=colours, edgecolor="#3c4043", linewidth=0.4), range(len(ordered))
+    percent = 100 * ordered["share"].where(ordered["share"] > 0)
+    share.scatter(percent, places, s=42, zorder=3, **look)  # no bars: a logarithmic axis has no zero to start from
+    holding.barh(places, ordered["images"], height=0.72, **look)
+    for axes, values, form in ((share, percent, "{:.2g} %"), (holding, ordered["images"], "{}")):
+        for place, value in enumerate(values):
+            if value == value:  # a class without a pixel has no place on the left
+                axes.annotate(form.format(value), (value, place), (6, 0), textcoords="offset points", **_SMALL)
+    share.set_xscale("log")
+    share.margins(x=0.12)
+    share.xaxis.set_major_formatter("{x:g}")
+    share.xaxis.set_minor_formatter(NullFormatter())
+    share.set_xlabel("share of the labelled pixels (%); void: of all pixels")
+    holding.set(xlabel=f"images of {images} that hold it", xlim=(0, 1.15 * images))
+    share.set_yticks(places, ordered["class"])
+    share.set_ylim(len(ordered) - 0.5, -0.5)
+    known = [label_set.classes[index] for index in label_set.representative]
+    for tick, name in zip(share.get_yticklabels(), ordered["class"], strict=True):
+        tick.set_fontweight("bold" if name in known else "normal")
+    holding.grid(axis="y", visible=False)
+    style.footer(figure, footer)
+    return figure

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
 from depthseg_lib.plots.curves import BAND
+from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou", "miou_seven")
 """mIoU over all classes, as in the paper's figure, and over its representative ones."""
@@ -32,7 +33,7 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
     for row, (encoder, setting) in zip(axes, pairs, strict=True):
         part = trained[(trained["encoder"] == encoder) & (trained["setting"] == setting)]
         _over_iterations(row[0], part)
-        style.panel(row[0], "", f"{style.encoder_name(encoder)}, {setting}")
+        style.panel(row[0], "", f"{encoder_name(encoder)}, {setting}")
         for at, metric in zip(row[1:], SUBSETS, strict=True):
             trajectory_axes(at, part, metric)
     style.legend(figure, history["initialisation"], columns=6)
@@ -75,7 +76,7 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
             _class_panel(at, courses[(courses["encoder"] == encoder) & (courses["class"] == name)])
             style.panel(at, "", f"{name}, {_percent(shares[name])}")
             if place % columns == 0:
-                several = f"{style.encoder_name(encoder)}\n".replace(" (", "\n(") if len(encoders) > 1 else ""
+                several = f"{encoder_name(encoder)}\n".replace(" (", "\n(") if len(encoders) > 1 else ""
                 at.set_ylabel(f"{several}IoU (%)")
         for at in block[len(shown) :]:
             at.set_axis_off()

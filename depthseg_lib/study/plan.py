@@ -2,15 +2,71 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from depthseg_lib import estimate, own
-from depthseg_lib.files import write_json
+from depthseg_lib.data import labels
+from depthseg_lib.data.labels import photographed
+from depthseg_lib.data.sets import description as descriptions
+from depthseg_lib.data.sets import own
+from depthseg_lib.files import project_path, read_json, write_json
 from depthseg_lib.models.published import ENCODERS, NONE, Published
 from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
-from depthseg_lib.study.profiles import Profile, finetune_config, get_profile, parts, pretrain_config
+from depthseg_lib.study import estimate
+from depthseg_lib.study.profiles import Fit, Profile, finetune_config, fitted, get_profile, parts, pretrain_config
+
+DATA_SET = "folder"
+KEPT = "data.json"
+"""The file beside the runs by which they can be read and drawn where the data are not."""
+
+
+def fitted_profile(profile: Profile, root: Path | None = None) -> Profile:
+    """`profile`, with what the user's data say of it; without the data, what is kept in `root`, the runs' folder.
+
+    Other profiles stay as they are, and so does this one where there are neither. Raises `InputError` where the
+    description is wrong.
+    """
+    if profile.data.data_set != DATA_SET:
+        return profile
+    if profile.data.data_folder:
+        return fitted(profile, _fit(_description(profile)))
+    if root and (root / KEPT).is_file():
+        return fitted(profile, Fit(**read_json(root / KEPT)["fit"]))
+    return profile
+
+
+def remember(profile: Profile, root: Path) -> None:
+    """Keep in `root`, the folder of a profile's runs, what reading them needs of the user's data."""
+    if profile.data.data_set != DATA_SET or not profile.data.data_folder:
+        return
+    description = _description(profile)
+    content = {"fit": asdict(_fit(description)), "label_set": labels.to_mapping(description.label_set)}
+    if not (root / KEPT).is_file() or read_json(root / KEPT) != content:
+        write_json(root / KEPT, content)
+
+
+def label_set(root: Path) -> labels.LabelSet:
+    """The classes of the runs in `root`; raises `InputError` where nothing was kept."""
+    return labels.from_mapping(read_json(root / KEPT)["label_set"])
+
+
+def _description(profile: Profile) -> descriptions.Description:
+    folder = project_path(profile.data.data_folder)
+    own.check(folder)
+    return descriptions.read(folder)
+
+
+def _fit(description: descriptions.Description) -> Fit:
+    return Fit(
+        description.height,
+        description.width,
+        description.encoder,
+        description.frame_step,
+        own.usable(description),
+        bool(photographed(description.label_set)),
+    )
+
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups", "census"),
@@ -38,8 +94,6 @@ NEEDS = {
 """Runs without which a figure is not drawn, where not every profile has them."""
 INDOORS = ("nyu",)
 """Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
-CROSSED = ("large-to-small", "small-to-large")
-"""The experiments in which pre-training and fine-tuning differ in resolution."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +131,7 @@ def plan(profile: str, data: str = "", runs: str = "runs", published: Published 
     learned from those in that folder.
     """
     root = Path(runs) / profile
-    chosen = _with_digest(own.fitted_profile(get_profile(profile, data, published, photographs), root))
+    chosen = _with_digest(fitted_profile(get_profile(profile, data, published, photographs), root))
     listed = (*_pretraining(chosen, root, published), *_finetuning(chosen, root, published))
     return Plan(chosen, listed, _figures(chosen, published))
 
@@ -89,18 +143,20 @@ def check(
 
     A real set that was not read before is read now, and what that takes is printed; without `decode`, no image is read.
     """
-    chosen = own.fitted_profile(get_profile(profile, data, published, photographs))
+    chosen = fitted_profile(get_profile(profile, data, published, photographs))
     if photographs:
         from depthseg_lib.data.sets import image_folder
 
         image_folder.listed(photographs)
     if chosen.data.data_set != "streets":
-        from depthseg_lib import held_out
-        from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
+        from depthseg_lib.data import (
+            arrays,
+            sources,  # loads PyTorch: seconds that the embedded world does not need
+        )
 
         sources.check(chosen.data, max(chosen.sizes), print, decode=decode)
         if decode and sources.REAL_SETS[chosen.data.data_set].READ_FIRST:
-            held_out.split_triplets(sources.load_video(chosen.data), chosen.depth.get("frame_step", 1))
+            arrays.split_triplets(sources.load_video(chosen.data), chosen.depth.get("frame_step", 1))
     if published.places:
         from depthseg_lib.models.weights import starting_weights
 
@@ -114,7 +170,7 @@ def write_requests(study: Plan, runs: str | Path) -> None:
         path = run_folder(runs, study.profile.name, run) / "params.json"
         if not path.exists() or json.loads(path.read_text()) != run.parameters:
             write_json(path, run.parameters)
-    own.remember(study.profile, Path(runs) / study.profile.name)
+    remember(study.profile, Path(runs) / study.profile.name)
 
 
 def run_folder(runs: str | Path, profile: str, run: Run) -> Path:

@@ -5,10 +5,180 @@ from difflib import get_close_matches
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import NONE, Published
-from depthseg_lib.profiles_embedded import EMBEDDED
-from depthseg_lib.profiles_real import REAL
-from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, FinetuneConfig, PretrainConfig
-from depthseg_lib.study.profile import Part, Profile
+from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
+
+EMBEDDED = (
+    Profile(
+        name="smoke",
+        about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
+        data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
+        encoders=("resnet18-slim",),
+        initialisations=("none", "classification", "depth"),
+        settings=("full", "frozen"),
+        trials=1,
+        sizes=(4, 8),
+        images=4,
+        classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
+        depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        flow=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
+        large=dict(height=96, width=128),
+        parts=(
+            Part(("encoder-only",), ("depth-classification",), 4),
+            Part(("deeplab",), ("depth",), 4),
+            Part(("full",), ("flow", "depth-supervised"), 4),
+            Part(("full", "deeplab"), ("depth",), 4, "high", large=True, pretrained_large=True),
+            Part(("full",), ("none",), 24, "whole", large=True),
+            Part(("full",), ("depth",), 4, "large-to-small", pretrained_large=True),
+            Part(("full",), ("depth",), 4, "small-to-large", large=True),
+        ),
+        step_seconds=0.05,
+    ),
+    Profile(
+        name="laptop",
+        about="the study on the embedded street world, for two cores and no GPU",
+        data=DataSettings(height=64, width=192, streets=60, frames=40, annotated=200, photographs=5000),
+        encoders=("resnet18-slim",),
+        initialisations=PRETRAINED,
+        settings=("full", "frozen"),
+        trials=3,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+        depth=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=180),
+        supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
+        flow=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=225),
+        finetune=dict(iterations=280, batch=4, learning_rate=1e-3, evaluate_every=56, fresh_decoder="kaiming"),
+        other_sizes=dict(evaluate_every=280),
+        large=dict(height=96, width=288, streets=30),
+        depth_large=dict(iterations=360, evaluate_every=120),
+        parts=other_parts(16, 200, dict(iterations=200, evaluate_every=50), dict(iterations=350, evaluate_every=117)),
+        step_seconds=0.1,
+    ),
+    Profile(
+        name="gpu",
+        about="the study on the embedded street world at the paper's image size, for one GPU",
+        data=DataSettings(height=192, width=640, streets=200, frames=60, annotated=200, photographs=20000),
+        encoders=("resnet18", "resnet50"),
+        initialisations=PRETRAINED,
+        settings=("full", "frozen"),
+        trials=4,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        classification=dict(
+            iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
+        ),
+        depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+        supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
+        flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
+        finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+        large=dict(height=320, width=1024),
+        parts=with_imagenet(other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500), large=PRETRAINED)),
+    ),
+)
+"""In the order in which they are named."""
+
+
+_PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
+"""The paper's fine-tuning (Appendix A); its precision serves pre-training too."""
+_EPOCH = 3318
+"""Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
+_SHORT = dict(
+    classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+    depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+    finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
+)
+"""Settings of the profiles that train the quarter-width network on a CPU."""
+
+REAL = (
+    Profile(
+        name="camvid",
+        about="a check on small real sets: CamVid's 11 classes, depth from highway, KITTI and CamVid video",
+        data=DataSettings(data_set="camvid", height=96, width=128),
+        encoders=("resnet18-slim",),
+        initialisations=("none", "classification", "depth"),
+        settings=("full", "frozen"),
+        trials=2,
+        sizes=(16,),
+        images=16,
+        flow=_SHORT["depth"],
+        **_SHORT,
+    ),
+    Profile(
+        name="kitti",
+        about="the paper's own study on KITTI: depth from KITTI raw, KITTI semantics; ImageNet with IMAGENET=",
+        data=DataSettings(data_set="kitti", height=192, width=640, annotated=200),
+        encoders=("resnet18", "resnet50"),
+        # photographs of the embedded world, 64x64, would stand for nothing that the paper has: it has ImageNet
+        initialisations=("none", "depth"),
+        settings=("full", "frozen"),
+        trials=4,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        depth=_PAPERS
+        | dict(iterations=30 * _EPOCH, batch=12, learning_rate=1e-4, evaluate_every=_EPOCH, evaluated=697),
+        depth_started=dict(iterations=20 * _EPOCH),
+        flow=dict(  # 50 epochs of 39,810 in batches of 8
+            iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976, precision="bf16-mixed"
+        ),
+        finetune=_PAPERS,
+        large=dict(height=320, width=1024),
+        parts=with_imagenet(
+            other_parts(16, 200, {}, dict(iterations=50000), tasks=("flow",), large=PRETRAINED), alone=True
+        ),
+        step_seconds=0.03,
+    ),
+    Profile(  # section 4.3; an epoch is all 407,024 frames of the raw dump, 50,878 steps
+        name="nyu",
+        about="the paper's NYU-V2: 13 classes indoors, depth from a depth camera, everything trained",
+        data=DataSettings(data_set="nyu", height=384, width=448),
+        encoders=("resnet18", "resnet50"),
+        initialisations=("none", "depth-supervised"),
+        not_trained=("depth-imagenet",),
+        settings=("full",),
+        trials=4,
+        sizes=(795,),
+        images=795,
+        supervised=_PAPERS | dict(iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000),
+        finetune=_PAPERS | dict(batch=32),
+        finetune_of={"resnet50": dict(batch=16)},
+        step_seconds=0.08,
+    ),
+    Profile(  # the paper's KITTI protocol; 125,000 steps are Monodepth2's 20 epochs of the training snippets
+        name="cityscapes",
+        about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
+        data=DataSettings(data_set="cityscapes", height=512, width=512),
+        encoders=("resnet18", "resnet50"),
+        initialisations=("none", "depth"),
+        settings=("full", "frozen"),
+        trials=4,
+        sizes=(8, 16, 32, 64, 128, 2975),
+        images=16,
+        depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
+        finetune=_PAPERS,
+        parts=with_imagenet(
+            (Part(("encoder-only",), ("depth", "depth-classification"), 16), Part(("deeplab",), PRETRAINED, 16)),
+            alone=True,
+        ),
+        step_seconds=0.06,
+    ),
+    Profile(
+        name="folder",
+        about="a user's own images, labels and video; image size and encoder stand in their dataset.json",
+        data=DataSettings(data_set="folder", height=96, width=160),
+        encoders=("resnet18-slim",),
+        initialisations=("none", "classification", "depth"),
+        settings=("full", "frozen"),
+        trials=3,
+        sizes=(8, 16, 32, 64, 128),
+        images=16,
+        **_SHORT,
+    ),
+)
+"""In the order in which they are named."""
+
 
 PROFILES = {profile.name: profile for profile in (*EMBEDDED, *REAL)}
 """The profiles by name."""

@@ -6,41 +6,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthseg_lib.data.cache import cache_root
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import read_json, write_json
+from depthseg_lib.files import cache_root, read_json, write_json
+from depthseg_lib.fingerprint import FIGURES, LIBRARY, READERS, READS, REAL, TRAINING, WORLD
 
-LIBRARY = Path(__file__).parents[1]
 SNAKEFILE = LIBRARY.parent / "workflow" / "Snakefile"
 NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
-FIGURES = "figures"
-"""The kind of the notebooks that draw."""
-TRAINING = ("settings.py", "training/engine.py", "losses/*.py", "models/*.py")
 TRAINING += tuple(f"data/{name}.py" for name in ("batches", "depth_camera", "jitter", "labels", "arrays", "sources"))
-DEPENDS_ON = {
-    "pretrain": (
-        *("training/pretrain.py", "training/classification.py", "training/depth.py", "supervised.py"),
-        *("training/flow.py", "held_out.py", *TRAINING),
-    ),
-    "finetune": ("training/finetune.py", "training/segmentation.py", *TRAINING),
-    FIGURES: (
-        *("plots/*.py", "panels/*.py", "widget_*.py", "analysis/**/*.py", "study/*.py", "*.py"),
-        *("losses/metrics.py", "data/labels.py", "data/framing.py", "data/rescale.py", "data/census.py"),
-    ),
-}
-"""The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
-reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
-WORLD = ("data/streets.py", "data/street_flow.py", "data/photographs.py", "world/*.py", "data/world/*.py")
-REAL = ("sets/listing", "folders", "image_files", "sets/image_folder", "ingest", "pack", "blocks", "listing", "resize")
-READERS = {
-    "camvid": ("camvid", "set_camvid", "frames", "kitti_*", "sets/kitti*"),
-    "kitti": ("sets/kitti*", "kitti_*", "still_frames"),
-    "nyu": ("nyu*", "sets/nyu*"),
-    "cityscapes": ("cityscapes", "sets/cityscapes"),
-    "folder": ("sets/own", "sets/description", "described*", "located", "matched", "frames"),
-}
-READS = {"streets": WORLD}
 READS |= {name: (*WORLD, *(f"data/{file}.py" for file in (*REAL, *own))) for name, own in READERS.items()}
 """The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
 runs alone."""
@@ -53,13 +26,6 @@ ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""
 Key = tuple[str, str]
 """Kind and name of a run, or `figures` and the stem of a notebook."""
-
-
-def library(kind: str, data_set: str = "") -> list[str]:
-    """The library files that a result of `kind` on `data_set` depends on, as paths from the clone's root."""
-    patterns = (*DEPENDS_ON[kind], *READS.get(data_set, ()))
-    found = {file for pattern in patterns for file in LIBRARY.glob(pattern)}
-    return sorted(str(file.relative_to(LIBRARY.parent)) for file in found)
 
 
 def is_table(name: str) -> bool:

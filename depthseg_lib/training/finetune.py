@@ -9,13 +9,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from depthseg_lib import fingerprint, runs
+from depthseg_lib import fingerprint
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, read_json, replacing, write_json
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import FinetuneConfig
+from depthseg_lib.training import engine
 from depthseg_lib.training.engine import Schedule, cosine, make_fabric, train
 from depthseg_lib.training.segmentation import SegmentationTask
 
@@ -84,7 +85,7 @@ def run(
         progress(f"weights of {config.initialisation}: {taken}")
     outcome = train(task, _schedule(config), fabric, folder, fingerprint.digest("finetune", config), progress)
     _save(config, task, folder)
-    runs.finish(folder, "finetune", config, outcome, _final_metrics(outcome.history))
+    engine.finish(folder, "finetune", config, outcome, _final_metrics(outcome.history))
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return read(folder)
 

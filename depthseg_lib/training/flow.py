@@ -5,13 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from depthseg_lib.data.arrays import Video
+from depthseg_lib.data.arrays import Video, split_triplets, spread
 from depthseg_lib.data.batches import Pair, images_to_float, pair_batch
-from depthseg_lib.held_out import split_triplets, spread
 from depthseg_lib.losses import metrics
 from depthseg_lib.losses.geometry import warp_by_flow
 from depthseg_lib.losses.losses import FLOW_SMOOTHNESS, Photometric, edge_aware, flow_photometric
-from depthseg_lib.models.flow import FlowNetwork
+from depthseg_lib.models.networks import FlowNetwork
 from depthseg_lib.settings import PretrainConfig
 
 HALF_SIZES = (320.0, 96.0)

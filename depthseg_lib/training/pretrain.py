@@ -10,14 +10,14 @@ import pandas as pd
 import torch
 from torch import nn
 
-from depthseg_lib import fingerprint, runs
+from depthseg_lib import fingerprint
 from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
 from depthseg_lib.files import replacing
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PretrainConfig
-from depthseg_lib.supervised import SupervisedTask
+from depthseg_lib.training import engine
 from depthseg_lib.training.classification import ClassificationTask
-from depthseg_lib.training.depth import DepthTask
+from depthseg_lib.training.depth import DepthTask, SupervisedTask
 from depthseg_lib.training.engine import Schedule, Task, make_fabric, train
 from depthseg_lib.training.flow import FlowTask, held_out_pairs
 
@@ -79,7 +79,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
         _save_examples(task.examples(), folder / ("flow_examples.npz" if config.task == "flow" else "examples.npz"))
     warnings = check_training(found)
     _save_networks(config, task.networks(), folder)
-    runs.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
+    engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 

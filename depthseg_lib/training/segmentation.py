@@ -10,8 +10,7 @@ from depthseg_lib.data.labels import VOID
 from depthseg_lib.losses.losses import segmentation_nll
 from depthseg_lib.losses.metrics import confusion_matrix, iou, segmentation_metrics
 from depthseg_lib.models.decoder import draw_kaiming
-from depthseg_lib.models.deeplab import DeepLab
-from depthseg_lib.models.networks import SegmentationNetwork
+from depthseg_lib.models.networks import DeepLab, SegmentationNetwork
 from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
 
 FEATURE_BYTES = 2**30

@@ -4,14 +4,136 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthseg_lib.data.world import furniture, plants, traffic
-from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.path import NODE, Path, wander
-from depthseg_lib.data.world.street import Street, street_of
 from depthseg_lib.world import buildings, road_users
-from depthseg_lib.world.ground import KERB, TERRAIN, Profile, lay_ground
+from depthseg_lib.world.ground import KERB, NODE, TERRAIN, Path, Profile, lay_ground, wander
 from depthseg_lib.world.light import random_light
+from depthseg_lib.world.render import Street, street_of
+from depthseg_lib.world.scene import Builder
 from depthseg_lib.world.surfaces import FOLIAGE, GRASS, PLASTER, Material, pick
+
+
+def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
+    """Rows of parked cars and a few vans and lorries in the parking strips, or half on the kerb."""
+    for side in (-1, 1):
+        strip = profile.parking[side > 0]
+        share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
+        across = side * (profile.kerb(side) + (-1.05 if strip else 0.25))
+        for along in np.arange(path.along[0] + rng.uniform(0, 5), last, rng.uniform(5.3, 6.6)):
+            if rng.random() > share or profile.joins(side, along - 4, along + 4):
+                continue
+            x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
+            backwards = rng.random() < (0.15 if side > 0 else 0.85)
+            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
+            build.place(x, height, z, path.turn(along) + turn, label=road_users.CAR)
+            if strip and rng.random() < 0.05:
+                build.label(road_users.TRUCK)
+                road_users.truck(build, rng)
+            else:
+                road_users.car(build, rng)
+
+
+def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, speed: float):
+    """Cars, lorries, buses and cyclists that move; those ahead in the camera's lane never come nearer than 8 m."""
+    lane = profile.lane / 2
+    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(18, 60)):
+        pace = rng.uniform(0.4, 1.2)
+        _vehicle(build, rng, path, start - pace * times, -lane, np.pi)
+    ahead = rng.uniform(9, 40)
+    while ahead < path.along[-1] and rng.random() < 0.5:
+        pace = rng.uniform(0.85, 1.3) * speed
+        pace = max(pace, speed - (ahead - 8.5) / max(times[-1], 1))
+        _vehicle(build, rng, path, ahead + pace * times, lane, 0.0)
+        ahead += rng.uniform(12, 40)
+    for side in (-1, 1):
+        for start in rng.uniform(5, 70, rng.integers(0, 3)):
+            pace = side * rng.uniform(0.25, 0.5)
+            _cyclist(build, rng, path, start + pace * times, side * (profile.lane - 0.35), 0.0 if side > 0 else np.pi)
+
+
+def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
+    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
+    body = build.body(_ride(path, along, across, turn))
+    label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
+    build.place(0, 0, 0, label=label, body=body)
+    maker(build, rng)
+
+
+def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
+    body = build.body(_ride(path, along, across, turn))
+    build.place(0, 0, 0, label=road_users.BICYCLE, body=body)
+    road_users.bicycle(build, rng)
+    build.place(0, 0, 0, label=road_users.RIDER, body=body)
+    road_users.rider(build, rng)
+
+
+def walking(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, drive: float):
+    """People on the pavements, walking or standing, and a few who cross the street beyond the end of the drive."""
+    for side in (-1, 1):
+        wide = profile.pavement[side > 0]
+        for along in rng.uniform(3, drive + 60, rng.poisson(0.07 * (drive + 60) if wide else 2)):
+            across = side * (profile.kerb(side) + rng.uniform(0.3, max(wide, 1.2) - 0.2))
+            if rng.random() < 0.3:
+                x, height, z = path.point(along, across, KERB if wide else 0.02)
+                build.place(x, height, z, rng.uniform(0, 2 * np.pi), label=road_users.PERSON)
+                road_users.person(build, rng)
+            else:
+                pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.15)
+                turn = 0.0 if pace > 0 else np.pi
+                _walker(build, rng, _ride(path, along + pace * times, across, turn, KERB if wide else 0.02), abs(pace))
+    for along in rng.uniform(drive + 7, drive + 40, rng.integers(0, 4)):
+        pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.14)
+        start = rng.uniform(-0.8, 0.8) * profile.lane - pace * times[-1] / 2
+        torso = _ride(path, np.full(len(times), along), start + pace * times, np.sign(pace) * np.pi / 2)
+        _walker(build, rng, torso, abs(pace))
+
+
+def _walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: float) -> None:
+    limbs = tuple(build.body(limb) for limb in road_users.swing(torso, rng, pace * 4.2))
+    build.place(0, 0, 0, label=road_users.PERSON, body=build.body(torso))
+    road_users.person(build, rng, limbs)
+
+
+def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0) -> np.ndarray:
+    """Transforms (T, 4, 4), heights upwards, of something upright that follows the street."""
+    heading = path.turn(along) + turn
+    cos, sin, zero = np.cos(heading), np.sin(heading), np.zeros_like(heading)
+    place = path.point(along, across, lift)
+    rows = [[cos, zero, sin, place[:, 0]], [zero, zero + 1, zero, place[:, 1]], [-sin, zero, cos, place[:, 2]]]
+    rows.append([zero, zero, zero, zero + 1])
+    return np.array(rows).transpose(2, 0, 1)
+
+
+def camera(rng: np.random.Generator, path: Path, profile: Profile, along: np.ndarray) -> np.ndarray:
+    """Camera-to-world poses (T, 4, 4), y down, of a car in the right lane: it sways, nods and follows the slope."""
+    height, pitch, roll = rng.uniform(1.35, 2.0), np.radians(rng.uniform(-3.5, 2.5)), np.radians(rng.normal(0, 0.5))
+    sway = rng.uniform(0, 0.2) * np.sin(along * 0.13 + rng.uniform(0, 6))
+    nod = rng.uniform(0, 0.005) * np.sin(along * 1.1 + rng.uniform(0, 6))
+    x, up, z = path.point(along, 0.46 * profile.lane + sway, height).T
+    yaw = path.turn(along) + rng.normal(0, 0.02)
+    climb = np.arctan(path.climb(along)) + pitch + nod
+    poses = np.tile(np.eye(4), (len(along), 1, 1))
+    poses[:, :3, :3] = _turn_y(yaw) @ _turn_x(climb) @ _turn_z(np.full_like(yaw, roll))
+    poses[:, :3, 3] = np.stack([x, -up, z], -1)
+    return poses
+
+
+def _turn_y(angle: np.ndarray) -> np.ndarray:
+    """Heading: +z towards +x."""
+    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
+    return np.array([[cos, zero, sin], [zero, zero + 1, zero], [-sin, zero, cos]]).transpose(2, 0, 1)
+
+
+def _turn_x(angle: np.ndarray) -> np.ndarray:
+    """Climb: +z towards -y, which is up."""
+    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
+    return np.array([[zero + 1, zero, zero], [zero, cos, -sin], [zero, sin, cos]]).transpose(2, 0, 1)
+
+
+def _turn_z(angle: np.ndarray) -> np.ndarray:
+    """Roll: +x towards +y."""
+    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
+    return np.array([[cos, -sin, zero], [sin, cos, zero], [zero, zero, zero + 1]]).transpose(2, 0, 1)
+
 
 _BEHIND, _AHEAD = 15.0, 125.0
 
@@ -45,10 +167,10 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
         _line_up_furniture(build, rng, plan, side)
     _distance(build, rng, plan)
     times = np.arange(frames + 2)
-    traffic.parked(build, rng, plan.path, plan.profile, plan.last)
-    traffic.driving(build, rng, plan.path, plan.profile, times, speed)
-    traffic.walking(build, rng, plan.path, plan.profile, times, plan.drive)
-    poses = traffic.camera(rng, plan.path, plan.profile, times[:-1] * speed)
+    parked(build, rng, plan.path, plan.profile, plan.last)
+    driving(build, rng, plan.path, plan.profile, times, speed)
+    walking(build, rng, plan.path, plan.profile, times, plan.drive)
+    poses = camera(rng, plan.path, plan.profile, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
     reach = ends[None] * [1.0, -1.0, 1.0]
     shift = rng.uniform(0, 1000, (1, 3))
@@ -141,11 +263,11 @@ def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: 
             across = profile.kerb(side) + 0.6
         else:
             continue
-        _stand(build, plan, along, side * across, 0.0, plants.VEGETATION)
+        _stand(build, plan, along, side * across, 0.0, buildings.PLANTS)
         if plan.kind != "city" and rng.random() < 0.3:
-            plants.bush(build, rng, rng.uniform(0.8, 2.0))
+            buildings.bush(build, rng, rng.uniform(0.8, 2.0))
         else:
-            plants.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
+            buildings.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
 
 
 def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -155,15 +277,15 @@ def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, sid
     facing = np.pi if side > 0 else 0.0
     for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
         if rng.random() < 0.8:
-            _stand(build, plan, along, across, -side * np.pi / 2, furniture.POLE)
-            furniture.lamp(build, rng)
+            _stand(build, plan, along, across, -side * np.pi / 2, buildings.POLE)
+            buildings.lamp(build, rng)
         if rng.random() < 0.75:
             turn = np.pi if rng.random() < 0.7 else facing
-            _stand(build, plan, along + rng.uniform(3, 8), across, turn, furniture.POLE)
-            furniture.sign(build, rng)
+            _stand(build, plan, along + rng.uniform(3, 8), across, turn, buildings.POLE)
+            buildings.sign(build, rng)
         if rng.random() < 0.3:
-            _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, furniture.POLE)
-            furniture.pole(build, rng)
+            _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, buildings.POLE)
+            buildings.pole(build, rng)
         if rng.random() < 0.25:
             for step in range(int(rng.integers(1, 4))):
                 place = along + 2 + 0.8 * step, across + side * 0.6
@@ -171,20 +293,20 @@ def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, sid
                 road_users.bicycle(build, rng)
     if plan.kind != "country":
         for along in np.arange(rng.uniform(8, 40), plan.last, rng.uniform(35, 60)):
-            _stand(build, plan, along, across, np.pi if side > 0 or rng.random() < 0.5 else 0.0, furniture.POLE)
-            furniture.traffic_light(build, rng, overhead=rng.choice([0.0, 3.0]) if side > 0 else 0.0)
+            _stand(build, plan, along, across, np.pi if side > 0 or rng.random() < 0.5 else 0.0, buildings.POLE)
+            buildings.traffic_light(build, rng, overhead=rng.choice([0.0, 3.0]) if side > 0 else 0.0)
 
 
 def _distance(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
     """What closes the view at the end of the street and beyond: buildings, trees, hills."""
     for _ in range(26):
         across = rng.uniform(-75, 75)
-        _stand(build, plan, plan.last + NODE * rng.uniform(1, 8), across, np.pi, plants.VEGETATION, lift=-0.5)
+        _stand(build, plan, plan.last + NODE * rng.uniform(1, 8), across, np.pi, buildings.PLANTS, lift=-0.5)
         if rng.random() < (0.65 if plan.kind == "city" else 0.3):
             build.label(buildings.BUILDING)
             buildings.house(build, rng, rng.uniform(8, 18), 10.0, int(rng.integers(1, 5)), rng.random() < 0.6)
         else:
-            plants.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
+            buildings.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
     x, height, z = plan.path.point(plan.last, 0.0)
     for _ in range(int(rng.integers(0, 6))):
         wooded = rng.random() < 0.6

@@ -1,9 +1,12 @@
 """Light of a street: sun, sky and haze, drawn at random."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, split
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,120 @@ def stacked(lights: list[Light]) -> Lights:
     """Several lights as tensors (3, V) and (V,)."""
     tables = (np.array([getattr(light, field.name) for light in lights], np.float32) for field in fields(Lights))
     return Lights(*(torch.from_numpy(np.ascontiguousarray(table.T)) for table in tables))
+
+
+_FAR = 1500.0
+"""Distance of the two map cameras: so far that their rays are nearly parallel."""
+_TALLEST = 3.0
+"""Metres; what is higher shades the ground no more than this."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Pictures of the still part of a scene from the sun and from above, one of each per view of the scene."""
+
+    sun: View
+    above: View
+    sun_keys: torch.Tensor
+    """(V * H * W,) keys of the still scene seen from the sun."""
+    above_keys: torch.Tensor
+    """(V * H * W,) the same from above."""
+    ground: torch.Tensor
+    """(V, H, W) float32 distance of the ground alone below the camera above."""
+
+    def to(self, device) -> "Maps":
+        """The maps in the memory of `device`."""
+        moved = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in moved.items():
+            if isinstance(value, View):
+                lenses = {key: getattr(value, key).to(device) for key in ("world_to_camera", "focal", "centre")}
+                moved[name] = replace(value, **lenses)
+            else:
+                moved[name] = value.to(device)
+        return Maps(**moved)
+
+
+def light_maps(sun: torch.Tensor, still: Shapes, ground: Shapes, points: torch.Tensor, texel: torch.Tensor) -> Maps:
+    """Maps of the `still` shapes and of the `ground` alone, made on the CPU.
+
+    `sun` (V, 3) points to it; `points` (V, n, 3) lie around what the maps cover, the last ahead of the first; `texel`
+    (V,) is their resolution in metres.
+    """
+    along = points[:, -1] - points[:, 0]
+    upwards = torch.tensor([0.0, -1.0, 0.0], dtype=torch.float64).expand_as(along)
+    above = _aimed(upwards, points, along * torch.tensor([1.0, 0.0, 1.0]), 2 * texel)
+    sun_view = _aimed(sun, points, along, texel)
+    floor = _distance(nearest(above, cast(above, ground)), above)
+    return Maps(sun_view, above, nearest(sun_view, cast(sun_view, still)), nearest(above, cast(above, still)), floor)
+
+
+def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel: torch.Tensor) -> View:
+    """Cameras far away in the directions `back` (V, 3), their columns along `along`, that cover `points`."""
+    forward = -back / back.norm(dim=-1, keepdim=True)
+    across = torch.linalg.cross(forward, along)
+    across = across / across.norm(dim=-1, keepdim=True)
+    turn = torch.stack([torch.linalg.cross(across, forward), across, forward], 1)
+    flat = points @ turn.mT
+    low, high = flat.amin(1), flat.amax(1)
+    middle = (low + high) / 2
+    pose = torch.eye(4, dtype=torch.float64).repeat(len(turn), 1, 1)
+    pose[:, :3, :3] = turn
+    pose[:, :3, 3] = torch.tensor([0.0, 0.0, _FAR]) - middle
+    width, height = ((high - low)[:, :2] / texel[:, None]).ceil().long().amax(0).clamp(min=2, max=2048).tolist()
+    focal = (_FAR / texel)[:, None].repeat(1, 2)
+    centre = torch.tensor([[width / 2, height / 2]], dtype=torch.float64).expand_as(focal)
+    return View(pose, focal, centre, height, width)
+
+
+def with_moving(maps: Maps, moving: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sun's distance maps and the maps of shade (V, H, W), the height of what stands around, moving things too."""
+    keys = [maps.sun_keys, maps.above_keys]
+    if len(moving.corners) or len(moving.centres):
+        keys = [nearest(view, cast(view, moving), k) for view, k in zip((maps.sun, maps.above), keys, strict=True)]
+    sun, above = _distance(keys[0], maps.sun), _distance(keys[1], maps.above)
+    height = (maps.ground - above).clamp(0, _TALLEST)
+    return sun, F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
+
+
+def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
+    depth, _ = split(keys)
+    return torch.where(keys == EMPTY, 2 * _FAR, depth).view(-1, view.height, view.width)
+
+
+def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+    """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
+    x, y, depth = _project(maps.sun, points, views)
+    index, shares = _texels(maps.sun, x, y, views)
+    flat = sun.reshape(-1)
+    return sum(share * (flat.index_select(0, i) > depth - 0.12) for i, share in zip(index, shares, strict=True))
+
+
+def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+    """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what is higher."""
+    x, y, depth = _project(maps.above, points, views)
+    index, shares = _texels(maps.above, x, y, views)
+    layers = torch.stack([shade.reshape(-1), maps.ground.reshape(-1)])
+    around, floor = sum(share * layers.index_select(1, i) for i, share in zip(index, shares, strict=True))
+    return 1 / (1 + 0.55 * (around - (floor - depth).clamp(0, _TALLEST)).clamp(min=0))
+
+
+def _texels(view: View, x: torch.Tensor, y: torch.Tensor, views: torch.Tensor):
+    """The four texels around each point and their bilinear shares; outside the map, those at its border."""
+    x, y = x.clamp(0, view.width - 1.001), y.clamp(0, view.height - 1.001)
+    column, row = x.floor(), y.floor()
+    first = (views * view.height + row.long()) * view.width + column.long()
+    x, y = x - column, y - row
+    shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
+    return [first + step for step in (0, 1, view.width, view.width + 1)], shares
+
+
+def _project(view: View, points: torch.Tensor, views: torch.Tensor):
+    """Samples x and y and depth (N,) of world `points` (3, N) in the map of their view."""
+    if len(view.focal) == 1:
+        pose = view.world_to_camera[0].float()
+        x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
+    else:
+        pose = view.world_to_camera.float().view(-1, 16).T.index_select(1, views).view(4, 4, -1)
+        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
+    focal, centre = view.focal.float().T.index_select(1, views), view.centre.float().T.index_select(1, views)
+    return x / depth * focal[0] + centre[0], y / depth * focal[1] + centre[1], depth

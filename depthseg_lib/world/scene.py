@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from depthseg_lib.world.raycast import Shapes
+from depthseg_lib.world.surfaces import Material
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,122 @@ def shapes_at(scene: Scene, time: int) -> Shapes:
     corners = scene.corners.double() @ turn[:quads].mT + shift[:quads, None]
     centres = (turn[quads:] @ scene.centres.double()[:, :, None])[..., 0] + shift[quads:]
     return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
+
+
+# Corners of a frustum: base 0..3, top 4..7, both anticlockwise from (left, back) as seen from above. A face lists its
+# corners so that u runs along the first edge and v up the last.
+_FACES = np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4, 5, 6, 7], [0, 1, 2, 3]])
+_UP_TO_DOWN = np.array([1.0, -1.0, 1.0])
+
+
+class Builder:
+    """Gathers primitives; heights are given positive upwards, and each thing in its own frame, facing +z."""
+
+    def __init__(self):
+        self._corners, self._corner_rows, self._strips = [], [], []
+        self._ellipsoids, self._ellipsoid_rows = [], []
+        self._materials: list[list[float]] = []
+        self._places: list[tuple[float, float, float, float]] = []
+        self._bodies: list[np.ndarray] = []
+        self._label, self._body, self._thing = 0, 0, 0
+
+    def material(self, material: Material) -> int:
+        """Add a material and return its number."""
+        self._materials.append(material.row(len(self._materials)))
+        return len(self._materials) - 1
+
+    def place(self, x: float, height: float, z: float, yaw: float = 0.0, *, label: int, body: int = 0) -> None:
+        """Begin a new thing: what follows stands at this place, turned by `yaw` from +z towards +x."""
+        self._places.append((x, height, z, yaw))
+        self._label, self._body = label, body
+        self._thing += 1
+
+    def body(self, transforms: np.ndarray) -> int:
+        """Add a moving body (T, 4, 4), in the frame with heights upwards, and return its number."""
+        self._bodies.append(transforms)
+        return len(self._bodies)
+
+    def part(self, body: int) -> None:
+        """Let the primitives that follow belong to another body of the same thing, at that body's origin."""
+        self._places.append((0.0, 0.0, 0.0, 0.0))
+        self._body = body
+
+    def label(self, label: int) -> None:
+        """Label the primitives that follow otherwise, within the same thing."""
+        self._label = label
+
+    def frustum(self, base, top, low: float, high: float, sides: int, cap: int | None = None) -> None:
+        """A box whose top may be smaller or shifted: `base` and `top` are (x0, x1, z0, z1)."""
+        corners = [
+            (rect[x], height, rect[z])
+            for rect, height in ((base, low), (top, high))
+            for x, z in ((0, 2), (1, 2), (1, 3), (0, 3))
+        ]
+        cap = sides if cap is None else cap
+        self._corners.append(corners)
+        for material in (sides, sides, sides, sides, cap, cap):
+            self._corner_rows.append(self._row(material))
+
+    def box(self, x, y, z, sides: int, cap: int | None = None) -> None:
+        """A box over the intervals `x`, `y` (heights) and `z`."""
+        rect = (*x, *z)
+        self.frustum(rect, rect, *y, sides, cap)
+
+    def quads(self, corners, material: int, label: int | None = None) -> None:
+        """Flat quads (n, 4, 3) as (x, height, z); a triangle repeats its third corner."""
+        corners = np.asarray(corners, float).reshape(-1, 4, 3)
+        row = self._row(material)
+        self._strips.append((corners, row if label is None else (*row[:2], label, *row[3:])))
+
+    def ellipsoid(self, centre, radii, material: int, tilt: float = 0.0, roll: float = 0.0) -> None:
+        """An ellipsoid, tilted about the x axis (its top towards +z) and then rolled about the z axis."""
+        ct, st, cr, sr = np.cos(tilt), np.sin(tilt), np.cos(roll), np.sin(roll)
+        a, b, c = radii
+        axes = ((a * cr, -b * sr * ct, c * sr * st), (a * sr, b * cr * ct, -c * cr * st), (0.0, b * st, c * ct))
+        self._ellipsoids.append((centre, *axes))
+        self._ellipsoid_rows.append(self._row(material))
+
+    def build(self, times: int = 1) -> Scene:
+        """The scene, with the bodies at times 0 .. `times` - 1."""
+        corners, rows = self._placed_quads()
+        centres, axes, ellipsoid_rows = self._placed_ellipsoids()
+        rows = torch.from_numpy(np.concatenate([rows, ellipsoid_rows]))
+        bodies = np.stack([np.tile(np.eye(4), (times, 1, 1)), *(body[:times] for body in self._bodies)], axis=1)
+        flip = np.append(_UP_TO_DOWN, 1.0)
+        return Scene(
+            corners=torch.from_numpy(corners).float(),
+            centres=torch.from_numpy(centres).float(),
+            axes=torch.from_numpy(axes).float(),
+            material=rows[:, 1].contiguous(),
+            label=rows[:, 2].contiguous(),
+            thing=rows[:, 3].contiguous(),
+            body=rows[:, 4].contiguous(),
+            materials=torch.tensor(self._materials, dtype=torch.float32),
+            bodies=torch.from_numpy(flip[:, None] * bodies * flip),
+            view=torch.zeros(len(rows), dtype=torch.int64),
+        )
+
+    def _row(self, material: int) -> tuple[int, int, int, int, int]:
+        return len(self._places) - 1, material, self._label, self._thing, self._body
+
+    def _placed_quads(self) -> tuple[np.ndarray, np.ndarray]:
+        boxes = np.asarray(self._corners, float).reshape(-1, 8, 3)[:, _FACES].reshape(-1, 4, 3)
+        corners = np.concatenate([boxes, *(strip for strip, _ in self._strips)])
+        box_rows = np.asarray(self._corner_rows, np.int64).reshape(-1, 5)
+        strip_rows = np.asarray([row for _, row in self._strips], np.int64).reshape(-1, 5)
+        rows = np.concatenate([box_rows, strip_rows.repeat([len(strip) for strip, _ in self._strips], axis=0)])
+        turn, shift = self._turns(rows[:, 0])
+        return (np.einsum("nij,nkj->nki", turn, corners) + shift[:, None]) * _UP_TO_DOWN, rows
+
+    def _placed_ellipsoids(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = np.asarray(self._ellipsoid_rows, np.int64).reshape(-1, 5)
+        table = np.asarray(self._ellipsoids, float).reshape(-1, 4, 3)
+        turn, shift = self._turns(rows[:, 0])
+        centres = np.einsum("nij,nj->ni", turn, table[:, 0]) + shift
+        return centres * _UP_TO_DOWN, (turn @ table[:, 1:]) * _UP_TO_DOWN[:, None], rows
+
+    def _turns(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, height, z, yaw = np.asarray(self._places, float).reshape(-1, 4)[index].T
+        zero, cos, sin = np.zeros_like(yaw), np.cos(yaw), np.sin(yaw)
+        turn = np.stack([cos, zero, sin, zero, zero + 1, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
+        return turn, np.stack([x, height, z], axis=-1)

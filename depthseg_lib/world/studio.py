@@ -1,19 +1,75 @@
 """One photograph of one thing: the thing, a setting around and behind it, and a camera that frames it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from depthseg_lib.data.world import furniture, plants
-from depthseg_lib.data.world.builder import Builder
-from depthseg_lib.data.world.street import Street, street_of
-from depthseg_lib.data.world.subjects import Subject
 from depthseg_lib.world import buildings, road_users
 from depthseg_lib.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
 from depthseg_lib.world.light import Light, random_light
-from depthseg_lib.world.scene import Scene, together
+from depthseg_lib.world.render import Street, street_of
+from depthseg_lib.world.scene import Builder, Scene, together
 from depthseg_lib.world.surfaces import Material
+
+SETTINGS = ("road", "pavement", "meadow")
+"""Grounds with the scenery that belongs to them."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of thing that is photographed."""
+
+    setting: str
+    """Where it is usually found, one of `SETTINGS`."""
+    label: int
+    """KITTI label id of the part that the photograph frames."""
+    make: Callable[[Builder, np.random.Generator], None]
+    """Builds one at the origin."""
+    turn: float
+    """How far the camera goes around it to either side of its front, radians."""
+
+
+def _house(build: Builder, rng: np.random.Generator) -> None:
+    buildings.house(build, rng, rng.uniform(7, 14), rng.uniform(7, 11), int(rng.integers(1, 5)), rng.random() < 0.6)
+
+
+def _tree(build: Builder, rng: np.random.Generator) -> None:
+    buildings.tree(build, rng, rng.uniform(5, 11), rng.random() < 0.2)
+
+
+def _wall(build: Builder, rng: np.random.Generator) -> None:
+    half, material = rng.uniform(1.5, 3.5), build.material(buildings.wall_material(rng))
+    build.box((-half, half), (-0.3, rng.uniform(0.9, 2.2)), (-0.14, 0.14), material)
+
+
+def _fence(build: Builder, rng: np.random.Generator) -> None:
+    half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(buildings.fence_material(rng))
+    build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
+    for x in np.linspace(-half, half, int(rng.integers(3, 6))):
+        build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
+
+
+def _light(build: Builder, rng: np.random.Generator) -> None:
+    buildings.traffic_light(build, rng)
+
+
+SUBJECTS = {
+    "building": Subject("meadow", buildings.BUILDING, _house, 1.0),
+    "wall": Subject("meadow", buildings.WALL, _wall, 0.9),
+    "fence": Subject("meadow", buildings.FENCE, _fence, 0.9),
+    "lamp post": Subject("pavement", buildings.POLE, buildings.lamp, np.pi),
+    "traffic light": Subject("road", buildings.LIGHT, _light, 0.6),
+    "traffic sign": Subject("pavement", buildings.SIGN, buildings.sign, 0.6),
+    "tree": Subject("meadow", buildings.PLANTS, _tree, np.pi),
+    "person": Subject("pavement", road_users.PERSON, road_users.person, np.pi),
+    "car": Subject("road", road_users.CAR, road_users.car, np.pi),
+    "truck": Subject("road", road_users.TRUCK, road_users.truck, np.pi),
+    "bus": Subject("road", road_users.BUS, road_users.bus, np.pi),
+    "bicycle": Subject("pavement", road_users.BICYCLE, road_users.bicycle, np.pi),
+}
+"""The classes of the photographs, in order."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +95,7 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
     """
     rng = np.random.default_rng(seed)
     build = Builder()
-    build.place(0, 0, 0, label=furniture.POLE if subject.label in (furniture.LIGHT, furniture.SIGN) else subject.label)
+    build.place(0, 0, 0, label=buildings.POLE if subject.label in (buildings.LIGHT, buildings.SIGN) else subject.label)
     subject.make(build, rng)
     points = _outline(build.build(), subject.label)
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
@@ -117,7 +173,7 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
         behind = radius + rng.uniform(0.3, 1.6) * distance + 3.0
         aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
         cos, sin = np.cos(heading), np.sin(heading)
-        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=plants.VEGETATION)
+        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=buildings.PLANTS)
         _scenery(build, rng, setting)
 
 
@@ -136,9 +192,9 @@ def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
         build.label(buildings.BUILDING)
         buildings.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
     elif draw < city + 0.6 * (1 - city):
-        plants.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+        buildings.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
     elif setting == "road":
         build.label(road_users.CAR)
         road_users.car(build, rng)
     else:
-        plants.bush(build, rng, rng.uniform(1.0, 2.5))
+        buildings.bush(build, rng, rng.uniform(1.0, 2.5))

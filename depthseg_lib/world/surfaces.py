@@ -1,8 +1,13 @@
 """Materials: how a surface is coloured; one row of numbers each, so that the shader reads them by index."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+
+from depthseg_lib.world.light import Lights
 
 Colour = tuple[float, float, float]
 
@@ -124,3 +129,200 @@ CLOTH = (
     (0.44, 0.32, 0.40),
 )
 SKIN = ((0.82, 0.62, 0.50), (0.62, 0.44, 0.34), (0.40, 0.28, 0.22))
+
+
+_PERIOD = 32
+_SEED = 7
+
+
+@cache
+def noise_table() -> torch.Tensor:
+    """Random values (1, 4, P * (P + 1), P + 1) in -1..1: P slices of a periodic cube, P = 32, each padded by its wrap.
+
+    Slices in one image let two bilinear look-ups and a blend stand for a trilinear one, which is far slower on a CPU.
+    """
+    cube = torch.rand(4, _PERIOD, _PERIOD, _PERIOD, generator=torch.Generator().manual_seed(_SEED)) * 2 - 1
+    padded = F.pad(cube, (0, 1, 0, 1), mode="circular")
+    return padded.reshape(1, 4, _PERIOD * (_PERIOD + 1), _PERIOD + 1).contiguous()
+
+
+def noise(table: torch.Tensor, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Four value noises (4, N) in -1..1 at the points x, y, z (N,), one lattice cell per unit."""
+    x, y, z = (value - (value / _PERIOD).floor() * _PERIOD for value in (x, y, z))
+    cell = z.floor().clamp(max=_PERIOD - 1)
+    blend = z - cell
+    x = x * (2 / _PERIOD) - 1
+    values = []
+    for layer in (cell, (cell + 1) % _PERIOD):
+        row = (layer * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
+        at = torch.stack([x, row], -1)[None, None]
+        values.append(F.grid_sample(table, at, align_corners=True, padding_mode="border")[0, :, 0])
+    return torch.lerp(values[0], values[1], blend * blend * (3 - 2 * blend))
+
+
+def fade(wavelength: torch.Tensor, footprint: torch.Tensor) -> torch.Tensor:
+    """How much of a pattern samples of this size still resolve: 1 when two or more fit in a wavelength's half."""
+    return (wavelength / (2 * footprint) - 0.5).clamp(0, 1)
+
+
+def cell_hash(*numbers: torch.Tensor) -> torch.Tensor:
+    """A number in 0..1 for each cell, from its integer coordinates."""
+    mixed = sum(number * factor for number, factor in zip(numbers, (12.9898, 78.233, 37.719), strict=False))
+    wave = torch.sin(mixed) * 437.5453
+    return wave - wave.floor()
+
+
+def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
+    """Brightness factors (N,) of bricks, slabs or slats, see `Material.grid`; 1 where the period is 0."""
+    period_u, period_v, line, stagger = grid
+    has = period_u > 0
+    period_u, period_v = torch.where(has, period_u, 1.0), torch.where(period_v > 0, period_v, 1.0)
+    row = (v / period_v).floor()
+    along = u / period_u + stagger * (row % 2)
+    column = along.floor()
+    edge_u = (0.5 - (along - column - 0.5).abs()) * period_u
+    edge_v = (0.5 - (v / period_v - row - 0.5).abs()) * period_v
+    # The joint's share of a sample: a line of this width, blurred over the footprint.
+    blurred = (line / 2 - torch.minimum(edge_u, edge_v)) / footprint + 0.5
+    share = blurred.clamp(0, 1) * fade(torch.minimum(period_u, period_v), footprint)
+    shift = (cell_hash(column, row) - 0.5) * tint * fade(torch.minimum(period_u, period_v), footprint)
+    return torch.where(has, (1 + shift) * (1 - joint * share), 1.0)
+
+
+def windows(u, v, width, pattern, door, footprint):
+    """Shares (N,) of pane and of frame on a facade `width` wide, and a number in 0..1 per window; see `Material`.
+
+    Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
+    """
+    spacing, storey, wide, high = pattern
+    columns = (width / spacing).floor().clamp(min=1)
+    across = (u - width / 2) / spacing + columns / 2
+    column, row = across.floor(), (v / storey).floor()
+    number = cell_hash(column, row, wide * 91.7)
+    x = (across - column - 0.5).abs() * spacing
+    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
+    is_door = (row == 0) & (number < door)
+    inside = torch.where(is_door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
+    inside = torch.where((across > 0) & (across < columns) & (v > 0), inside, -1.0)
+    bar = torch.where(is_door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
+    pane = (bar / footprint + 0.5).clamp(0, 1)
+    frame = (inside / footprint + 0.5).clamp(0, 1) - pane
+    return pane, frame.clamp(min=0), number, is_door
+
+
+_OCTAVES = ((1.0, 0.8), (0.37, 0.7), (0.13, 0.6), (0.045, 0.5))
+"""Wavelength, as a share of the material's, and weight of each octave of noise."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The points that rays hit."""
+
+    points: torch.Tensor
+    """(3, N) on the object, for solid textures: metres in its body's frame."""
+    normals: torch.Tensor
+    """(3, N) unit, towards the camera, world frame."""
+    rays: torch.Tensor
+    """(3, N) direction from the camera, unit, world frame."""
+    patterned: torch.Tensor
+    """(M,) which of the N points lie on a quad with a cell pattern or windows."""
+    flat: torch.Tensor
+    """(3, M) u and v along the quad of these and its width, metres."""
+    material: torch.Tensor
+    """(K, N) columns of the material table."""
+    distance: torch.Tensor
+    """(N,) from the camera, metres."""
+    footprint: torch.Tensor
+    """(N,) metres on the surface that one sample covers."""
+    lit: torch.Tensor
+    """(N,) share of the sun that arrives."""
+    open: torch.Tensor
+    """(N,) share of the sky's light that arrives."""
+
+
+def shade(surface: Surface, light: Lights, table: torch.Tensor) -> torch.Tensor:
+    """Linear colours (3, N) of the surface under the light at each point (or one for all), through the haze."""
+    columns = {name: surface.material[at] for name, at in COLUMNS.items()}
+    albedo, tilt = _albedo(surface, columns, table)
+    pane = _paint_windows(surface, columns, albedo)
+    normals = unit(surface.normals + columns["bump"] * tilt)
+    soft = 0.35 * columns["bump"].clamp(max=1)  # light passes through leaves
+    direct = ((_dot(light.sun, normals) + soft) / (1 + soft)).clamp(min=0) * surface.lit
+    ambient = (0.68 - 0.32 * normals[1]) * surface.open
+    colour = albedo * (direct * light.sun_colour + ambient * light.sky_colour)
+    gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)
+    mirrored = surface.rays[1] - 2 * _dot(surface.rays, surface.normals) * surface.normals[1]
+    upward = (0.2 - 0.9 * mirrored).clamp(0, 1)
+    colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss * upward)
+    colour = colour + columns["glow"] * columns["colour"]
+    return torch.lerp(light.horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (3, N) scaled to length 1."""
+    x, y, z = vectors
+    return vectors * (x * x + y * y + z * z).clamp(min=1e-20).rsqrt()
+
+
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Colours (3, N) from noise and the cell pattern, and the noise's tilt of the normals (3, N)."""
+    number = columns["number"]  # shifts the noise, so that no two materials show the same
+    points = surface.points / columns["wavelength"]
+    shift = [(number * factor) % 32 for factor in (7.31, 3.77, 5.13)]
+    total = torch.zeros_like(number)
+    for index, (share, weight) in enumerate(_OCTAVES):
+        seen = fade(columns["wavelength"] * share, surface.footprint)
+        near = (seen > 0).nonzero()[:, 0]
+        faded = seen.index_select(0, near)
+        moved = [p.index_select(0, near) / share + s.index_select(0, near) for p, s in zip(points, shift, strict=True)]
+        value = noise(table, *moved)
+        total.index_add_(0, near, value[0] * faded * weight)
+        if index == 0:
+            tilt = torch.zeros_like(surface.points)
+            patches = torch.zeros_like(total).index_copy_(0, near, value[1])
+        if index < 2:
+            tilt.index_add_(1, near, value[1:4] * faded)
+    blend = (0.5 + 1.4 * patches).clamp(0, 1) * columns["mix"]
+    bright = (1 + columns["contrast"] * total).clamp(min=0.12) ** 1.5
+    at = surface.patterned
+    chosen = {name: columns[name].index_select(-1, at) for name in ("grid", "joint", "tint")}
+    pattern = grid_pattern(*surface.flat[:2], **chosen, footprint=surface.footprint[at])
+    bright.index_copy_(0, at, bright[at] * pattern)
+    return torch.lerp(columns["colour"], columns["other"], blend) * bright, tilt
+
+
+def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Tensor:
+    """Paint windows and doors over the albedo of facades; returns the share of glass (N,)."""
+    glass = torch.zeros_like(surface.distance)
+    facade = (columns["windows"][0, surface.patterned] > 0).nonzero()[:, 0]
+    at, (u, v, width) = surface.patterned[facade], surface.flat[:, facade]
+    pattern, door = columns["windows"].index_select(1, at), columns["door"][at]
+    pane, frame, number, door = windows(u, v, width, pattern, door, surface.footprint[at])
+    # Dark glass; behind a third of the panes a curtain. A door is painted, each its own colour.
+    curtain = (number > 0.68).float() * 0.35
+    dark = 0.02 + curtain + torch.where(door, 0.3 * number, 0.0)
+    tint = torch.stack([dark * (1 + 0.3 * (number - 0.5)), dark, dark * (1.15 - 0.5 * door * number)])
+    painted = torch.lerp(albedo.index_select(1, at), columns["frame"][at] ** 2, frame)
+    albedo.index_copy_(1, at, torch.lerp(painted, tint, pane))
+    return glass.index_copy_(0, at, pane * (~door) * (curtain == 0))
+
+
+def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
+    """Linear colours (3, N) of the sky along unit `rays` (3, N): a gradient, and clouds on a plane far above."""
+    up = (-rays[1]).clamp(min=0.0)
+    colour = torch.lerp(light.horizon, light.zenith, (up * 2.2).clamp(max=1).sqrt())
+    x, z = rays[0] / (up + 0.12), rays[2] / (up + 0.12)
+    still = torch.full_like(x, 3.3)
+    layer = sum(weight * noise(table, x * f, still, z * f)[0] for f, weight in ((0.9, 1.0), (2.3, 0.55), (6.0, 0.3)))
+    cover = ((layer + 1.6 * light.clouds - 0.9) * 1.6).clamp(0, 1) * (up * 6).clamp(0, 1)
+    white = (0.4 * light.horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
+    return torch.lerp(colour, white, 0.85 * cover)
+
+
+def develop(colour: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
+    """Displayed colours in 0..1 from linear ones: a soft shoulder, then gamma 2."""
+    return (1 - torch.exp(-1.6 * exposure * colour.clamp(min=0))).sqrt()

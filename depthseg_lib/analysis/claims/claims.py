@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import nan
 from string import ascii_lowercase
 
-from depthseg_lib.analysis import paper as paper_module
+from depthseg_lib.analysis import paper as published_paper
 from depthseg_lib.analysis.claims.effects import (
     ACCURACY,
     ALL_CLASSES,
@@ -91,12 +91,12 @@ _FRESH = Side("depth", "encoder-only")
 _TO_SMALL, _TO_LARGE = Side("depth", experiment="large-to-small"), Side("depth", experiment="small-to-large")
 _MORE_ACCURATE = dict(effect=gap_at_equal_miou, metrics=(ALL_CLASSES,))
 _SOONER = dict(effect=iterations_ratio, expected="below")
-_DIVERGES = dict(effect=diverged_share, expected="several", onset=paper_module.ITERATIONS)
-_UNSTABLE = dict(effect=diverged_share, expected="several", onset=paper_module.DIVERGES_AFTER, images=LARGEST)
+_DIVERGES = dict(effect=diverged_share, expected="several", onset=published_paper.ITERATIONS)
+_UNSTABLE = dict(effect=diverged_share, expected="several", onset=published_paper.DIVERGES_AFTER, images=LARGEST)
 _AS_LONG = dict(effect=gap_until_it_diverges, images=LARGEST)
 _INDOORS = dict(data="nyu")
 _SOONER_INDOORS = dict(**_SOONER, **_INDOORS, reference=1.0)
-_THIRD = paper_module.FASTER
+_THIRD = published_paper.FASTER
 _MIXED = "the paper's Table 2 sets depth on ImageNet against depth's encoder alone; ours are both depth"
 _FIGURE_8 = dict(
     beside=(ACCURACY,),

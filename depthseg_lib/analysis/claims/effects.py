@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import betaincinv
 
-from depthseg_lib.analysis.learning_curves import arrival
+from depthseg_lib.analysis.learning_curves import accuracy_gap, arrival
 from depthseg_lib.analysis.statistics import LEVEL, Interval, mean_interval, paired_difference
-from depthseg_lib.trajectories import accuracy_gap
 
 MIOU, ACCURACY, NLL, ALL_CLASSES = "miou_seven", "accuracy", "nll", "miou"
 POINTS, ACCURACY_POINTS, NATS = "mIoU points", "accuracy points", "nats per pixel"

@@ -8,11 +8,10 @@ import pandas as pd
 
 from depthseg_lib.analysis import paper
 from depthseg_lib.analysis.claims.claims import BASE, CLAIMS, MARGIN, Part, claim_of
-from depthseg_lib.analysis.claims.comparisons import Comparison, comparisons, grouped
+from depthseg_lib.analysis.claims.comparisons import Comparison, comparisons, grouped, notes, stand_in
 from depthseg_lib.analysis.claims.effects import Measured, final_gap, unit
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import Interval
-from depthseg_lib.claims_notes import notes, stand_in
 
 AGREES, DISAGREES, UNDECIDED, NOT_RUN = "agrees", "disagrees", "undecided", "not run"
 WORST_FIRST = (DISAGREES, UNDECIDED, NOT_RUN, AGREES)

@@ -7,20 +7,21 @@ from typing import ClassVar
 
 import pandas as pd
 
-from depthseg_lib import inputs, kept
+from depthseg_lib import fingerprint
 from depthseg_lib.analysis import runs as run_folders
+from depthseg_lib.analysis import store as stores
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RunFolder
-from depthseg_lib.data.cache import source_hash
+from depthseg_lib.analysis.store import Kept, Kind
 from depthseg_lib.errors import InputError
-from depthseg_lib.kept import Kept, Kind
-from depthseg_lib.project import project_path
+from depthseg_lib.files import project_path
+from depthseg_lib.fingerprint import source_hash
 from depthseg_lib.settings import PLACES, DataSettings
 
 Progress = Callable[[str], None]
 Runs = Mapping[str, RunFolder]
 """Runs of this machine by name."""
-_SHARED = ("analysis/measurements/load.py", "kept.py", "analysis/measurements/networks.py")
+_SHARED = ("analysis/measurements/load.py", "analysis/store.py", "analysis/measurements/networks.py")
 """Library files that every measurement goes through."""
 
 
@@ -78,11 +79,13 @@ def load(
     if not results.of_this_machine:
         return _committed(kind, results.profile, store(kind, figures or f"figures/{results.profile}"))
     chosen = _this_machines(results, project_path(runs) / results.profile)
-    made = {"code": source_hash(*(inputs.LIBRARY / name for name in (*_SHARED, *kind.code))), **made_from(chosen)}
+    made = {"code": source_hash(*(fingerprint.LIBRARY / name for name in (*_SHARED, *kind.code))), **made_from(chosen)}
     cache = project_path(runs) / results.profile / "measured" / kind.folder
-    if not kept.is_made_from(cache, made):
-        kept.write(cache, results.profile, Kept(*compute(chosen), made))
-    return kept.read(kind, cache, results.profile), f"{kind.name} from {len(chosen)} runs of this machine"
+    if not stores.is_made_from(cache, made):
+        stores.write_measurements(cache, results.profile, Kept(*compute(chosen), made))
+    return stores.read_measurements(
+        kind, cache, results.profile
+    ), f"{kind.name} from {len(chosen)} runs of this machine"
 
 
 def store(kind: Kind, figures: str | Path) -> Path:
@@ -97,14 +100,14 @@ def weights_file(run: RunFolder) -> Path:
 
 def weights_hashes(runs: Runs) -> dict[str, str]:
     """SHA-256 of the runs' weights by name."""
-    return {name: inputs.sha256(weights_file(run)) for name, run in sorted(runs.items())}
+    return {name: fingerprint.sha256(weights_file(run)) for name, run in sorted(runs.items())}
 
 
 def annotated_data(runs: Runs) -> dict:
     """What the images of `runs` are made from: the data's settings, which they share, and the embedded world's code."""
     parameters = next(iter(runs.values())).parameters
     names = [name for name in asdict(DataSettings()) if name not in PLACES]
-    world = sorted((inputs.LIBRARY / "world").glob("*.py"))
+    world = sorted((fingerprint.LIBRARY / "world").glob("*.py"))
     return {"world": source_hash(*world), "data": {name: parameters[name] for name in names}}
 
 
@@ -114,12 +117,12 @@ def asked_for(results: Results) -> list[str]:
 
 
 def _committed(kind: Kind, profile: str, folder: Path) -> tuple[Kept, str]:
-    if not kept.exists(folder):
+    if not stores.has_measurements(folder):
         raise InputError(
             f"{folder}: there are no committed {kind.name}, and no runs to compute them from: run "
             f"`make figures PROFILE={profile}`"
         )
-    return kept.read(kind, folder, profile), f"committed {kind.name} under {'/'.join(folder.parts[-4:])}"
+    return stores.read_measurements(kind, folder, profile), f"committed {kind.name} under {'/'.join(folder.parts[-4:])}"
 
 
 def _this_machines(results: Results, folder: Path) -> dict[str, RunFolder]:

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from depthseg_lib import kept
+from depthseg_lib.analysis import store
 from depthseg_lib.analysis.measurements import load as measuring
 from depthseg_lib.analysis.measurements.load import Progress, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.kept import Arrays, Kept, Kind
+from depthseg_lib.analysis.store import Arrays, Kept, Kind
 
 SHOWN = 4
 """Example images whose predictions are kept: the first of `Results.examples`."""
-_CODE = ("analysis/measurements/rescaled.py", "analysis/measurements/rescaling.py", "data/rescale.py", "data/resize.py", "losses/metrics.py")
+_CODE = (
+    "analysis/measurements/rescaled.py",
+    "analysis/measurements/rescaling.py",
+    "data/resize.py",
+    "losses/metrics.py",
+)
 KIND = Kind("rescaled predictions", tables=("scores",), arrays=("predictions",), code=_CODE)
 
 
@@ -69,7 +74,9 @@ def load(
 def save(rescaling: Rescaling, profile: str, figures: str | Path) -> None:
     """Keep them with the committed results, for machines without the weights."""
     arrays = {"predictions": rescaling.predictions}
-    kept.write(measuring.store(KIND, figures), profile, Kept({"scores": rescaling.scores}, arrays, rescaling.made_from))
+    store.write_measurements(
+        measuring.store(KIND, figures), profile, Kept({"scores": rescaling.scores}, arrays, rescaling.made_from)
+    )
 
 
 def _made_from(runs: Runs) -> dict:
@@ -78,9 +85,7 @@ def _made_from(runs: Runs) -> dict:
 
 def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:
     """Scores of all `runs`, which share their data, and predictions of each initialisation's first."""
-    from depthseg_lib.analysis.measurements import (
-        rescaled as compute,  # loads PyTorch: seconds that stored ones do not need
-    )
+    from depthseg_lib.analysis.measurements import rescaled as compute
     from depthseg_lib.analysis.measurements.networks import annotated, networks, scored_images
 
     truth = scored_images(annotated(runs, progress)[1])

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, image_files, resize
+from depthseg_lib.data import image_files, resize
 from depthseg_lib.data.arrays import Photographs
-from depthseg_lib.data.cache import Progress, source_hash
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.pack import packed
 from depthseg_lib.errors import InputError
+from depthseg_lib.fingerprint import source_hash
 
 LAYOUT = "a folder per class with PNG or JPEG photographs of it, or such folders below `train`, as ImageNet has them"
 
@@ -38,16 +39,16 @@ def listed(folder: str | Path) -> tuple[list[str], np.ndarray, tuple[str, ...]]:
     Names are plain text, of which millions take little memory. Raises `InputError` as `photographs` does.
     """
     root, files, counts = _root(folder), [], []
-    classes = tuple(sorted(entry.name for entry in folders.subfolders(root)))
+    classes = tuple(sorted(entry.name for entry in image_files.subfolders(root)))
     if len(classes) < 2:
         raise InputError(
-            f"{root} has {len(classes)} folders of photographs: expected two at least, {LAYOUT}; {folders.found(root)}"
+            f"{root} has {len(classes)} folders of photographs: expected two at least, {LAYOUT}; {image_files.found(root)}"
         )
     for name in classes:
         members = _photographs_below(root / name)
         if not members:
             raise InputError(
-                f"{root / name} holds no photographs: expected {LAYOUT}; {folders.found(root / name)}; put them there, "
+                f"{root / name} holds no photographs: expected {LAYOUT}; {image_files.found(root / name)}; put them there, "
                 "or remove the folder"
             )
         files += members
@@ -64,7 +65,7 @@ def digest(folder: str | Path) -> str:
 
 
 def _root(folder: str | Path) -> Path:
-    root = folders.existing(folder, LAYOUT)
+    root = image_files.existing(folder, LAYOUT)
     return root / "train" if (root / "train").is_dir() else root
 
 
@@ -72,6 +73,6 @@ def _photographs_below(folder: Path) -> list[str]:
     below = []
     for place, inner, names in os.walk(folder, followlinks=True):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        chosen = (n for n in names if n.lower().endswith(folders.IMAGE_SUFFIXES) and not n.startswith("."))
+        chosen = (n for n in names if n.lower().endswith(image_files.IMAGE_SUFFIXES) and not n.startswith("."))
         below += [os.path.join(place, name) for name in sorted(chosen)]
     return below

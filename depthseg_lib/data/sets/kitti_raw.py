@@ -1,16 +1,154 @@
 """KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import folders, image_files, ingest, kitti_calibration, kitti_velodyne
+from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
-from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.pack import Progress, packed
 from depthseg_lib.data.sets.listing import Measured
 from depthseg_lib.errors import InputError
+from depthseg_lib.fingerprint import source_hash
+
+
+def read(file: Path, expected: str) -> dict[str, np.ndarray]:
+    """The numbers of every line by its name; lines without a name (odometry) are `P0`, `P1`, ... in order.
+
+    Lines that hold no numbers (dates) are left out. Raises `InputError` where the file is missing or has no such line.
+    """
+    values = {}
+    for number, line in enumerate(image_files.file_text(file, expected).splitlines()):
+        name, numbers = line.split(":", 1) if ":" in line else (f"P{number}", line)
+        try:
+            values[name.strip()] = np.array([float(part) for part in numbers.split()])
+        except ValueError:
+            continue
+    if not values:
+        raise InputError(f"{file} holds no calibration: expected {expected}; fetch it again")
+    return values
+
+
+def entry(values: dict[str, np.ndarray], name: str, shape: tuple[int, ...], file: Path) -> np.ndarray:
+    """The matrix `name` of a calibration; raises `InputError` where it is missing or of another size than `shape`."""
+    if name not in values or values[name].size != np.prod(shape):
+        raise InputError(
+            f"{file} has no line '{name}' of {np.prod(shape)} numbers: expected one for this camera, found "
+            f"{', '.join(values)}; choose another camera, or fetch the calibration again"
+        )
+    return values[name].reshape(shape)
+
+
+def camera_of(projection: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Intrinsics K (3, 3) and offset t (3,) in metres of a projection P = K [I | t] (3, 4)."""
+    intrinsics = projection[:, :3]
+    return intrinsics, np.linalg.solve(intrinsics, projection[:, 3])
+
+
+CROP = ((0.40810811, 0.99189189), (0.03594771, 0.96405229))
+"""Rows and columns, as shares of height and width, on which depth on KITTI is evaluated (Garg et al. 2016): without
+the sky, where no echo comes from, and the margins."""
+
+
+def scanned_depth(
+    frames: Sequence[Path],
+    intrinsics: np.ndarray,
+    height: int,
+    width: int,
+    progress: Progress,
+    cropped: bool = False,
+) -> np.ndarray:
+    """Depth (N, H, W) float16 metres of KITTI raw `frames` from the scans of the same number, 0 where no point falls.
+
+    `intrinsics` (N, 3, 3) are those of the H x W images. `cropped` depth is 0 outside of `CROP` too. Raises
+    `InputError` where no frame has a scan, a scan is not whole, or a calibration is missing or broken.
+    """
+    scans = [scan(frame) for frame in frames]
+    kept = crop(height, width) if cropped else np.ones((height, width), bool)
+    if not any(file.exists() for file in scans):
+        raise InputError(
+            f"no frame has a velodyne scan: expected files such as {scans[0]}; fetch the scans, or ask for no depth"
+        )
+
+    def one(index: int) -> tuple[np.ndarray]:
+        if not scans[index].exists():
+            return (np.zeros((height, width)),)
+        points = _camera_points(scans[index], frames[index])
+        return (project(points, intrinsics[index], height, width) * kept,)
+
+    names = [str(frame.absolute()) for frame in frames]
+    digest = hashlib.sha256(repr((names, intrinsics.tolist())).encode()).hexdigest()
+    code = source_hash(__file__, __file__)
+    key = {"frames": digest, "size": [height, width], "cropped": cropped, "code": code}
+    dates = sorted({frame.parents[3] for frame in frames})
+    calibrations = [date / name for date in dates for name in ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt")]
+    files, arrays = [*scans, *calibrations], {"depth": (np.float16, (height, width))}
+    present = [file for file in files if file.exists()]
+    return packed("velodyne", key, present, arrays, range(len(frames)), one, progress)[0]
+
+
+def project(points: np.ndarray, intrinsics: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Depth (H, W) in metres of `points` (P, 3) in the camera's axes: the nearest per pixel, 0 where none falls."""
+    points = points[points[:, 2] > 0.1]
+    pixels = points @ intrinsics.T
+    x, y = np.rint(pixels[:, :2] / pixels[:, 2:]).T
+    seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    x, y, metres = x[seen].astype(int), y[seen].astype(int), points[seen, 2]
+    image = np.full((height, width), np.inf)
+    np.minimum.at(image, (y, x), metres)
+    return np.where(np.isinf(image), 0.0, image)
+
+
+def crop(height: int, width: int) -> np.ndarray:
+    """The pixels (H, W) bool of an image of this size that lie within `CROP`."""
+    (top, bottom), (left, right) = CROP
+    inside = np.zeros((height, width), bool)
+    inside[int(top * height) : int(bottom * height), int(left * width) : int(right * width)] = True
+    return inside
+
+
+def scan(frame: Path) -> Path:
+    """The scan of a frame, which need not exist: `drive/velodyne_points/data/N.bin` for `drive/image_0C/data/N.png`."""
+    return frame.parents[2] / "velodyne_points" / "data" / f"{frame.stem}.bin"
+
+
+def velodyne_calibration(date: Path, camera: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation (3, 3) and translation (3,) in metres from the velodyne's axes to those of a rectified camera.
+
+    Raises `InputError` where a calibration file of the folder `date` is missing or lacks what is needed.
+    """
+    cameras, velodyne = date / "calib_cam_to_cam.txt", date / "calib_velo_to_cam.txt"
+    to_camera = read(velodyne, f"the calibration of the velodyne on {date.name}")
+    rotation = entry(to_camera, "R", (3, 3), velodyne)
+    translation = entry(to_camera, "T", (3,), velodyne)
+    values = read(cameras, f"the calibration of the cameras on {date.name}")
+    rectify = entry(values, "R_rect_00", (3, 3), cameras)
+    projection = entry(values, f"P_rect_{camera}", (3, 4), cameras)
+    return rectify @ rotation, rectify @ translation + camera_of(projection)[1]
+
+
+def _camera_points(file: Path, frame: Path) -> np.ndarray:
+    """The points (P, 3) of the scan `file` in the axes of the rectified camera of `frame`, metres."""
+    rotation, translation = velodyne_calibration(frame.parents[3], frame.parents[1].name.removeprefix("image_"))
+    return _points(file) @ rotation.T + translation
+
+
+def _points(file: Path) -> np.ndarray:
+    """The points (P, 3) of a scan in the velodyne's axes, metres; each is four floats, the last the reflectance."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}): expected a velodyne scan; fetch it") from error
+    if not content or len(content) % 16:
+        raise InputError(
+            f"{file} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; fetch it again"
+        )
+    return np.frombuffer(content, "<f4").reshape(-1, 4)[:, :3]
+
 
 _LAYOUT = (
     "KITTI raw (2011_09_26/2011_09_26_drive_0001_sync/image_02/data ... and 2011_09_26/calib_cam_to_cam.txt), from "
@@ -37,13 +175,13 @@ def video(
     `root` is not KITTI raw, a drive, camera or calibration is missing, frames are not of the calibrated size, or a file
     is broken.
     """
-    root = folders.existing(root, _LAYOUT)
+    root = image_files.existing(root, _LAYOUT)
     clips = [clip for drive in named(root, drives) for camera in cameras for clip in _clips(drive, camera)]
     result = ingest.video(clips, height, width, crop, step, progress)
     if not depth:
         return result
     files = [file for clip in clips for part in clip.every(step) for file in part.files]
-    return replace(result, depth=kitti_velodyne.depth(files, result.intrinsics, height, width, progress))
+    return replace(result, depth=scanned_depth(files, result.intrinsics, height, width, progress))
 
 
 def named(root: Path, names: Sequence[str] | None = None) -> list[Path]:
@@ -52,11 +190,11 @@ def named(root: Path, names: Sequence[str] | None = None) -> list[Path]:
 
     Raises `InputError` where there are no drives at all, or a name is not among them.
     """
-    drives = [drive for date in folders.subfolders(root) for drive in folders.subfolders(date)]
+    drives = [drive for date in image_files.subfolders(root) for drive in image_files.subfolders(date)]
     present = {drive.name: drive for drive in drives if is_drive(drive)}
     if not present:
         raise InputError(
-            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {folders.found(root)}; give the folder "
+            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the folder "
             "that holds the dates"
         )
     missing = sorted(set(names or ()) - present.keys())
@@ -75,8 +213,8 @@ def frames(drive: Path, camera: str) -> dict[int, Path]:
 
     Raises `InputError` where there are none, or one is not named by a number.
     """
-    folder = folders.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
-    files = folders.image_files(folder)
+    folder = image_files.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
+    files = image_files.image_files(folder)
     try:
         return {int(file.stem): file for file in files}
     except ValueError as error:
@@ -92,10 +230,10 @@ def calibration(drive: Path, camera: str) -> tuple[tuple[int, int], np.ndarray]:
     Raises `InputError` where the date's calibration is missing or lacks the camera.
     """
     file = drive.parent / "calib_cam_to_cam.txt"
-    values = kitti_calibration.read(file, f"the calibration of the cameras on {drive.parent.name}")
-    projection = kitti_calibration.entry(values, f"P_rect_{camera}", (3, 4), file)
-    columns, rows = kitti_calibration.entry(values, f"S_rect_{camera}", (2,), file)
-    return (int(rows), int(columns)), kitti_calibration.camera(projection)[0]
+    values = read(file, f"the calibration of the cameras on {drive.parent.name}")
+    projection = entry(values, f"P_rect_{camera}", (3, 4), file)
+    columns, rows = entry(values, f"S_rect_{camera}", (2,), file)
+    return (int(rows), int(columns)), camera_of(projection)[0]
 
 
 def measured(frame: Path) -> Measured:
@@ -104,9 +242,9 @@ def measured(frame: Path) -> Measured:
 
     def depth() -> np.ndarray:
         (rows, columns), matrix = calibration(frame.parents[2], camera)
-        return kitti_velodyne.depth([frame], matrix[None], rows, columns, None)[0]
+        return scanned_depth([frame], matrix[None], rows, columns, None)[0]
 
-    return Measured(str(kitti_velodyne.scan(frame)), lambda: image_files.photograph(frame), depth)
+    return Measured(str(scan(frame)), lambda: image_files.photograph(frame), depth)
 
 
 def runs(numbers: Iterable[int]) -> list[list[int]]:

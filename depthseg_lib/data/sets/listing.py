@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.data import folders, image_files
+from depthseg_lib.data import image_files
 from depthseg_lib.data.labels import LabelSet
 
 
@@ -69,9 +69,9 @@ def sequences(root: Path, below: str = "") -> dict[str, Sequence[Path]]:
     found = {}
     for place, inner, names in os.walk(root, followlinks=True):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        if any(name.lower().endswith(folders.IMAGE_SUFFIXES) for name in names):
+        if any(name.lower().endswith(image_files.IMAGE_SUFFIXES) for name in names):
             if not below or below in Path(place).relative_to(root).parts:
-                found[str(Path(root.name, Path(place).relative_to(root)))] = folders.image_files(Path(place))
+                found[str(Path(root.name, Path(place).relative_to(root)))] = image_files.image_files(Path(place))
     return found
 
 

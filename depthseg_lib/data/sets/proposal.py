@@ -1,20 +1,109 @@
 """What lies in a user's folder, guessed: which files are images with label images, and which folders are video."""
 
+import colorsys
 import glob
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.data import folders, image_files
-from depthseg_lib.data.proposed_labels import is_label
+from depthseg_lib.data import image_files
+from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, unpacked_colour
+from depthseg_lib.data.sets.description import VOID
 from depthseg_lib.data.sets.listing import evenly
 from depthseg_lib.errors import InputError
+
+LOOKED = 40
+"""Label images that are read for their ids."""
+MANY = 64
+"""Different ids or colours in an image, above which it is none of labels."""
+LIKE_KITTI = {7, 11, 21, 26}
+"""Road, building, vegetation and car by KITTI's and Cityscapes' ids: with these, the others are theirs too."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is proposed for the classes."""
+
+    classes: dict[str, list[int]]
+    """Colours by name."""
+    label_map: dict[str, str]
+    """Names by id or colour, as the description has them."""
+    made_up: bool
+    """Whether names are nothing but ids."""
+    looked: int
+    """Label images that were read."""
+    count: int
+    """All label images."""
+
+
+def is_label(file: Path) -> bool:
+    """Whether `file` holds ids or colours of classes: PNG, with few different ones."""
+    if file.suffix.lower() != ".png":
+        return False
+    try:
+        return len(np.unique(image_files.label_ids(file, _coloured(file)))) <= MANY
+    except InputError:
+        return False
+
+
+def labels_of(files: Sequence[Path]) -> Labels:
+    """Classes for all ids or colours in a sample of the label images `files`; these are all of one kind."""
+    chosen = evenly(files, LOOKED)
+    coloured = _coloured(chosen[0])
+    found = np.unique(np.concatenate([np.unique(image_files.label_ids(file, coloured)) for file in chosen])).tolist()
+    names = _named_by_colour(found) if coloured else _named_by_id(found)
+    colours = {name: list(colour) for name, colour in names.values() if name != VOID}
+    keys = {number: " ".join(map(str, unpacked_colour(number))) if coloured else str(number) for number in names}
+    label_map = {keys[number]: name for number, (name, _) in names.items()}
+    made_up = all(name.split()[0] in ("class", "colour") for name in colours)
+    return Labels(colours, label_map, made_up, len(chosen), len(files))
+
+
+def _coloured(file: Path) -> bool:
+    try:
+        image_files.label_size(file)
+    except InputError:
+        return True
+    return False
+
+
+def _named_by_id(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
+    if set(found) <= {*KITTI.ids, *KITTI.void_ids} and set(found) >= LIKE_KITTI:
+        return _known(KITTI, found)
+    colours = iter(_distinct(len(found)))
+    return {i: (VOID, (0, 0, 0)) if i == 255 else (f"class {i}", next(colours)) for i in found}
+
+
+def _known(label_set: LabelSet, found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
+    """The classes of a known set, all of them, and those of its void ids that occur."""
+    ids = dict(zip(label_set.ids, zip(label_set.classes, label_set.colours, strict=True), strict=True))
+    return ids | {i: (VOID, (0, 0, 0)) for i in found if i in label_set.void_ids}
+
+
+def _named_by_colour(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
+    """Colours that a known set has for a class get its name; black is void."""
+    palette = {c: name for known in (CAMVID, KITTI) for name, c in zip(known.classes, known.colours, strict=True)}
+    names, taken = {}, set()
+    for number in found:
+        colour = unpacked_colour(number)
+        name = palette.get(colour, f"colour {' '.join(map(str, colour))}")
+        name = f"colour {' '.join(map(str, colour))}" if name in taken else name
+        taken.add(name)
+        names[number] = (VOID if colour == (0, 0, 0) else name, colour)
+    return names
+
+
+def _distinct(count: int) -> list[tuple[int, int, int]]:
+    """Colours that differ: hues a golden angle apart, dark and light in turn."""
+    shades = [colorsys.hsv_to_rgb(i * 0.618 % 1, (0.85, 0.5)[i % 2], (0.95, 0.6, 0.8)[i % 3]) for i in range(count)]
+    return [tuple(round(255 * channel) for channel in shade) for shade in shades]
+
 
 _EXPECTED = "images and label images whose names match, such as images/0001.jpg and labels/0001.png"
 
@@ -62,7 +151,7 @@ def layout_of(folder: Path) -> Layout:
     found = [pair for pair in found if not any(_is_better(other, pair) for other in found)]
     if not found:
         raise InputError(
-            f"{folder} has no images with label images: expected {_EXPECTED}, {folders.found(folder)}; arrange the "
+            f"{folder} has no images with label images: expected {_EXPECTED}, {image_files.found(folder)}; arrange the "
             "files so, or write the description by hand (README, Your own data)"
         )
     test = [pair for pair in found if re.search(r"(^|/)test", pair[0].folder)]
@@ -73,7 +162,7 @@ def layout_of(folder: Path) -> Layout:
             f"{folder} has no video: expected folders of at least 9 frames that follow one another, found "
             f"{', '.join(sorted({group.folder for group in groups}))}; put some there, in a folder of its own"
         )
-    first = folders.image_files(folder / video[0])[0]
+    first = image_files.image_files(folder / video[0])[0]
     training, apart = _globs(pair for pair in found if pair not in test), _globs(test) if test else None
     files = tuple(file for _, label, _ in found for file in label.files)
     return Layout(*training, apart, _shortened(folder, video), image_files.size(first), files)
@@ -82,12 +171,14 @@ def layout_of(folder: Path) -> Layout:
 def _groups(folder: Path) -> Iterator[Group]:
     for place, inner, names in os.walk(folder, followlinks=True):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        files = [Path(place, n) for n in names if n.lower().endswith(folders.IMAGE_SUFFIXES) and not n.startswith(".")]
+        files = [
+            Path(place, n) for n in names if n.lower().endswith(image_files.IMAGE_SUFFIXES) and not n.startswith(".")
+        ]
         endings = defaultdict(list)
-        for file in sorted(files, key=folders.natural):
+        for file in sorted(files, key=image_files.natural):
             endings[re.search(r"(?<=\d)\D*$|$", file.stem)[0]].append(file)  # nothing where there is no number
         if len(endings) > 6:  # they are no kinds of files, but names
-            endings = {"": sorted(files, key=folders.natural)}
+            endings = {"": sorted(files, key=image_files.natural)}
         for ending, of in endings.items():
             yield Group(os.path.relpath(place, folder), ending, tuple(of), all(map(is_label, evenly(of, 2))))
 
@@ -164,6 +255,6 @@ def _tiny(file: Path) -> np.ndarray:
 def _shortened(folder: Path, video: list[str]) -> list[str]:
     """A parent instead of its folders, where all folders of images in it are video."""
     parents = {str(Path(name).parent) for name in video} - {"."}
-    whole = {p for p in parents if {str(Path(p, s.name)) for s in folders.subfolders(folder / p)} <= set(video)}
-    whole = {parent for parent in whole if not folders.holds_images(folder / parent)}
+    whole = {p for p in parents if {str(Path(p, s.name)) for s in image_files.subfolders(folder / p)} <= set(video)}
+    whole = {parent for parent in whole if not image_files.holds_images(folder / parent)}
     return sorted(whole | {name for name in video if str(Path(name).parent) not in whole})

@@ -1,0 +1,265 @@
+"""Decoding once into the cache: keys, broken files, sizes, and a source that is never written to."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.limited import folder_for_all, ordinary_user
+from helpers.tiny import label, picture, snapshot, truncate
+from PIL import Image
+
+from depthseg_lib.data import image_files, ingest
+from depthseg_lib.data.labels import CAMVID, VOID, packed_colour
+from depthseg_lib.errors import InputError
+
+MATRIX = np.array([[20.0, 0, 11.5], [0, 20.0, 7.5], [0, 0, 1]])
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def clip(tmp_path):
+    files = [tmp_path / "clip" / f"{i:03d}.png" for i in range(5)]
+    for seed, file in enumerate(files):
+        picture(file, 16, 24, seed=seed)
+    poses = np.repeat(np.eye(4)[None], 5, axis=0)
+    poses[:, 2, 3] = np.arange(5)
+    return ingest.Clip(tuple(files), (16, 24), MATRIX, poses)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    picture(tmp_path / "images" / "a.png", 16, 24)
+    label(tmp_path / "labels" / "a.png", np.tile(np.arange(12, dtype=np.uint8).repeat(2), (16, 1)))
+    return [tmp_path / "images" / "a.png"], [tmp_path / "labels" / "a.png"]
+
+
+def read(clips, crop=False, step=1, progress=None):
+    return ingest.video(clips, 8, 12, crop, step, progress)
+
+
+def read_pairs(pair):
+    return ingest.labelled(*pair, CAMVID, 8, 12, False, None)
+
+
+def test_a_video_is_packed_in_order_with_its_intrinsics(clip):
+    lines = []
+    video = read([clip], progress=lines.append)
+    assert video.images.shape == (5, 3, 8, 12) and video.images.dtype == np.uint8
+    assert isinstance(video.images, np.memmap) and not video.images.flags.writeable
+    means = [image_files.photograph(file).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)) for file in clip.files]
+    assert np.allclose(video.images.mean((2, 3)), means, atol=3)
+    assert np.allclose(video.intrinsics, [[10, 0, 5.5], [0, 10, 3.5], [0, 0, 1]]) and len(video.intrinsics) == 5
+    assert video.poses[:, 2, 3].tolist() == [0, 1, 2, 3, 4]
+    assert lines[1:] == ["read 5 of 5 files, 0 s left"]
+
+
+def test_the_second_read_decodes_nothing(clip, monkeypatch):
+    first = read([clip])
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail(f"{file} was decoded again"))
+    assert (read([clip]).images == first.images).all()
+
+
+def test_a_changed_file_is_read_again(clip):
+    first = np.array(read([clip]).images)
+    Image.new("RGB", (24, 16), (9, 9, 9)).save(clip.files[1])
+    second = read([clip]).images
+    assert (second[1] == 9).all() and (second[0] == first[0]).all()
+
+
+def test_a_file_with_another_time_only_has_another_key(clip, cache):
+    read([clip])
+    os.utime(clip.files[0], ns=(1, 1))
+    read([clip])
+    assert len([path for path in (cache / "ingest").iterdir() if path.is_dir()]) == 2
+
+
+def test_steps_interleave_so_that_no_frame_is_lost(clip):
+    video = read([clip], step=2)
+    assert video.poses[:, 2, 3].tolist() == [0, 2, 4, 1, 3]
+    assert video.sequence.tolist() == [0, 0, 0, 1, 1]
+    assert video.triplets().tolist() == [[0, 1, 2]]
+    with pytest.raises(InputError, match="step is 0"):
+        read([clip], step=0)
+
+
+def test_more_steps_than_frames_leave_one_frame_per_sequence(clip):
+    assert read([clip], step=9).sequence.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_poses_are_left_out_unless_every_clip_has_them(clip):
+    without = ingest.Clip(clip.files, clip.size, clip.intrinsics)
+    assert read([clip, without]).poses is None and read([clip, clip]).poses.shape == (10, 4, 4)
+
+
+def test_the_source_is_not_written_to(clip, pair, tmp_path):
+    folders = [tmp_path / name for name in ("clip", "images", "labels")]
+    before = [snapshot(folder) for folder in folders]
+    read([clip]), read_pairs(pair)
+    assert [snapshot(folder) for folder in folders] == before
+
+
+def test_a_source_behind_links_is_read(clip, tmp_path):
+    (tmp_path / "folder").symlink_to(tmp_path / "clip", target_is_directory=True)
+    (tmp_path / "links").mkdir()
+    for file in clip.files:
+        (tmp_path / "links" / file.name).symlink_to(file)
+    for folder in ("folder", "links"):
+        linked = replace(clip, files=tuple(tmp_path / folder / file.name for file in clip.files))
+        assert (read([linked]).images == read([clip]).images).all()
+
+
+def test_a_source_that_may_only_be_read_is_read_and_left_as_it_was(clip, pair, tmp_path, monkeypatch):
+    with folder_for_all() as parent:
+        for name in ("clip", "images", "labels"):
+            shutil.copytree(tmp_path / name, parent / name)
+        (parent / "cache").mkdir(mode=0o777)
+        (parent / "cache").chmod(0o777)
+        sources = [path for path in parent.rglob("*") if parent / "cache" != path]
+        for path in sources:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        before = snapshot(parent / "clip")
+        monkeypatch.setenv("DEPTHSEG_CACHE", str(parent / "cache"))
+        with ordinary_user():
+            video = read([replace(clip, files=tuple(parent / "clip" / file.name for file in clip.files))])
+            labelled = ingest.labelled([parent / "images/a.png"], [parent / "labels/a.png"], CAMVID, 8, 12)
+        assert len(video.images) == 5 and len(labelled.labels) == 1 and snapshot(parent / "clip") == before
+
+
+def test_a_truncated_image_is_named_and_nothing_is_kept(clip, cache):
+    truncate(clip.files[3])
+    with pytest.raises(InputError, match=r"003\.png cannot be read .*fetch or copy it again"):
+        read([clip])
+    assert not [path for path in (cache / "ingest").iterdir() if path.is_dir()]
+
+
+def test_a_truncated_jpeg_is_named(tmp_path):
+    file = tmp_path / "frame.jpg"
+    picture(file, 160, 240)
+    truncate(file)
+    with pytest.raises(InputError, match=r"frame\.jpg cannot be read .image file is truncated"):
+        read([ingest.Clip((file,), (160, 240), MATRIX)])
+
+
+def test_a_damaged_png_is_named(clip):
+    content = bytearray(clip.files[1].read_bytes())
+    content[len(content) // 2] ^= 255
+    clip.files[1].write_bytes(content)
+    with pytest.raises(InputError, match=r"001\.png cannot be read"):
+        read([clip])
+
+
+def test_a_file_that_is_no_image_is_named(clip):
+    clip.files[2].write_text("<html>404</html>")
+    with pytest.raises(InputError, match=r"002\.png cannot be read"):
+        read([clip])
+
+
+def test_a_file_that_went_away_is_named(clip):
+    clip.files[2].unlink()
+    with pytest.raises(InputError, match=r"002\.png cannot be read \(No such file"):
+        read([clip])
+
+
+def test_a_frame_of_another_size_is_named_before_anything_is_decoded(clip, monkeypatch):
+    picture(clip.files[4], 16, 20)
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail("decoded before the sizes were compared"))
+    with pytest.raises(InputError, match=r"004\.png is 20x16, but 24x16 was expected"):
+        read([clip])
+
+
+def test_16_bit_frames_are_refused(clip):
+    label(clip.files[0], np.zeros((16, 24), np.uint16))
+    with pytest.raises(InputError, match=r"000\.png has a single channel of more than 8 bits"):
+        read([clip])
+
+
+def test_a_disk_without_space_is_said_before_anything_is_decoded(clip, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 100}))
+    monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail("decoded before the space was checked"))
+    with pytest.raises(InputError, match="DEPTHSEG_CACHE"):
+        read([clip])
+
+
+def test_pairs_become_training_indices(pair):
+    labelled = read_pairs(pair)
+    assert labelled.names == ("a",) and labelled.label_set is CAMVID
+    assert labelled.images.shape == (1, 3, 8, 12) and labelled.labels.shape == (1, 8, 12)
+    assert labelled.labels[0, 0].tolist() == [*range(11), VOID]
+
+
+def test_a_palette_label_image_is_read_by_its_indices(pair):
+    image = Image.fromarray(np.tile(np.arange(12, dtype=np.uint8).repeat(2), (16, 1)))
+    image.putpalette(list(range(256)) * 3)
+    assert image.mode == "P"
+    image.save(pair[1][0])
+    assert read_pairs(pair).labels[0, 0].tolist() == [*range(11), VOID]
+
+
+def test_an_image_and_label_of_different_sizes_are_named(pair):
+    picture(pair[0][0], 14, 24)
+    with pytest.raises(InputError, match=r"images/a\.png is 24x14, but its label image .*labels/a\.png is 24x16"):
+        read_pairs(pair)
+
+
+def test_unknown_label_ids_are_named(pair):
+    label(pair[1][0], np.full((16, 24), 42, np.uint8))
+    with pytest.raises(InputError, match=r"labels/a\.png: label ids \[42\] are not in the label set 'CamVid'"):
+        read_pairs(pair)
+
+
+def test_a_truncated_label_image_is_named(pair):
+    label(pair[1][0], np.random.default_rng(0).integers(0, 11, (16, 24), dtype=np.uint8))
+    truncate(pair[1][0])
+    with pytest.raises(InputError, match=r"labels/a\.png cannot be read"):
+        read_pairs(pair)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [(np.zeros((16, 24), np.uint16), "more than 8 bits"), (np.zeros((16, 24, 3), np.uint8), "a RGB image")],
+    ids=["16 bits", "colours"],
+)
+def test_images_that_hold_no_ids_are_refused_as_labels(pair, pixels, found):
+    label(pair[1][0], pixels)
+    with pytest.raises(InputError, match=rf"labels/a\.png is no label image: .*found .*{found}"):
+        read_pairs(pair)
+
+
+def coloured(pair, ids=None):
+    ids = np.tile(np.arange(11, dtype=np.uint8).repeat(2), (16, 1)) if ids is None else ids
+    Image.fromarray(CAMVID.colour(ids)).save(pair[1][0])
+    known = tuple(packed_colour(*colour) for colour in CAMVID.colours)
+    return replace(CAMVID, ids=known, void_ids=(packed_colour(0, 0, 0),), coloured=True)
+
+
+def test_coloured_label_images_are_read_by_their_colours(pair):
+    picture(pair[0][0], 16, 22)
+    found = ingest.labelled(*pair, coloured(pair), 8, 11, False, None)
+    assert found.labels[0, 0].tolist() == [*range(11)]
+
+
+def test_a_colour_of_no_class_is_named(pair):
+    label_set = coloured(pair, np.zeros((16, 24), np.uint8))
+    Image.new("RGB", (24, 16), (1, 2, 3)).save(pair[1][0])
+    with pytest.raises(InputError, match=r"labels/a\.png: colours \(1, 2, 3\) are not in the label set"):
+        ingest.labelled(*pair, label_set, 8, 12, False, None)
+
+
+def test_ids_where_colours_were_expected_are_refused(pair):
+    label_set = coloured(pair, np.zeros((16, 24), np.uint8))
+    label(pair[1][0], np.zeros((16, 24), np.uint8))
+    with pytest.raises(InputError, match=r"labels/a\.png is no coloured label image: .*map ids to classes"):
+        ingest.labelled(*pair, label_set, 8, 12, False, None)
+
+
+def test_labels_that_were_saved_as_jpeg_are_refused(pair, tmp_path):
+    picture(tmp_path / "labels" / "a.jpg", 16, 24, channels=1)
+    with pytest.raises(InputError, match=r"labels/a\.jpg is a JPEG, which changes ids and colours"):
+        read_pairs((pair[0], [tmp_path / "labels" / "a.jpg"]))

@@ -1,0 +1,237 @@
+"""Packing: resumed after a kill, said before it starts, refused when the source changes, one process at a time."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.limited import child, files_of_at_most
+from helpers.tiny import picture
+
+from depthseg_lib.data import image_files, ingest, pack
+from depthseg_lib.data.blocks import BLOCK, CHECKSUMS
+from depthseg_lib.data.pack import mapped, packed
+from depthseg_lib.errors import InputError
+
+COUNT = 3 * BLOCK + 10
+INGEST = """
+import time
+from pathlib import Path
+import numpy as np
+from depthseg_lib.data import image_files, ingest
+decode = image_files.photograph
+def slowly(file):
+    time.sleep(0.004)
+    return decode(file)
+image_files.photograph = slowly
+folder = Path({folder!r})
+print("ready", flush=True)
+while not folder.with_name("go").exists():
+    time.sleep(0.001)
+clip = ingest.Clip(tuple(sorted(folder.iterdir())), (8, 12), np.eye(3))
+ingest.video([clip], 4, 6, False, 1, lambda line: print(line, flush=True))
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def source(tmp_path):
+    for number in range(COUNT):
+        picture(tmp_path / "clip" / f"{number:04d}.png", 8, 12, seed=number)
+    return tmp_path / "clip"
+
+
+def read(source, progress=None):
+    clip = ingest.Clip(tuple(sorted(source.iterdir())), (8, 12), np.eye(3))
+    return ingest.video([clip], 4, 6, False, 1, progress).images
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The files that this process decodes."""
+    files, decode = [], image_files.photograph
+    monkeypatch.setattr(image_files, "photograph", lambda file: files.append(file) or decode(file))
+    return files
+
+
+def blocks_written(cache) -> int:
+    """Finished blocks of the one partial folder, 0 before there is one."""
+    found = list(cache.glob(f"ingest/*.partial/{CHECKSUMS}"))
+    return len(found[0].read_text().splitlines()) - 1 if found else 0
+
+
+def wait_for(condition) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until, "nothing happened for a minute"
+        time.sleep(0.002)
+
+
+def reading(source, count):
+    """Processes that all begin to read `source` at this moment."""
+    processes = [child(INGEST.format(folder=str(source))) for _ in range(count)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * count
+    source.with_name("go").touch()
+    return processes
+
+
+@pytest.fixture
+def killed(source, cache):
+    """An ingest of a process that was killed after two blocks."""
+    (process,) = reading(source, 1)
+    wait_for(lambda: blocks_written(cache) >= 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and blocks_written(cache) in (2, 3)
+    return source
+
+
+def unbroken(source, tmp_path, monkeypatch) -> bytes:
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "another"))
+    return Path(read(source).filename).read_bytes()
+
+
+def test_a_killed_ingest_goes_on_where_it_was_with_the_same_result(killed, cache, decoded, tmp_path, monkeypatch):
+    rows, lines = blocks_written(cache) * BLOCK, []
+    found = read(killed, lines.append)
+    assert len(decoded) == COUNT - rows
+    assert f"{COUNT} files to read once, {rows} of them read before: 0.000 GB" in lines[0]
+    assert Path(found.filename).read_bytes() == unbroken(killed, tmp_path, monkeypatch)
+    assert not list(cache.glob("ingest/*.partial"))
+
+
+def test_what_a_killed_ingest_wrote_wrongly_is_decoded_again(killed, cache, decoded, tmp_path, monkeypatch):
+    (file,) = cache.glob("ingest/*.partial/images.npy")
+    content = bytearray(file.read_bytes())
+    content[128 + BLOCK * 3 * 4 * 6] ^= 255  # the first byte of the second block
+    file.write_bytes(content)
+    found = read(killed)
+    assert len(decoded) == COUNT - BLOCK
+    assert Path(found.filename).read_bytes() == unbroken(killed, tmp_path, monkeypatch)
+
+
+def test_of_two_processes_one_reads_and_the_other_waits_and_says_so(source, cache):
+    processes = reading(source, 2)
+    reads, waits = sorted((process.communicate()[0] for process in processes), key=len, reverse=True)
+    assert [process.returncode for process in processes] == [0, 0]
+    assert f"read {COUNT} of {COUNT} files" in reads and "waiting" not in reads
+    assert waits.startswith("another process is making") and waits.endswith(": waiting for it\n")
+
+
+def test_a_process_that_waits_goes_on_when_the_other_is_killed(source, cache):
+    lines = {process: process.stdout.readline() for process in reading(source, 2)}
+    wait_for(lambda: blocks_written(cache) >= 1)
+    (waits,) = (process for process in lines if "waiting" in lines[process])
+    (reads,) = (process for process in lines if process is not waits)
+    reads.kill()
+    reads.communicate()
+    said = waits.communicate()[0]
+    assert waits.returncode == 0 and "of them read before" in said and f"read {COUNT} of {COUNT} files" in said
+
+
+@pytest.mark.parametrize("change", [lambda file: os.utime(file, ns=(1, 1)), os.unlink], ids=["changed", "removed"])
+def test_a_source_that_changes_meanwhile_is_refused(source, cache, monkeypatch, change):
+    first, decode = source / "0000.png", image_files.photograph
+
+    def changing(file):
+        found = decode(file)
+        if file.name == f"{COUNT - 1:04d}.png":
+            change(first)
+        return found
+
+    monkeypatch.setattr(image_files, "photograph", changing)
+    with pytest.raises(InputError, match=r"0000\.png (changed while it was read|cannot be read)"):
+        read(source)
+    assert not [path for path in (cache / "ingest").iterdir() if path.is_dir()]
+
+
+def test_disk_use_is_said_first_and_files_as_they_are_read(source, cache, monkeypatch):
+    monkeypatch.setattr(pack, "REPORT", 0.0)
+    lines = []
+    read(source, lines.append)
+    assert f"{COUNT} files to read once: 0.000 GB to write under {cache}, whose disk has" in lines[0]
+    assert [line.split(" files")[0] for line in lines[1:]] == [f"read {i + 1} of {COUNT}" for i in range(COUNT)]
+
+
+def test_a_damaged_pack_is_said_and_read_again(source, decoded):
+    first, lines = read(source), []
+    good, file = np.array(first), Path(first.filename)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    decoded.clear()
+    assert (read(source, lines.append) == good).all() and len(decoded) == COUNT
+    assert "comparing their checksums" in lines[0] and "removed and made anew" in "".join(lines)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the device that is always full, here")
+def test_a_disk_that_fills_up_is_one_sentence_and_what_is_written_is_kept(source, cache, monkeypatch, decoded):
+    decode = image_files.photograph
+
+    def filling(file):
+        if file.name == f"{2 * BLOCK:04d}.png":
+            wait_for(lambda: blocks_written(cache) >= 1)
+            (array,) = cache.glob("ingest/*.partial/images.npy")
+            array.rename(cache / "aside")
+            array.symlink_to("/dev/full")
+        return decode(file)
+
+    monkeypatch.setattr(image_files, "photograph", filling)
+    with pytest.raises(InputError, match=f"{cache} cannot be written .No space left on device.*DEPTHSEG_CACHE"):
+        read(source)
+    (array,) = cache.glob("ingest/*.partial/images.npy")
+    (cache / "aside").replace(array)
+    monkeypatch.setattr(image_files, "photograph", decode)
+    rows = blocks_written(cache) * BLOCK
+    decoded.clear()
+    assert len(read(source)) == COUNT and len(decoded) == COUNT - rows < COUNT
+
+
+def test_a_disk_that_takes_no_file_of_that_size_is_one_sentence(source):
+    with files_of_at_most(10_000), pytest.raises(InputError, match="cannot be written .File too large"):
+        read(source)
+
+
+def test_results_are_in_order_and_few_are_ahead(monkeypatch):
+    monkeypatch.setattr(pack, "_cores", lambda: 3)
+    started = []
+
+    def work(item):
+        started.append(item)
+        time.sleep(0.002 * (item % 3))
+        return item
+
+    for number, found in enumerate(mapped(work, range(40), None)):
+        assert found == number and len(started) <= number + 3 * pack.AHEAD
+    assert sorted(started) == list(range(40))
+    assert list(mapped(work, range(40), None, done=37)) == [37, 38, 39]
+
+
+def test_the_first_error_ends_the_work(monkeypatch):
+    started = []
+
+    def work(item):
+        started.append(item)
+        if item == 5:
+            raise InputError("item 5 is broken")
+
+    with pytest.raises(InputError, match="item 5"):
+        list(mapped(work, range(1000), None))
+    assert len(started) < 100
+
+
+def test_equal_keys_of_other_files_are_other_packs(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    a, b = (
+        packed("kind", {}, [tmp_path / name], {"row": (np.uint8, (1,))}, [name], lambda n: (np.array([ord(n)]),))[0]
+        for name in "ab"
+    )
+    assert (a[0, 0], b[0, 0]) == (ord("a"), ord("b"))

@@ -1,0 +1,125 @@
+"""Weights: files, transfers that must be whole, torchvision's ImageNet weights from a file."""
+
+import errno
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from helpers.published_files import torchvisions_file
+
+from depthseg_lib.errors import InputError
+from depthseg_lib.models import weights
+from depthseg_lib.models.networks import Classifier, DepthNetwork, FlowNetwork, SegmentationNetwork
+
+SLIM = "resnet18-slim"
+
+
+def test_file_round_trip_is_exact(tmp_path):
+    network = DepthNetwork(SLIM)
+    weights.save_weights(network, tmp_path / "w.safetensors", encoder=SLIM, initialisation="depth")
+    state = weights.load_weights(tmp_path / "w.safetensors", SLIM, "depth")
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[n], t) for n, t in network.state_dict().items())
+
+
+def test_transfer_from_depth_replaces_the_last_layer_only():
+    depth, segmentation = DepthNetwork(SLIM), SegmentationNetwork(SLIM, 19)
+    taken = weights.transfer(depth.state_dict(), segmentation, "depth run")
+    assert set(taken.fresh) == {"head.weight", "head.bias"}
+    assert all(name.startswith("heads.") for name in taken.dropped)
+    assert torch.equal(segmentation.decoder.merge[0].weight, depth.decoder.merge[0].weight)
+    assert torch.equal(segmentation.encoder.resnet.bn1.running_mean, depth.encoder.resnet.bn1.running_mean)
+
+
+def test_transfer_from_classification_leaves_the_decoder_fresh():
+    segmentation = SegmentationNetwork(SLIM, 19)
+    before = segmentation.decoder.merge[0].weight.clone()
+    taken = weights.transfer(Classifier(SLIM, 8).state_dict(), segmentation, "classification run")
+    assert set(taken.dropped) == {"head.weight", "head.bias"}  # same name, another shape
+    assert torch.equal(segmentation.decoder.merge[0].weight, before)
+    assert "2 dropped" in str(taken)
+
+
+def test_transfer_of_half_an_encoder_is_refused():
+    state = DepthNetwork(SLIM).state_dict()
+    del state["encoder.resnet.layer3.0.conv1.weight"]
+    with pytest.raises(InputError, match="some run does not hold the whole encoder.*layer3.0.conv1"):
+        weights.transfer(state, SegmentationNetwork(SLIM, 19), "some run")
+
+
+def test_weights_of_another_run_missing_and_broken_files_are_named(tmp_path):
+    file = tmp_path / "w.safetensors"
+    with pytest.raises(InputError, match="w.safetensors: there is no weights file"):
+        weights.load_weights(file, SLIM, "depth")
+    weights.save_weights(DepthNetwork(SLIM), file, encoder=SLIM, initialisation="depth")
+    with pytest.raises(InputError, match="encoder 'resnet18-slim', but 'resnet18'"):
+        weights.load_weights(file, "resnet18", "depth")
+    with pytest.raises(InputError, match="initialisation 'depth', but 'classification'"):
+        weights.load_weights(file, SLIM, "classification")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="w.safetensors is no readable"):
+        weights.load_weights(file, SLIM, "depth")
+
+
+def test_an_initialisation_without_its_weights_says_what_it_needs():
+    with pytest.raises(InputError, match="'depth' needs start_weights"):
+        weights.starting_weights(SLIM, "depth", "")
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="w.safetensors cannot be written .No space left.*finished runs are kept"):
+        weights.save_weights(DepthNetwork(SLIM), tmp_path / "w.safetensors", encoder=SLIM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_imagenet_weights_from_torchvisions_file(tmp_path):
+    network, file = torchvisions_file(tmp_path)
+    segmentation = SegmentationNetwork("resnet18", 19, "imagenet")
+    for place in (file, tmp_path):
+        taken = weights.transfer(weights.imagenet_weights("resnet18", str(place)), segmentation, "ImageNet")
+        assert set(taken.dropped) == {"encoder.resnet.fc.weight", "encoder.resnet.fc.bias"}
+    assert torch.equal(segmentation.encoder.resnet.layer4[1].conv2.weight, network.layer4[1].conv2.weight)
+
+
+def test_imagenet_weights_come_from_torchs_cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    file = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)
+    assert weights.imagenet_file("resnet18", "download") == str(file)
+
+
+def test_imagenet_weights_without_network_or_for_the_slim_encoder_say_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def no_network(*args, **kwargs):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(InputError, match="nor to be downloaded.*fetch https.*resnet18-f37072fd.pth"):
+        weights.imagenet_file("resnet18", "download")
+    with pytest.raises(InputError, match="no ImageNet weights for the encoder 'resnet18-slim'.*classification"):
+        weights.imagenet_file(SLIM, "download")
+    with pytest.raises(InputError, match="there is no such file"):
+        weights.imagenet_file("resnet18", str(tmp_path))
+
+
+def test_a_pickle_with_code_is_refused(tmp_path):
+    file = tmp_path / "resnet18-f37072fd.pth"
+    torch.save({"weight": torch.nn.Linear(2, 2)}, file)  # a pickled object, not plain tensors
+    with pytest.raises(InputError, match="is not a readable weights file"):
+        weights.imagenet_weights("resnet18", str(file))
+
+
+def test_transfer_from_flow_takes_the_encoder_and_nothing_else():
+    flow, segmentation = FlowNetwork(SLIM), SegmentationNetwork(SLIM, 19)
+    before = {n: t.clone() for n, t in segmentation.state_dict().items() if not n.startswith("encoder.")}
+    taken = weights.transfer(flow.state_dict(), segmentation, "flow run")
+    assert set(taken.fresh) == set(before) and all(name.startswith("encoder.") for name in taken.loaded)
+    assert all(torch.equal(segmentation.state_dict()[name], tensor) for name, tensor in before.items())
+    assert torch.equal(segmentation.encoder.resnet.conv1.weight, flow.encoder.resnet.conv1.weight)

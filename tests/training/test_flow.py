@@ -1,0 +1,93 @@
+"""The flow task: its loss on exact flow, what it learns, its baselines, what it leaves out on real sets."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.small import WORLD, check_training_lowers_the_loss, pretraining
+
+from depthseg_lib.data import sources, streets
+from depthseg_lib.data.arrays import Video
+from depthseg_lib.data.batches import pair_batch
+from depthseg_lib.training import flow, pretrain
+
+CONFIG = pretraining(initialisation="flow", batch=4)
+
+
+@pytest.fixture(scope="module")
+def video():
+    names = ("height", "width", "streets", "frames")
+    return streets.video(streets.StreetsConfig(**{name: WORLD[name] for name in names}))
+
+
+@pytest.fixture(scope="module")
+def truth(video):
+    return sources.load_flow(CONFIG, flow.held_out_pairs(CONFIG, video))
+
+
+@pytest.fixture
+def task(video, truth):
+    torch.manual_seed(0)
+    return flow.FlowTask(CONFIG, video, truth, "cpu")
+
+
+def pair_of(video, pairs):
+    return pair_batch(video, pairs, torch.arange(len(pairs)), torch.Generator(), "cpu", augment=False)
+
+
+def test_the_loss_of_the_exact_flow_is_below_that_of_none_and_of_its_opposite(video, truth):
+    pair, exact = pair_of(video, flow.held_out_pairs(CONFIG, video)), torch.from_numpy(np.array(truth)).clamp(-30, 30)
+    module = flow.FlowTraining("resnet18-slim")
+
+    def loss(answer):
+        module.flow.forward = lambda first, second: [answer]
+        return module(pair).item()
+
+    assert loss(exact) < 0.9 * loss(0 * exact) and loss(exact) < 0.65 * loss(-exact)
+
+
+def test_coarser_scales_are_in_pixels_of_the_frames(video):
+    pair = pair_of(video, flow.held_out_pairs(CONFIG, video))
+    first, second = pair.frames.unbind(1)
+    whole = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1).expand(4, 2, 64, 96)
+    alone = flow.FlowTraining._multi_scale([whole], first, second)
+    torch.testing.assert_close(flow.FlowTraining._multi_scale([whole[..., ::8, ::8]], first, second), alone)
+    torch.testing.assert_close(flow.FlowTraining._multi_scale([whole, whole], first, second), alone)
+
+
+def test_training_lowers_the_loss(task):
+    check_training_lowers_the_loss(task, steps=15, to=0.95)
+
+
+def test_it_is_evaluated_on_neighbours_in_sequences_held_out_of_training(task, video):
+    assert (task.pairs[:, 1] - task.pairs[:, 0] == 1).all()
+    assert set(video.sequence[task.pairs].ravel()) == {0, 1, 2} and set(video.sequence[task.held_out].ravel()) == {3}
+    task.module.eval()
+    with torch.no_grad():
+        found, baselines = task.evaluate(), task.baselines()
+    assert found["evaluated"] == 4 and found["epe"] == baselines["epe_zero"]  # a new network says that nothing moves
+    assert 0 < baselines["epe_mean_map"] < baselines["epe_zero"]
+    assert [task.decay(p) for p in (0, 0.49, 0.5, 1)] == [1, 1, 0.1, 0.1]
+
+
+def test_the_mean_flow_leaves_out_what_leaves_the_image():
+    flows = torch.zeros(3, 2, 2, 3)
+    flows[:, 0, 0, 0] = torch.tensor([1.0, 2.0, 9.0])  # the last one ends beyond the third column
+    flows[:, 1, 1, 1] = 5.0
+    mean = flow.mean_flow(flows)
+    assert mean[:, 0, 0].tolist() == [1.5, 0] and mean[:, 1, 1].tolist() == [0, 0]
+
+
+def test_without_exact_flow_only_the_loss_is_reported(video):
+    task = flow.FlowTask(CONFIG, Video(video.images, video.sequence, video.intrinsics), None, "cpu")
+    task.module.eval()
+    with torch.no_grad():
+        assert set(task.evaluate()) == {"loss", "evaluated"} and task.baselines() == {}
+        assert set(task.examples()) == {"images", "flow"}
+    apart = flow.held_out_pairs(pretraining(initialisation="flow", frame_step=2), video)
+    assert sources.load_flow(CONFIG, apart) is None
+
+
+def test_a_flow_worse_than_none_is_warned_of():
+    (warning,) = pretrain.check_training({"epe": 4.2, "epe_zero": 3.8})
+    assert "4.20 px" in warning and "nothing was learned" in warning
+    assert pretrain.check_training({"epe": 2.0, "epe_zero": 3.8}) == ()
