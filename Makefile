@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help figures redraw describe check-data lab test doctor adopt clean environment
+.PHONY: help figures redraw describe check-data lab test doctor clean environment
 
 PROFILE ?=
 DATA ?=
@@ -43,10 +43,9 @@ help:
 	@echo 'make lab       JupyterLab on notebooks/'
 	@echo 'make test      all tests, with the smallest profile of the whole study'
 	@echo 'make doctor    versions, device, kernel, folders: can it run here?'
-	@echo 'make adopt     accept finished runs whose inputs are unchanged, whatever their dates say (copied runs)'
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
-	@echo 'Variables: PROFILE=laptop|gpu|camvid|kitti|nyu|cityscapes|folder|smoke (default: laptop, or gpu with CUDA)'
+	@echo 'Variables: PROFILE=laptop|gpu|kitti|nyu|cityscapes|folder|smoke (default: laptop, or gpu with CUDA)'
 	@echo '  DATA=folder of real sets   PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
 	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
 	@echo '  CORES=jobs side by side   DRY=1 only says what would run'
@@ -74,9 +73,6 @@ test: $(READY)
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.doctor
-
-adopt: $(READY)
-	@$(BIN)/python -m depthseg_lib.commands.adopt $(ASKED)
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from depthseg_lib.errors import InputError
 
+PLAN = "plan.json"
+"""The file beside a study's runs, and beside its committed results, that holds all of its plan."""
 CHECKPOINT = "checkpoint.pt"
 """The file, in the folder of a run, that a training goes on from; it is there until the run is over."""
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}

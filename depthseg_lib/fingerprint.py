@@ -1,107 +1,194 @@
-"""What makes a run the same run: its settings, the weights that it starts from, and the code that makes it."""
+"""What makes a result the same: one short text, by which it is told whether a result is current.
 
+The fingerprint of a run is made of its settings (but not of where files lie), of the fingerprint of what it starts
+from, of the sources that compute it, and of the code cells of its notebook. The plan writes it into a run's params.json,
+the run copies it into its metrics.json, and whoever wants to know whether the run is current compares the two. Docstrings,
+comments and blank lines of sources don't count, nor do a notebook's outputs, execution counts and metadata.
+"""
+
+import ast
 import hashlib
+import io
 import json
+import tokenize
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from depthseg_lib.files import project_path, read_json, write_json
-from depthseg_lib.models.published import depth_files
-from depthseg_lib.settings import PLACES, Settings
+from depthseg_lib.files import project_path, read_json
+from depthseg_lib.settings import PLACES, PROTOCOLS, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings
 
+if TYPE_CHECKING:  # it takes seconds
+    from torch import Tensor
 
-def source_hash(*files: str | Path) -> str:
-    """A short hash of the text of `files`: part of a key, so that what a changed generator made is made anew."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-NAME = "inputs.json"
 LIBRARY = Path(__file__).parent
-
-
-def sha256(file: str | Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with Path(file).open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def label(file: str | Path) -> str:
-    """A name for a file that is the same on every machine: its last two path components."""
-    return "/".join(Path(file).absolute().parts[-2:])
-
-
-def record(folder: Path, files: list[str | None]) -> None:
-    """Write the hashes of the whole library and of those of `files` that exist into `inputs.json` of `folder`."""
-    present = [Path(file) for file in files if file and Path(file).is_file()]
-    write_json(folder / NAME, {label(file): sha256(file) for file in [*sorted(LIBRARY.rglob("*.py")), *present]})
-
-
-FIGURES = "figures"
-"""The kind of the notebooks that draw."""
-TRAINING = ("settings.py", "training/engine.py", "losses/*.py", "models/*.py")
-TRAINING += tuple(f"data/{name}.py" for name in ("arrays", "batches", "labels", "sources", "streets"))
-DEPENDS_ON = {
-    "pretrain": (
-        *(f"training/{name}.py" for name in ("pretrain", "classification", "depth", "flow")),
-        *TRAINING,
-    ),
-    "finetune": ("training/finetune.py", "training/segmentation.py", *TRAINING),
-    FIGURES: (
-        *("plots/*.py", "panels/*.py", "analysis/**/*.py", "study/*.py", "settings.py", "files.py", "fingerprint.py"),
-        *("losses/metrics.py", "data/labels.py", "data/photographs.py", "data/resize.py"),
-    ),
+NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
+"""The notebook that does one run of each kind."""
+_COMPUTES = ("training", "models", "losses", "data", "world")
+"""The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, computes nothing."""
+_TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")} | {
+    "supervised": "training/depth.py"
 }
-"""The library files that a result of each kind depends on: a change there makes it anew. What only draws, checks,
-reports or writes files is not among those of a training run, so that a changed plot retrains nothing."""
-WORLD = ("data/streets.py", "data/photographs.py", "world/*.py")
-REAL = ("sets/listing", "image_files", "sets/image_folder", "ingest", "pack", "blocks", "listing", "resize")
-READERS = {
-    "camvid": ("camvid", "set_camvid", "kitti_odometry", "sets/own", "sets/description", "sets/kitti*"),
-    "kitti": ("sets/kitti*",),
-    "nyu": ("sets/nyu*",),
-    "cityscapes": ("sets/cityscapes",),
-    "folder": ("sets/own", "sets/description"),
-}
-READS = {"streets": WORLD}
+_SETS = {"streets": "data/streets.py", "folder": "data/sets/own.py"}
+_SETS |= {name: f"data/sets/{name}.py" for name in ("kitti", "nyu", "cityscapes")}
+_PHOTOGRAPHS, _FOLDER = "data/photographs.py", "data/sets/image_folder.py"
+_PUBLISHED = {"models/checkpoints.py", "models/published.py"}
+_ALTERNATIVES = {*_TASKS.values(), *_SETS.values(), _PHOTOGRAPHS, _FOLDER, *_PUBLISHED}
+"""Of these a run uses what its settings say: another reader, task or world is no part of its fingerprint."""
+_PICKS, _KEEPS = "data/sources.py", "data/cache.py"
+"""What only picks a reader, whose imports lead to all of them, and what only keeps what a reader made."""
 
 
-def library(kind: str, data_set: str = "") -> list[str]:
-    """The library files that a result of `kind` on `data_set` depends on, as paths from the clone's root."""
-    patterns = (*DEPENDS_ON[kind], *READS.get(data_set, ()))
-    found = {file for pattern in patterns for file in LIBRARY.glob(pattern)}
-    return sorted(str(file.relative_to(LIBRARY.parent)) for file in found)
+def of_run(kind: str, config: Settings, start: str = "", notebooks: str | Path = "notebooks") -> str:
+    """The fingerprint of a run of `kind` (pretrain or finetune) that starts from what has the fingerprint `start`.
+
+    Without `start`, that is looked up where `config.start_weights` lies. All trials of a run have its fingerprint.
+    """
+    left_out = (*PLACES, "fingerprint", "trial")
+    settings = {name: value for name, value in config.to_mapping().items() if name not in left_out}
+    if isinstance(config, FinetuneConfig):
+        settings["protocol"] = PROTOCOLS[config.protocol].to_mapping()
+    start = start or (of_weights(config.start_weights) if config.start_weights else "")
+    notebook = project_path(notebooks) / f"{NOTEBOOKS[kind]}.ipynb"
+    return _digest([kind, settings, start, of_sources(sources(kind, config)), of_notebook(notebook)])
 
 
-ENVIRONMENT = "environment.json"
-"""The file of a finished run that holds its identity's digest, besides its circumstances."""
+def of(kind: str, config: Settings) -> str:
+    """The fingerprint of a run with these settings: what the plan has written into them, else made now."""
+    return config.fingerprint or of_run(kind, config)
 
 
-def digest(kind: str, config: Settings) -> str:
-    """A short digest of what makes a run of `kind` (pretrain or finetune) the same; where files lie does not count."""
-    settings = {name: value for name, value in config.to_mapping().items() if name not in PLACES}
-    made_by = json.dumps([settings, _start(config.start_weights), _library(kind, config.data_set)])
-    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
+def of_figures(notebook: Path, runs: Iterable[str]) -> str:
+    """The fingerprint of what a notebook draws from runs with these fingerprints."""
+    everything = [file for file in LIBRARY.rglob("*.py") if file.parent.name not in ("commands", "training", "world")]
+    return _digest([of_sources(everything), of_notebook(notebook), sorted(runs)])
 
 
-def _start(place: str) -> str:
-    """A digest of the weights that a run starts from: of a file, or of a Monodepth2 checkpoint's files."""
-    if not place:
+def of_weights(place: str | Path) -> str:
+    """The fingerprint of weights that a run may start from: of the run that left them, else of their tensors.
+
+    `place` is a file of weights, or a folder of a Monodepth2 checkpoint.
+    """
+    place = project_path(place)
+    metrics = place.with_name("metrics.json")
+    if place.name == "weights.safetensors" and metrics.is_file() and (known := read_json(metrics).get("fingerprint")):
+        return known
+    from depthseg_lib.models import checkpoints, published  # loads PyTorch
+
+    files = [place] if place.is_file() else published.depth_files(place)
+    return _digest([of_tensors(checkpoints.read(file)) for file in files])
+
+
+def of_tensors(state: Mapping[str, "Tensor"]) -> str:
+    """The fingerprint of tensors by name, whatever file they came from; what is no tensor does not count."""
+    import torch
+
+    found = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        if isinstance(tensor, Mapping):
+            found.update(f"{name} {of_tensors(tensor)}".encode())
+        elif hasattr(tensor, "detach"):
+            values = tensor.detach().cpu().contiguous()
+            found.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            found.update(values.flatten().view(torch.uint8).numpy())
+    return found.hexdigest()[:16]
+
+
+def of_sources(files: Iterable[Path]) -> str:
+    """The fingerprint of what these sources compute."""
+    named = {file.relative_to(LIBRARY).as_posix(): code(file.read_text("utf-8")) for file in files}
+    return _digest(sorted(named.items()))
+
+
+def of_notebook(file: Path) -> str:
+    """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty without a notebook."""
+    if not file.is_file():
         return ""
-    start = project_path(place)
-    return "".join(sha256(file) for file in ([start] if start.is_file() else depth_files(start)))
+    cells = [cell for cell in read_json(file)["cells"] if cell["cell_type"] == "code"]
+    skipped = {"parameters", "injected-parameters"}
+    chosen = [cell for cell in cells if not skipped & set(cell["metadata"].get("tags", []))]
+    return _digest([code("".join(cell["source"])) for cell in chosen])
+
+
+def is_current(folder: Path, fingerprint: str) -> bool:
+    """Whether `folder` holds the results of a finished run with this fingerprint."""
+    return bool(fingerprint) and left_by(folder) == fingerprint
+
+
+def left_by(folder: Path) -> str:
+    """The fingerprint of the finished run that left its results in `folder`; empty where there is none."""
+    metrics = folder / "metrics.json"
+    return str(read_json(metrics).get("fingerprint", "")) if metrics.is_file() else ""
+
+
+def sources(kind: str, config: Settings) -> list[Path]:
+    """The sources that compute a run: what its procedure imports, directly or not, of the rooms that compute."""
+    chosen = {_SETS[config.data_set]}
+    if isinstance(config, PretrainConfig):
+        chosen.add(_TASKS[config.task])
+        if config.task == "classification":
+            chosen = {_TASKS[config.task], _FOLDER if config.photographs_folder else _PHOTOGRAPHS}
+    if config.start_weights and not config.start_weights.endswith("weights.safetensors") or _is_published(config):
+        chosen |= _PUBLISHED
+    return list(_reached((f"training/{kind}.py", *sorted(chosen)), frozenset(_ALTERNATIVES - chosen | {_KEEPS})))
+
+
+def _is_published(config: Settings) -> bool:
+    starts_from = config.starts_from if isinstance(config, PretrainConfig) else config.initialisation
+    return starts_from != "none" and starts_from not in TRAINED_HERE
 
 
 @cache
-def _library(kind: str, data_set: str) -> str:
-    """What this process runs: read once, as Python reads its modules."""
-    return source_hash(*(LIBRARY.parent / file for file in library(kind, data_set)))
+def _reached(starts: tuple[str, ...], without: frozenset[str]) -> tuple[Path, ...]:
+    waiting, seen = [LIBRARY / name for name in starts], set()
+    while waiting:
+        file = waiting.pop()
+        if file not in seen and file.relative_to(LIBRARY).as_posix() not in without:
+            seen.add(file)
+            waiting += _imported(file) if file != LIBRARY / _PICKS else []
+    return tuple(sorted(seen))
 
 
-def is_finished(folder: Path, wanted: str) -> bool:
-    """Whether `folder` holds the results of a finished run whose digest is `wanted`."""
-    if not (folder / "metrics.json").is_file():
-        return False
-    return read_json(folder / ENVIRONMENT).get("identity") == wanted
+@cache
+def _imported(file: Path) -> list[Path]:
+    """The files of the rooms that compute which a file imports, wherever in it the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    places = [name.split(".")[1:] for name in names if name.startswith(f"{LIBRARY.name}.")]
+    files = [LIBRARY.joinpath(*parts).with_suffix(".py") for parts in places if parts[0] in _COMPUTES]
+    return [file for file in files if file.is_file()]
+
+
+@cache
+def code(source: str) -> str:
+    """The lines of `source` that compute something: without comments, blank lines and bare strings, as docstrings are.
+
+    What is no Python by itself, as a notebook's cell with a magic, is taken as it is.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _digest(content) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def source_hash(*files: str | Path) -> str:
+    """A short hash of what the sources in `files` compute: part of a cache's key, so that what a changed generator made
+    is made anew."""
+    return _digest([code(Path(file).read_text("utf-8")) for file in files])

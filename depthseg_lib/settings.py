@@ -1,16 +1,15 @@
-"""Settings of the study's runs: frozen dataclasses of plain values, checked when they are built."""
+"""Settings of the study's runs, checked when they are built, and the names that the study gives its parts."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Self
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from depthseg_lib.errors import InputError
 
 ENCODERS = ("resnet18", "resnet50", "resnet18-slim")
 """Names of the encoders."""
-STUDY_VERSION = 3
-"""Raised when what a run does changes, so that stored results of another version are not mixed in."""
 TRAINED_HERE = {
     "classification": "none",
     "depth": "none",
@@ -47,44 +46,46 @@ CROSSED = ("large-to-small", "small-to-large")
 DATA_SETS = ("streets", "camvid", "kitti", "nyu", "cityscapes", "folder")
 PLACES = ("start_weights", "data_folder", "photographs_folder")
 """Settings that say where files are: they differ between machines and change no result."""
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "finite_number": "a finite number",
+}
+"""What a setting's type is to a reader, by the name that pydantic gives the error."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What every run's settings can do: be made from plain values by name, and go back to them."""
+class Settings(BaseModel):
+    """Plain values by name, of the types declared and no others; anything else raises `InputError` as one sentence."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **values):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(_sentence(type(self), error)) from None
 
     @classmethod
-    def from_mapping(cls, values: Mapping) -> Self:
-        """Build from JSON values; a misspelt or missing name, or a value of another type, raises `InputError`."""
-        known = {f.name: f for f in fields(cls)}
-        for name, value in values.items():
-            if name not in known:
-                close = get_close_matches(name, known, n=1)
-                hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-                raise InputError(f"{cls.__name__} has no setting '{name}'{hint}")
-            _check_type(cls.__name__, name, value, known[name].type)
-        return cls(**values)
+    def of_notebook(cls, names: dict, **further) -> Self:
+        """From a notebook's variables (`globals()`) that are settings by name, and `further` ones by name."""
+        return cls(**{name: names[name] for name in cls.model_fields if name in names} | further)
 
-    @classmethod
-    def from_namespace(cls, namespace: Mapping) -> Self:
-        """Build from the notebook's variables of the same names: what its parameters cell and papermill set."""
-        missing = [f.name for f in fields(cls) if f.name not in namespace]
-        if missing:
-            raise InputError(f"the notebook's parameters cell lacks {', '.join(missing)}, which {cls.__name__} needs")
-        return cls.from_mapping({f.name: namespace[f.name] for f in fields(cls)})
+    def changed(self, **values) -> Self:
+        """The same with other `values`, checked again."""
+        return type(self)(**self.to_mapping() | values)
 
     def to_mapping(self) -> dict:
         """Plain values by name, as JSON has them."""
-        return asdict(self)
+        return self.model_dump()
 
 
-@dataclass(frozen=True)
 class DataSettings(Settings):
     """Which images a run sees, and at what size."""
 
-    data_set: str = "streets"
-    """streets (the embedded world), camvid (with highway and KITTI video), kitti (raw and semantics), nyu, cityscapes
-    or folder (a user's own)."""
+    data_set: Literal[DATA_SETS] = "streets"
+    """streets (the embedded world), kitti (raw and semantics), nyu, cityscapes or folder (a user's own)."""
     data_folder: str = ""
     """Folder of the real set; empty for the embedded world."""
     data_digest: str = ""
@@ -93,39 +94,33 @@ class DataSettings(Settings):
     """Image height in pixels, a multiple of 32, at least 64."""
     width: int = 192
     """Image width in pixels, a multiple of 32, at least 64."""
-    streets: int = 60
+    streets: PositiveInt = 60
     """Streets that the unlabelled video drives through."""
-    frames: int = 40
+    frames: PositiveInt = 40
     """Frames of video per street."""
-    annotated: int = 200
+    annotated: PositiveInt = 200
     """Annotated images of the embedded world, for training and validation together."""
-    photographs: int = 5000
+    photographs: PositiveInt = 5000
     """Object photographs for classification."""
     world_seed: int = 0
     """Seed of the embedded world."""
-    study: int = STUDY_VERSION
-    """Version of the study that the run belongs to."""
+    fingerprint: str = ""
+    """What makes the run the same, as the plan has it (see `fingerprint`); empty for a run by hand."""
 
-    def __post_init__(self):
-        if self.study != STUDY_VERSION:
-            raise InputError(
-                f"these settings are of version {self.study} of the study, but this is version {STUDY_VERSION}: "
-                "run `make figures` to have them written anew"
-            )
-        _one_of("data_set", self.data_set, DATA_SETS)
-        _positive(self, "height", "width", "streets", "frames", "annotated", "photographs")
+    @model_validator(mode="after")
+    def _fits_the_networks(self) -> Self:
         if self.height % 32 or self.width % 32 or min(self.height, self.width) < 64:
             size = f"{self.height}x{self.width}"  # below 64 the decoder has no neighbour to reflect at 1/32
             raise InputError(f"images of {size}: expected height and width in multiples of 32, 64 at least")
+        return self
 
 
-@dataclass(frozen=True)
 class PretrainConfig(DataSettings):
-    """One pre-training run."""
+    """One pre-training run; the defaults are the laptop study's of depth."""
 
-    encoder: str = "resnet18-slim"
+    encoder: Literal[ENCODERS] = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
-    initialisation: str = "depth"
+    initialisation: Literal[tuple(TRAINED_HERE)] = "depth"
     """What this run makes: a name of `TRAINED_HERE`, such as classification, depth or depth-classification."""
     start_weights: str = ""
     """Weights file to start from, for depth-classification (that run's) and depth-imagenet (empty: torchvision's)."""
@@ -133,33 +128,24 @@ class PretrainConfig(DataSettings):
     """Folder of photographs for classification, with a folder per class; empty for the embedded world's."""
     photographs_digest: str = ""
     """Digest of the names and sizes of that folder's files, so that other photographs make the run anew."""
-    photograph_size: int = 64
+    photograph_size: Annotated[int, Field(ge=32)] = 64  # an encoder halves an image five times
     """Height and width in pixels of that folder's photographs; the embedded world's have 64."""
-    iterations: int = 1500
+    iterations: PositiveInt = 900
     """Optimiser steps."""
-    batch: int = 8
+    batch: PositiveInt = 8
     """Triplets, pairs, images or photographs per step."""
-    learning_rate: float = 1e-4
+    learning_rate: PositiveFloat = 5e-4
     """Adam's first step size, which the task lowers: for depth to a tenth in the last quarter, as Monodepth2 does."""
-    frame_step: int = 1
+    frame_step: PositiveInt = 1
     """Frames between the neighbours of a triplet or pair, for slow video."""
-    evaluate_every: int = 250
+    evaluate_every: PositiveInt = 180
     """Iterations between evaluations."""
-    evaluated: int = 64
+    evaluated: PositiveInt = 64
     """Frames held out of training on which depth or flow is evaluated."""
     seed: int = 0
     """Seed of weights, batches and augmentation."""
-    precision: str = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Lightning Fabric's precision of the networks; pose, warp and losses are float32 always."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        _one_of("encoder", self.encoder, ENCODERS)
-        _one_of("initialisation of a pre-training run", self.initialisation, tuple(TRAINED_HERE))
-        _positive(self, "iterations", "batch", "frame_step", "evaluate_every", "evaluated", "learning_rate")
-        if self.photograph_size < 32:  # an encoder halves an image five times
-            raise InputError(f"photograph_size = {self.photograph_size}: expected 32 pixels at least")
-        _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
 
     @property
     def task(self) -> str:
@@ -174,88 +160,88 @@ class PretrainConfig(DataSettings):
         return TRAINED_HERE[self.initialisation]
 
 
-@dataclass(frozen=True)
-class Protocol:
+class Protocol(Settings):
     """How fine-tuning and its evaluation are done where the paper's text and its released code differ."""
 
-    name: str
-    """Name in figures and tables."""
     follow_normalisation: bool = True
     """Images are normalised as in the pre-training (Appendix A)."""
     flip: bool = True
     """Horizontal flips, the paper's only augmentation (section 4.2)."""
 
 
-PROTOCOLS = {"paper": Protocol("paper")}
+PROTOCOLS = {"paper": Protocol()}
 """The protocols by name."""
 
 
-@dataclass(frozen=True)
 class FinetuneConfig(DataSettings):
-    """One fine-tuning run."""
+    """One fine-tuning run; the defaults are the laptop study's of random weights."""
 
-    encoder: str = "resnet18-slim"
+    encoder: Literal[ENCODERS] = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
-    initialisation: str = "depth"
+    initialisation: Literal[INITIALISATIONS] = "none"
     """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
     start_weights: str = ""
     """Weights file of the pre-training, or published weights; empty for none, and for imagenet: torchvision's own."""
-    experiment: str = "main"
+    experiment: Literal[EXPERIMENTS] = "main"
     """Which comparison the run belongs to: main, high, whole, large-to-small or small-to-large."""
-    setting: str = "full"
+    setting: Literal[SETTINGS] = "full"
     """full, frozen (the decoder alone is trained), encoder-only (with a fresh decoder) or deeplab (DeepLabV3's)."""
-    protocol: str = "paper"
+    protocol: Literal[tuple(PROTOCOLS)] = "paper"
     """Name of the protocol."""
-    images: int = 16
+    images: PositiveInt = 16
     """Training images; when these are all that are annotated, the run is validated on them too, as in figure 7."""
     trial: int = 0
     """Number of the trial: the seed of the fresh layers and of the order of batches; the images stay the same."""
-    iterations: int = 400
+    iterations: PositiveInt = 280
     """Optimiser steps."""
-    batch: int = 8
+    batch: PositiveInt = 4
     """Images per step."""
-    learning_rate: float = 1e-3
+    learning_rate: PositiveFloat = 1e-3
     """Adam's first step size; a cosine takes it to zero, per iteration (Appendix A)."""
-    fresh_decoder: str = "pytorch"
+    fresh_decoder: Literal["pytorch", "kaiming"] = "kaiming"
     """How a decoder that comes from no pre-training is drawn: pytorch (its default, as in Monodepth2) or kaiming."""
-    evaluate_every: int = 50
+    evaluate_every: PositiveInt = 56
     """Iterations between evaluations."""
-    precision: str = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Lightning Fabric's precision of the network; the loss is float32 always."""
 
-    def __post_init__(self):
-        super().__post_init__()
-        _one_of("encoder", self.encoder, ENCODERS)
-        _one_of("initialisation", self.initialisation, INITIALISATIONS)
-        _one_of("setting", self.setting, SETTINGS)
-        _one_of("experiment", self.experiment, EXPERIMENTS)
-        _one_of("protocol", self.protocol, tuple(PROTOCOLS))
-        _one_of("fresh_decoder", self.fresh_decoder, ("pytorch", "kaiming"))
-        _one_of("precision", self.precision, ("32-true", "bf16-mixed"))
-        _positive(self, "images", "iterations", "batch", "evaluate_every", "learning_rate")
+    @model_validator(mode="after")
+    def _has_enough_images(self) -> Self:
         if self.data_set == "streets" and self.images > self.annotated:
             raise InputError(f"images = {self.images}, but only {self.annotated} are annotated: ask for fewer")
-
-
-def _check_type(owner: str, name: str, value, wanted: type) -> None:
-    fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
-    if not fits and not (wanted is float and type(value) is int):
-        raise InputError(f"{owner}: {name} = {value!r} is a {type(value).__name__}, expected {wanted.__name__}")
-
-
-def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        close = get_close_matches(value, known, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"unknown {what} '{value}': expected one of {', '.join(known)}{hint}")
-
-
-def _positive(settings: Settings, *names: str) -> None:
-    for name in names:
-        if not getattr(settings, name) > 0:
-            raise InputError(f"{name} = {getattr(settings, name)}: expected more than zero")
+        return self
 
 
 def encoder_name(encoder: str) -> str:
     """The encoder's name for readers; the slim one is always named as such."""
     return ENCODER_NAMES.get(encoder, encoder)
+
+
+def pretrained_name(encoder: str, initialisation: str, large: bool = False) -> str:
+    """The name of a pre-training run, at the usual image size or at the large one (photographs have but one size)."""
+    return f"{encoder}-{initialisation}" + ("-large" if large and initialisation in NEEDS_VIDEO else "")
+
+
+def close_to(name: object, known: Iterable[str]) -> str:
+    """A hint at the one of `known` that was probably meant; empty where none is close."""
+    close = get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _sentence(settings: type[Settings], error: ValidationError) -> str:
+    """The first thing that is wrong: which setting, what it is and what was expected."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":  # one of the sentences above
+        return str(first["ctx"]["error"])
+    name, value, known = first["loc"][0], first["input"], settings.model_fields
+    if name not in known:
+        hint = close_to(name, known) or f"; known: {', '.join(known)}"
+        return f"{settings.__name__} has no setting '{name}'{hint}"
+    if first["type"] == "literal_error":
+        choices = get_args(known[name].annotation)
+        expected = f"expected one of {', '.join(choices)}{close_to(value, choices)}"
+    elif first["type"] in _EXPECTED:
+        expected = f"expected {_EXPECTED[first['type']]}, found {type(value).__name__}"
+    else:
+        expected = first["msg"].replace("Input should be", "expected")
+    return f"{settings.__name__}: {name} = {value!r}: {expected}"

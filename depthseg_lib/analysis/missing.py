@@ -2,17 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.files import project_path, read_json
-from depthseg_lib.models.published import ENCODERS, Published
 from depthseg_lib.settings import APART, EXPERIMENT_NAMES, encoder_name
-from depthseg_lib.study import plan
-from depthseg_lib.study import plan as own_set
 
 _RUN = [name for name in RUN if name != "trial"]
 _LENGTHS = {
@@ -26,7 +21,7 @@ _LENGTHS = {
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """The runs of a profile; none are known of a user's own data where neither the data nor their runs are."""
+    """The runs of a plan."""
 
     finetune: pd.DataFrame
     """A row per fine-tuning run, which is all its trials: its settings, and trials."""
@@ -112,26 +107,13 @@ class Planned:
         return self.finetune[column].nunique() > 1
 
 
-def load(results: Results, runs: str | Path = "runs") -> Planned:
-    """What the profile of these results plans, with the published weights that they and its runs below `runs` have."""
-    root = project_path(runs)
-    unknown = results.data_set == own_set.DATA_SET and not (root / results.profile / own_set.KEPT).is_file()
-    listed = () if unknown else plan.plan(results.profile, runs=str(root), published=_published(results, root)).runs
-    kinds = ("finetune", "pretrain")
-    rows = {kind: [_row(run) for run in listed if run.kind == kind] for kind in kinds}
+def load(results: Results) -> Planned:
+    """What the plan of these results asks for."""
+    rows: dict[str, list[dict]] = {"finetune": [], "pretrain": []}
+    for run in results.plan["runs"]:
+        rows[run["kind"]].append({"name": run["name"], "needs": ", ".join(run["needs"])} | run["parameters"])
     columns = {"finetune": [*_RUN, "trials", "height", "width", "iterations"], "pretrain": ["name", "needs", "encoder"]}
     return Planned(**{kind: pd.DataFrame(of, columns=None if of else columns[kind]) for kind, of in rows.items()})
-
-
-def _row(run: plan.Run) -> dict:
-    return {"name": run.name, "needs": ", ".join(run.needs)} | run.parameters
-
-
-def _published(results: Results, root: Path) -> Published:
-    """Initialisations that there may be published weights of; where they lie does not matter to a caption."""
-    asked = (read_json(path) for path in root.glob(f"{results.profile}/finetune/*/params.json"))
-    names = {*results.metrics["initialisation"], *(run.get("initialisation") for run in asked)}
-    return Published({name: name for name in ENCODERS if name in names})
 
 
 def _keys(runs: pd.DataFrame) -> list[tuple]:

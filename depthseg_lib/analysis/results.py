@@ -10,7 +10,7 @@ from depthseg_lib.analysis import runs as run_folders
 from depthseg_lib.analysis import store as stores
 from depthseg_lib.data.labels import LabelSet, to_mapping
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import project_path
+from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.losses import metrics
 from depthseg_lib.settings import APART, INITIALISATIONS
 
@@ -55,6 +55,8 @@ class Results:
     """By name of the depth run: frames with true and predicted depth."""
     flow_examples: dict[str, stores.FlowExamples]
     """By name of the flow run: pairs of frames with exact and predicted flow."""
+    plan: dict
+    """The study's plan: what plan.json holds."""
     complete: bool = False
     """Whether they came from runs here and none is missing: only such results are worth storing."""
 
@@ -108,13 +110,15 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     """
     folder = project_path(runs) / profile
     store = project_path(figures or f"figures/{profile}") / "data"
-    found = run_folders.find(folder, profile)
-    complete = bool(found.finetune) and len(found.finetune) == found.asked
-    if complete or (found.finetune and not stores.exists(store)):
-        return replace(_tidy(profile, found.sentence, run_folders.read(found), here=True), complete=complete)
+    found = run_folders.find(folder)
+    complete = bool(found and found.finetune) and len(found.finetune) == found.asked
+    if complete or (found and found.finetune and not stores.exists(store)):
+        own = _tidy(profile, found.sentence, run_folders.read(found), found.plan, here=True)
+        return replace(own, complete=complete)
     if stores.exists(store):
-        aside = f"; {found.sentence}: too few to take their place" if found.finetune else ""
-        return _tidy(profile, f"committed results under {_short(store)}{aside}", stores.read(store), here=False)
+        aside = f"; {found.sentence}: too few to take their place" if found and found.finetune else ""
+        source, plan = f"committed results under {_short(store)}{aside}", read_json(store / PLAN)
+        return _tidy(profile, source, stores.read(store), plan, here=False)
     raise InputError(
         f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under {store}: "
         f"run `make figures PROFILE={profile}` first"
@@ -127,9 +131,10 @@ def save(results: Results, folder: str | Path) -> None:
     frames = {name: getattr(results, name) for name in stores.FRAMES}
     contents = stores.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
     stores.write(project_path(folder), contents)
+    write_json(project_path(folder) / PLAN, results.plan)
 
 
-def _tidy(profile: str, source: str, contents: stores.Contents, here: bool) -> Results:
+def _tidy(profile: str, source: str, contents: stores.Contents, plan: dict, here: bool) -> Results:
     if contents.about["profile"] != profile:
         raise InputError(
             f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the folder"
@@ -146,6 +151,7 @@ def _tidy(profile: str, source: str, contents: stores.Contents, here: bool) -> R
         examples=contents.examples,
         depth_examples=contents.depth_examples,
         flow_examples=contents.flow_examples,
+        plan=plan,
     )
 
 

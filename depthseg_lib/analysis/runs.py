@@ -10,12 +10,9 @@ import pandas as pd
 
 from depthseg_lib import fingerprint
 from depthseg_lib.analysis.store import Contents, DepthExamples, Examples, FlowExamples, flow_examples
-from depthseg_lib.data.labels import CAMVID, CITYSCAPES, KITTI, NYU13, LabelSet, to_mapping
+from depthseg_lib.data.labels import LabelSet, from_mapping
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import read_json
-from depthseg_lib.models.published import ENCODERS, Published
-from depthseg_lib.settings import PLACES, TRAINED_HERE, FinetuneConfig, PretrainConfig
-from depthseg_lib.study import plan
+from depthseg_lib.files import PLAN, read_json
 
 RUN = ("encoder", "initialisation", "setting", "images", "experiment", "trial")
 """Settings that tell one fine-tuning trial from another."""
@@ -39,8 +36,10 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Found:
-    """The finished runs of a profile as it is now."""
+    """The finished runs of a plan."""
 
+    plan: dict
+    """The plan: what plan.json holds."""
     finetune: tuple[RunFolder, ...]
     """Trials of fine-tuning."""
     pretrain: tuple[RunFolder, ...]
@@ -54,67 +53,30 @@ class Found:
     def sentence(self) -> str:
         """What is used, for the reader."""
         text = f"{len(self.finetune)} of {self.asked} fine-tuning trials of this machine"
-        others = "with other settings than the profile's, or made by other code,"
+        others = "with other settings than the plan's, or made by other code,"
         return text + (f"; {self.left_out} {others} left out" if self.left_out else "")
 
 
-def find(folder: Path, profile: str) -> Found:
-    """The finished runs under `folder` that the profile would make today; no others stand in its figures.
-
-    Settings, starting weights and the code that made them must be the same: what `identity.digest` says.
-    """
-    everything = {kind: _requests(folder / kind) for kind in ("pretrain", "finetune")}
-    runs = plan.plan(profile, runs=str(folder.parent), published=_published(everything["finetune"])).runs
-    planned = {(run.kind, run.name): _compared(run.parameters) for run in runs}
-    fits = {
-        kind: [run for run in of if planned.get((kind, run.folder.name)) == _compared(run.parameters)]
-        for kind, of in everything.items()
-    }
-    asked, fit = ({**of, "finetune": _trials(of["finetune"])} for of in (everything, fits))
-    used = {kind: tuple(run for run in of if _is_current(kind, run)) for kind, of in fit.items()}
+def find(folder: Path) -> Found | None:
+    """The finished runs under `folder` that are those of its plan, by their fingerprints; None where there is no plan."""
+    if not (folder / PLAN).is_file():
+        return None
+    plan = read_json(folder / PLAN)
+    asked: dict[str, list[RunFolder]] = {"pretrain": [], "finetune": []}
+    for run in plan["runs"]:
+        place, settings = folder / run["kind"] / run["name"], dict(run["parameters"])
+        trials = settings.pop("trials", None)
+        each = [RunFolder(place / f"t{n}", settings | {"trial": n}) for n in range(trials or 0)]
+        asked[run["kind"]] += [RunFolder(place, settings)] if trials is None else each
+    left = {kind: [(run, fingerprint.left_by(run.folder)) for run in of] for kind, of in asked.items()}
+    used = {kind: tuple(run for run, by in of if by == run.parameters["fingerprint"]) for kind, of in left.items()}
     finished = sum((run.folder / "metrics.json").is_file() for of in asked.values() for run in of)
-    left_out = finished - len(used["finetune"]) - len(used["pretrain"])
-    return Found(used["finetune"], used["pretrain"], len(fit["finetune"]), left_out)
-
-
-def _requests(folder: Path) -> list[RunFolder]:
-    return [RunFolder(path.parent, read_json(path)) for path in sorted(folder.glob("*/params.json"))]
-
-
-def _published(requests: list[RunFolder]) -> Published:
-    """The published weights that the runs start from, which are in other files than those of a pre-training run."""
-    starts = [(run.parameters.get("initialisation"), run.parameters.get("start_weights", "")) for run in requests]
-    return Published({name: start for name, start in starts if name in ENCODERS and not _is_own(name, start)})
-
-
-def _is_own(initialisation: str, start: str) -> bool:
-    return initialisation in TRAINED_HERE and Path(start).name == "weights.safetensors"
-
-
-def _trials(requests: list[RunFolder]) -> list[RunFolder]:
-    trials = []
-    for run in requests:
-        shared = {name: value for name, value in run.parameters.items() if name != "trials"}
-        numbers = range(run.parameters.get("trials", 0))
-        trials += [RunFolder(run.folder / f"t{number}", shared | {"trial": number}) for number in numbers]
-    return trials
-
-
-def _is_current(kind: str, run: RunFolder) -> bool:
-    config = (PretrainConfig if kind == "pretrain" else FinetuneConfig).from_mapping(run.parameters)
-    return fingerprint.is_finished(run.folder, fingerprint.digest(kind, config))
-
-
-def _compared(parameters: dict) -> dict:
-    """What must be the same; the profile alone does not know where files lie, nor what is in the folders of data."""
-    left_out = (*PLACES, "data_digest", "photographs_digest", "trials")
-    return {name: value for name, value in parameters.items() if name not in left_out}
+    others = finished - len(used["finetune"]) - len(used["pretrain"])
+    return Found(plan, used["finetune"], used["pretrain"], len(asked["finetune"]), others)
 
 
 _NAMES = ("encoder", "initialisation", "setting", "experiment")
 """Columns of few texts."""
-LABEL_SETS = {"streets": KITTI, "camvid": CAMVID, "kitti": KITTI, "nyu": NYU13, "cityscapes": CITYSCAPES}
-"""The classes of each data set; those of a user's own are kept beside its runs."""
 
 
 def read(found: Found) -> Contents:
@@ -122,19 +84,19 @@ def read(found: Found) -> Contents:
     metrics = [_metrics(run) for run in found.finetune]
     history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
-    main = _main(found)
+    main, label_set = _main(found), from_mapping(found.plan["label_set"])
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
     predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
     about = {
-        "profile": found.finetune[0].folder.parents[2].name,
-        "data_set": _data_set(found.finetune[0]),
-        "label_set": to_mapping(_label_set(found.finetune[0])),
+        "profile": found.plan["profile"],
+        "data_set": found.plan["data_set"],
+        "label_set": found.plan["label_set"],
     }
     frames = {
         "metrics": pd.DataFrame(metrics),
         "history": pd.concat(history, ignore_index=True),
-        "confusion": _joined([_confusion(run) for run in ended if run in main]),
+        "confusion": _joined([_confusion(run, label_set) for run in ended if run in main]),
         "pretrain": _pretraining(found),
     }
     return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
@@ -153,14 +115,6 @@ def _main(found: Found) -> list[RunFolder]:
     return main
 
 
-def _data_set(run: RunFolder) -> str:
-    return run.parameters.get("data_set", "streets")
-
-
-def _label_set(run: RunFolder) -> LabelSet:
-    return LABEL_SETS.get(_data_set(run)) or plan.label_set(run.folder.parents[2])
-
-
 def _identity(run: RunFolder) -> dict:
     return {"name": run.name} | {name: run.parameters[name] for name in RUN}
 
@@ -176,7 +130,7 @@ def _metrics(run: RunFolder) -> dict:
     values = read_json(run.folder / "metrics.json")
     plain = {name: np.nan if value is None else value for name, value in values.items() if not isinstance(value, dict)}
     if not np.isnan(plain["diverged_at"]):  # its last evaluation is no final result
-        plain |= {name: np.nan for name in plain if name not in ("diverged_at", "iteration")}
+        plain |= {name: np.nan for name in plain if name not in ("fingerprint", "diverged_at", "iteration")}
     return _identity(run) | plain | _provenance(run)
 
 
@@ -199,9 +153,9 @@ def _labelled(run: RunFolder, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**_identity(run))[["name", *RUN, *frame.columns]]
 
 
-def _confusion(run: RunFolder) -> pd.DataFrame:
+def _confusion(run: RunFolder, label_set: LabelSet) -> pd.DataFrame:
     """The filled cells of a run's matrices."""
-    path, label_set = run.folder / "confusion.npz", _label_set(run)
+    path = run.folder / "confusion.npz"
     arrays = _arrays(path)
     matrices, classes = arrays["images"], list(label_set.classes)
     if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):

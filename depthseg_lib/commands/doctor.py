@@ -56,7 +56,7 @@ def _packages() -> str:
 
 
 def _device() -> str:
-    found = machine.ask()
+    found = machine.device()
     return f"{found}; `make figures` takes profile {found.profile} here"
 
 

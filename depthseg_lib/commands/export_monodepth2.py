@@ -34,7 +34,7 @@ def _config(run: Path) -> PretrainConfig:
     settings = read_json(run / "params.json")
     if not settings.get("initialisation", "").startswith("depth") or "setting" in settings:
         raise InputError(f"{run} is no run that pre-trains depth: only those have networks that Monodepth2 has too")
-    return PretrainConfig.from_mapping(settings)
+    return PretrainConfig(**settings)
 
 
 def main() -> int:

@@ -1,25 +1,23 @@
-"""Which device the study runs on, asked of torch once per environment and machine since that takes seconds."""
+"""What this machine offers a study: its GPUs and places on them, folders that can be written, a lock on the runs."""
 
 import fcntl
-import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import cache_root, write_json
+from depthseg_lib.files import cache_root
 
-_REMEMBERED = Path(sys.prefix) / "depthseg-device.json"
-_DEVICES = Path("/dev")
+NODES = Path("/dev")
+"""Where the system has its devices."""
 
 
 @dataclass(frozen=True)
@@ -47,35 +45,15 @@ class Device:
         return (self.visible or ",".join(str(i) for i in range(len(self.gpus)))) if self.gpus else ""
 
 
-def ask() -> Device:
-    """Ask torch, and remember the answer in the environment's folder when that can be written."""
+@cache
+def device() -> Device:
+    """What torch can use; it is asked, which takes seconds, only where the system has the node of a GPU's driver."""
+    if not any(node for pattern in ("nvidia*", "dxg", "kfd") for node in NODES.glob(pattern)):
+        return Device()
     import torch
 
     names = tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-    try:
-        write_json(_REMEMBERED, {"gpus": names, "asked_of": _asked_of()})
-    except InputError:
-        pass  # a read-only environment: asked again next time
-    return Device(names, _visible())
-
-
-def device() -> Device:
-    """The remembered answer, or a new one when there is none or torch, the machine or the visible GPUs are others."""
-    try:
-        known = json.loads(_REMEMBERED.read_text())
-        return Device(tuple(known["gpus"]), _visible()) if known["asked_of"] == _asked_of() else ask()
-    except (OSError, ValueError, KeyError):
-        return ask()
-
-
-def _visible() -> str:
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
-
-
-def _asked_of() -> list[str | None]:
-    """What torch's answer depends on, as far as it can be had at once; a variable that is empty hides all GPUs."""
-    nodes = [node.name for pattern in ("nvidia*", "dxg", "kfd") for node in _DEVICES.glob(pattern)]
-    return [os.environ.get("CUDA_VISIBLE_DEVICES"), version("torch"), *sorted(nodes)]
+    return Device(names, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 
 
 SPACE = 2**30

@@ -7,78 +7,46 @@ beside the log. A notebook that fails leaves `failed.ipynb` in place of the log,
 """
 
 import argparse
-import ast
 import json
 import re
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from depthseg_lib import fingerprint
 from depthseg_lib.commands import journal
 from depthseg_lib.commands.kernel import KERNEL_NAME, OwnKernelManager, enter_headless_environment
 from depthseg_lib.commands.machine import slot
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, writing
+from depthseg_lib.settings import close_to
 
-if TYPE_CHECKING:  # at run time its import has to wait for `notebook._run`
-    from nbformat import NotebookNode
-
-_NAMES = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "a mapping",
-}
+OTHER = "other"
+"""The parameter of a notebook that takes the settings which its parameters cell does not show."""
 
 
-def declared(notebook: "NotebookNode", name: str) -> dict:
-    """The names and default values in the cell tagged `parameters`; `{}` without such a cell.
+def fitted(notebook: Path, values: dict) -> dict:
+    """`values` as a notebook takes them: what its parameters cell does not name goes into its mapping `other`.
 
-    Anything there that is not an assignment of a literal raises `InputError`: papermill's values come after that cell,
-    so a value derived in it would be stale.
+    Raises `InputError` for a name that a notebook without such a mapping does not have; of those in `other`, the
+    settings that are made of them say what they don't know.
     """
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    defaults = {}
-    for statement in ast.parse(cells[0].source).body if cells else []:
-        try:
-            (target,) = statement.targets
-            defaults[target.id] = ast.literal_eval(statement.value)
-        except (AttributeError, ValueError):
-            raise InputError(
-                f"{name}: the parameters cell may hold `name = literal` only, found `{ast.unparse(statement)}`: move "
-                "it to the next cell"
-            ) from None
-    return defaults
+    import papermill
 
-
-def check(values: dict, defaults: dict, name: str) -> None:
-    """Raise `InputError` for a value whose name the notebook does not declare, or of another type than the default."""
-    for key, value in values.items():
-        if key not in defaults:
-            close = get_close_matches(key, defaults, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(defaults) or 'none at all'}"
-            raise InputError(f"{name} has no parameter '{key}'; {hint}")
-        if not _fits(value, defaults[key]):
-            expected = _NAMES.get(type(defaults[key]), "another type")
-            raise InputError(
-                f"{name}: parameter {key} = {json.dumps(value)}: expected {expected}, as its default {defaults[key]!r}"
-            )
-
-
-def _fits(value, default) -> bool:
-    # bool is a subclass of int in Python, not in anybody's intention; a float may be written without its point.
-    return type(value) is type(default) or (type(default) is float and type(value) is int)
+    known = papermill.inspect_notebook(str(notebook))
+    named = {name: value for name, value in values.items() if name in known and name != OTHER}
+    others = {name: value for name, value in values.items() if name not in named}
+    if OTHER in known:
+        return named | {OTHER: others.pop(OTHER, {}) | others}
+    for name in others:
+        hint = close_to(name, known) or f"; it has: {', '.join(known) or 'none at all'}"
+        raise InputError(f"{notebook.name} has no parameter '{name}'{hint}")
+    return named
 
 
 def read(file: str | Path) -> dict:
     """The mapping in a JSON file of parameters; raises `InputError` when it is missing, broken or not a mapping."""
     try:
-        values = json.loads(Path(file).read_text())
+        values = json.loads(Path(file).read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}): expected a JSON file of parameters") from None
     except ValueError as error:
@@ -129,8 +97,7 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
     Raises `InputError` for values that do not fit the notebook, `NotebookFailed` when a cell or the kernel fails; then
     the executed part is `failed.ipynb` beside `log`, and there is no `log`.
     """
-    node = _load(notebook)
-    check(values, declared(node, notebook.name), notebook.name)
+    node, values = _load(notebook), fitted(notebook, values)
     partial, failed = log.with_name(f".{log.stem}-partial.ipynb"), log.with_name("failed.ipynb")
     with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +183,6 @@ def _run(options, log: Path, report: Callable[[str], None]) -> None:
     paths = {key: str(Path(value).absolute()) for key, value in assignments(options.path, "--path").items()}
     values = read(options.params) if options.params else {}
     values |= assignments(options.set, "--set") | paths
-    fingerprint.record(log.parent, [options.notebook, options.params, *paths.values()])
     with slot():
         execute(Path(options.notebook), values, log, report)
 

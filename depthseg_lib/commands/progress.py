@@ -9,9 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from depthseg_lib.commands import journal
-from depthseg_lib.fingerprint import FIGURES
 from depthseg_lib.study import estimate
-from depthseg_lib.study.workflow import Key
+from depthseg_lib.study.workflow import FIGURES, Key
 
 DRAWING = 30.0
 """Rough seconds of a notebook that draws."""

@@ -215,3 +215,7 @@ not among them: in a label image neighbours of such a class are one area."""
 def photographed(label_set: LabelSet) -> list[str]:
     """The classes of a label set that are single things and that the photographs show too; none indoors."""
     return [name for name in label_set.classes if name in THINGS]
+
+
+LABEL_SETS = {"streets": KITTI, "kitti": KITTI, "nyu": NYU13, "cityscapes": CITYSCAPES}
+"""The classes of each data set; a user's own say theirs."""

@@ -1,72 +1,30 @@
-"""The grid: which runs a profile needs, what each starts from, and which figures they make."""
+"""The grid: which runs a study needs, what each starts from, which figures they make; written to plan.json."""
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from depthseg_lib.data import labels
-from depthseg_lib.data.labels import photographed
+from depthseg_lib import fingerprint
+from depthseg_lib.data.labels import LABEL_SETS, LabelSet, photographed, to_mapping
 from depthseg_lib.data.sets import description as descriptions
 from depthseg_lib.data.sets import own
-from depthseg_lib.files import project_path, read_json, write_json
+from depthseg_lib.errors import InputError
+from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.models.published import ENCODERS, NONE, Published
-from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, PretrainConfig, Settings, pretrained_name
 from depthseg_lib.study import estimate
-from depthseg_lib.study.profiles import Fit, Profile, finetune_config, fitted, get_profile, parts, pretrain_config
-
-DATA_SET = "folder"
-KEPT = "data.json"
-"""The file beside the runs by which they can be read and drawn where the data are not."""
-
-
-def fitted_profile(profile: Profile, root: Path | None = None) -> Profile:
-    """`profile`, with what the user's data say of it; without the data, what is kept in `root`, the runs' folder.
-
-    Other profiles stay as they are, and so does this one where there are neither. Raises `InputError` where the
-    description is wrong.
-    """
-    if profile.data.data_set != DATA_SET:
-        return profile
-    if profile.data.data_folder:
-        return fitted(profile, _fit(_description(profile)))
-    if root and (root / KEPT).is_file():
-        return fitted(profile, Fit(**read_json(root / KEPT)["fit"]))
-    return profile
-
-
-def remember(profile: Profile, root: Path) -> None:
-    """Keep in `root`, the folder of a profile's runs, what reading them needs of the user's data."""
-    if profile.data.data_set != DATA_SET or not profile.data.data_folder:
-        return
-    description = _description(profile)
-    content = {"fit": asdict(_fit(description)), "label_set": labels.to_mapping(description.label_set)}
-    if not (root / KEPT).is_file() or read_json(root / KEPT) != content:
-        write_json(root / KEPT, content)
-
-
-def label_set(root: Path) -> labels.LabelSet:
-    """The classes of the runs in `root`; raises `InputError` where nothing was kept."""
-    return labels.from_mapping(read_json(root / KEPT)["label_set"])
-
-
-def _description(profile: Profile) -> descriptions.Description:
-    folder = project_path(profile.data.data_folder)
-    own.check(folder)
-    return descriptions.read(folder)
-
-
-def _fit(description: descriptions.Description) -> Fit:
-    return Fit(
-        description.height,
-        description.width,
-        description.encoder,
-        description.frame_step,
-        own.usable(description),
-        bool(photographed(description.label_set)),
-    )
-
+from depthseg_lib.study.profiles import (
+    PROFILES,
+    Fit,
+    Profile,
+    finetune_config,
+    fitted,
+    get_profile,
+    parts,
+    pretrain_config,
+)
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups", "census"),
@@ -105,7 +63,7 @@ class Run:
     name: str
     """Name of its folder below `runs/<profile>/<kind>/`; a fine-tuning run has a folder per trial in there."""
     parameters: dict
-    """The notebook's parameters, plain JSON values."""
+    """Its settings as plain JSON values, the number of trials among them, and its fingerprint."""
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
     cost: float
@@ -117,23 +75,37 @@ class Plan:
     """Everything that `make figures` does for a profile."""
 
     profile: Profile
-    """The profile."""
+    """The profile, fitted to the user's data where it is on those."""
+    label_set: LabelSet
+    """The classes of the annotated images."""
     runs: tuple[Run, ...]
     """Pre-training first, then fine-tuning; a run comes after what it needs."""
     figures: dict[str, tuple[str, ...]]
     """Figures and tables by the notebook that draws them."""
 
+    def to_mapping(self) -> dict:
+        """What plan.json holds: profile, data_set, label_set, runs and figures, as plain values."""
+        about = {"profile": self.profile.name, "data_set": self.profile.data.data_set}
+        about |= {"label_set": to_mapping(self.label_set), "figures": {k: list(v) for k, v in self.figures.items()}}
+        return about | {"runs": [asdict(run) | {"needs": list(run.needs)} for run in self.runs]}
 
-def plan(profile: str, data: str = "", runs: str = "runs", published: Published = NONE, photographs: str = "") -> Plan:
+
+def plan(
+    profile: str,
+    data: str = "",
+    runs: str | Path = "runs",
+    published: Published = NONE,
+    photographs: str = "",
+    notebooks: str | Path = "notebooks",
+) -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
 
     Where there are `published` weights for an initialisation, none are trained. With `photographs`, classification is
     learned from those in that folder.
     """
-    root = Path(runs) / profile
-    chosen = _with_digest(fitted_profile(get_profile(profile, data, published, photographs), root))
-    listed = (*_pretraining(chosen, root, published), *_finetuning(chosen, root, published))
-    return Plan(chosen, listed, _figures(chosen, published))
+    chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
+    grid = _Grid(_with_digest(chosen), Path(runs) / chosen.name, published, notebooks)
+    return Plan(grid.profile, label_set, (*grid.pretraining(), *grid.finetuning()), _figures(grid))
 
 
 def check(
@@ -143,16 +115,13 @@ def check(
 
     A real set that was not read before is read now, and what that takes is printed; without `decode`, no image is read.
     """
-    chosen = fitted_profile(get_profile(profile, data, published, photographs))
+    chosen, _ = _on_data(get_profile(profile, data, published, photographs))
     if photographs:
         from depthseg_lib.data.sets import image_folder
 
         image_folder.listed(photographs)
     if chosen.data.data_set != "streets":
-        from depthseg_lib.data import (
-            arrays,
-            sources,  # loads PyTorch: seconds that the embedded world does not need
-        )
+        from depthseg_lib.data import arrays, sources  # loads PyTorch: seconds that the embedded world does not need
 
         sources.check(chosen.data, max(chosen.sizes), print, decode=decode)
         if decode and sources.REAL_SETS[chosen.data.data_set].READ_FIRST:
@@ -164,52 +133,30 @@ def check(
             starting_weights(encoder, initialisation, place)
 
 
-def write_requests(study: Plan, runs: str | Path) -> None:
-    """Write each run's `params.json`, leaving alone one that already says the same, so that it looks unchanged."""
-    for run in study.runs:
-        path = run_folder(runs, study.profile.name, run) / "params.json"
-        if not path.exists() or json.loads(path.read_text()) != run.parameters:
-            write_json(path, run.parameters)
-    remember(study.profile, Path(runs) / study.profile.name)
+def write(study: Plan, runs: str | Path) -> None:
+    """Write plan.json and each run's params.json, leaving alone what already says the same."""
+    root = Path(runs) / study.profile.name
+    contents = {root / run.kind / run.name / "params.json": run.parameters for run in study.runs}
+    for path, content in {**contents, root / PLAN: study.to_mapping()}.items():
+        if not path.is_file() or read_json(path) != content:
+            write_json(path, content)
 
 
-def run_folder(runs: str | Path, profile: str, run: Run) -> Path:
-    """The folder of a run."""
-    return Path(runs) / profile / run.kind / run.name
-
-
-def _pretraining(profile: Profile, root: Path, published: Published) -> Iterator[Run]:
-    """The runs that any part starts from, with those that they start from themselves; each once, in order."""
-    for encoder in profile.encoders:
-        for initialisation, large in _starts(profile, encoder, published):
-            yield _pretraining_run(profile, root, published, encoder, initialisation, large)
-
-
-def _starts(profile: Profile, encoder: str, published: Published) -> list[tuple[str, bool]]:
-    """The pre-training runs of an encoder: initialisation, and whether at the large size; what others need first."""
-    wanted = {(name, _is_large(name, p.pretrained_large)) for p in parts(profile) for name in p.initialisations}
-    wanted = {one for one in wanted if _is_trained(published, encoder, *one)}
-    first = {(TRAINED_HERE[name], False) for name, _ in wanted}
-    wanted |= {one for one in first if _is_trained(published, encoder, *one)}
-    return [(name, large) for large in (False, True) for name in TRAINED_HERE if (name, large) in wanted]
-
-
-def _is_trained(published: Published, encoder: str, initialisation: str, large: bool) -> bool:
-    """Whether a pre-training run makes it: what is published was learned at the usual size, not at the large one."""
-    given = published.gives(encoder, initialisation) and not _is_large(initialisation, large)
-    return initialisation in TRAINED_HERE and not given
-
-
-def _is_large(initialisation: str, large: bool) -> bool:
-    """Photographs have one size, whatever that of the video."""
-    return large and initialisation in NEEDS_VIDEO
-
-
-def _pretraining_run(profile, root, published, encoder, initialisation, large) -> Run:
-    weights, needs = _start(root, published, encoder, TRAINED_HERE[initialisation], False)
-    config = pretrain_config(profile, encoder, initialisation, large, weights)
-    name = pretrained_name(encoder, initialisation, large)
-    return Run("pretrain", name, config.to_mapping(), needs, _pretraining_cost(profile, config))
+def _on_data(profile: Profile) -> tuple[Profile, LabelSet]:
+    """The profile with what a user's own data say of it, under their name, and the classes."""
+    if profile.data.data_set != "folder":
+        return profile, LABEL_SETS[profile.data.data_set]
+    if not profile.data.data_folder:
+        raise InputError(f"the profile '{profile.name}' needs DATA=folder, {own.LAYOUT}; none was given")
+    folder = project_path(profile.data.data_folder)
+    own.check(folder)
+    found = descriptions.read(folder)
+    name = re.sub(r"\W+", "-", found.label_set.name).strip("-").lower() or profile.name
+    if name in PROFILES and name != profile.name:
+        raise InputError(f"{found.file}: the name '{found.label_set.name}' is that of a profile: give the data another")
+    size, step = (found.height, found.width), found.frame_step
+    fit = Fit(*size, found.encoder, step, own.usable(found), bool(photographed(found.label_set)))
+    return replace(fitted(profile, fit), name=name), found.label_set
 
 
 def _with_digest(profile: Profile) -> Profile:
@@ -223,53 +170,90 @@ def _with_digest(profile: Profile) -> Profile:
         return profile
     from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-    return replace(profile, data=replace(profile.data, data_digest=sources.digest(profile.data)))
+    return replace(profile, data=profile.data.changed(data_digest=sources.digest(profile.data)))
 
 
-def _finetuning(profile: Profile, root: Path, published: Published) -> Iterator[Run]:
-    for encoder, part in product(profile.encoders, parts(profile)):
-        for setting, initialisation in product(part.settings, part.initialisations):
-            if not _exists(encoder, initialisation):
-                continue
-            weights, needs = _start(root, published, encoder, initialisation, part.pretrained_large)
-            chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
-            yield _finetuning_run(profile, finetune_config(profile, part, **chosen, start_weights=weights), needs)
+class _Grid:
+    """The runs of a profile, each made once; `made` has the fingerprints of the pre-trainings that were."""
+
+    def __init__(self, profile: Profile, root: Path, published: Published, notebooks: str | Path):
+        self.profile, self.root, self.published, self.notebooks = profile, root, published, notebooks
+        self.made: dict[str, str] = {}
+
+    def pretraining(self) -> Iterator[Run]:
+        """The runs that any part starts from, with those that they start from themselves; what others need first."""
+        for encoder in self.profile.encoders:
+            for initialisation, large in self.starts(encoder):
+                start = self._start(encoder, TRAINED_HERE[initialisation], False)
+                config = pretrain_config(self.profile, encoder, initialisation, large, start["weights"])
+                name = pretrained_name(encoder, initialisation, large)
+                parameters = self._parameters("pretrain", config, start)
+                self.made[name] = parameters["fingerprint"]
+                yield Run("pretrain", name, parameters, start["needs"], _pretraining_cost(self.profile, config))
+
+    def finetuning(self) -> Iterator[Run]:
+        """The runs of every part, for each encoder that can have the initialisation."""
+        trials = self.profile.trials
+        for encoder, part in product(self.profile.encoders, parts(self.profile)):
+            for setting, initialisation in product(part.settings, part.initialisations):
+                if initialisation not in ("none", *TRAINED_HERE) and encoder not in ENCODERS[initialisation]:
+                    continue
+                start = self._start(encoder, initialisation, part.pretrained_large)
+                chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
+                config = finetune_config(self.profile, part, **chosen, start_weights=start["weights"])
+                name = f"{encoder}-{initialisation}-{setting}-n{config.images}"
+                name += f"-{config.experiment}" if config.experiment != "main" else ""
+                parameters = self._parameters("finetune", config, start) | {"trials": trials}
+                cost = 8 + 4 * trials + _finetuning_cost(self.profile, parameters)
+                yield Run("finetune", name, parameters, start["needs"], cost)
+
+    def starts(self, encoder: str) -> list[tuple[str, bool]]:
+        """The pre-training runs of an encoder: initialisation, and whether at the large size."""
+        every = [
+            (name, part.pretrained_large and name in NEEDS_VIDEO)
+            for part in parts(self.profile)
+            for name in part.initialisations
+        ]
+        wanted = {one for one in every if self._is_trained(encoder, *one)}
+        first = {(TRAINED_HERE[name], False) for name, _ in wanted}
+        wanted |= {one for one in first if self._is_trained(encoder, *one)}
+        return [(name, large) for large in (False, True) for name in TRAINED_HERE if (name, large) in wanted]
+
+    def _is_trained(self, encoder: str, initialisation: str, large: bool) -> bool:
+        """Whether a pre-training run makes it: what is published was learned at the usual size, not at the large one."""
+        given = self.published.gives(encoder, initialisation) and not (large and initialisation in NEEDS_VIDEO)
+        return initialisation in TRAINED_HERE and not given
+
+    def _start(self, encoder: str, initialisation: str, large: bool) -> dict:
+        """What a run starts from: the file of its weights, their fingerprint, and the names of the runs that make them."""
+        if self._is_trained(encoder, initialisation, large):
+            name = pretrained_name(encoder, initialisation, large)
+            weights = str(self.root / "pretrain" / name / "weights.safetensors")
+            return {"weights": weights, "fingerprint": self.made[name], "needs": (name,)}
+        if not self.published.gives(encoder, initialisation):
+            return {"weights": "", "fingerprint": "", "needs": ()}
+        place = self.published.place(encoder, initialisation)
+        return {"weights": place, "fingerprint": _published(encoder, initialisation, place), "needs": ()}
+
+    def _parameters(self, kind: str, config: Settings, start: Mapping) -> dict:
+        known = fingerprint.of_run(kind, config, start["fingerprint"], self.notebooks)
+        return config.to_mapping() | {"fingerprint": known}
 
 
-def _exists(encoder: str, initialisation: str) -> bool:
-    """Whether an encoder can have it: not all encoders have published weights of every kind."""
-    return initialisation in ("none", *TRAINED_HERE) or encoder in ENCODERS[initialisation]
+def _published(encoder: str, initialisation: str, place: str) -> str:
+    """The fingerprint of published weights."""
+    if initialisation == "imagenet":
+        from depthseg_lib.models.weights import imagenet_file  # loads PyTorch
 
-
-def _finetuning_run(profile: Profile, config: FinetuneConfig, needs: tuple[str, ...]) -> Run:
-    name = f"{config.encoder}-{config.initialisation}-{config.setting}-n{config.images}"
-    name += f"-{config.experiment}" if config.experiment != "main" else ""
-    parameters = config.to_mapping() | {"trials": profile.trials}
-    return Run("finetune", name, parameters, needs, 8 + 4 * profile.trials + _finetuning_cost(profile, parameters))
-
-
-def _pixels(data: DataSettings) -> int:
-    return data.height * data.width
-
-
-def pretrained_name(encoder: str, initialisation: str, large: bool) -> str:
-    """The name of a pre-training run."""
-    return f"{encoder}-{initialisation}" + ("-large" if _is_large(initialisation, large) else "")
-
-
-def _start(root: Path, published: Published, encoder: str, initialisation: str, large: bool) -> tuple[str, tuple]:
-    """The weights that a run starts from, and the names of the runs that make them."""
-    if _is_trained(published, encoder, initialisation, large):
-        name = pretrained_name(encoder, initialisation, large)
-        return str(root / "pretrain" / name / "weights.safetensors"), (name,)
-    return (published.place(encoder, initialisation) if published.gives(encoder, initialisation) else ""), ()
+        place = imagenet_file(encoder, place)
+    return fingerprint.of_weights(place)
 
 
 def _finetuning_cost(profile: Profile, run: dict) -> float:
     if estimate.on_gpu(run["encoder"]):
         return estimate.gpu_seconds("finetune", run)
     share = 0.7 if run["setting"] == "frozen" else 1.0
-    larger = run["height"] * run["width"] / _pixels(profile.data)
+    larger = run["height"] * run["width"] / (profile.data.height * profile.data.width)
     return profile.trials * run["iterations"] * share * profile.step_seconds * larger
 
 
@@ -277,23 +261,25 @@ def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
     if estimate.on_gpu(config.encoder):
         return 20 + estimate.gpu_seconds("pretrain", config.to_mapping())
     steps = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0}[config.task]
-    larger = 1.0 if config.task == "classification" else _pixels(config) / _pixels(profile.data)
+    larger = (
+        1.0
+        if config.task == "classification"
+        else config.height * config.width / (profile.data.height * profile.data.width)
+    )
     return 20 + steps * config.iterations * profile.step_seconds * larger
 
 
-def _figures(profile: Profile, published: Published) -> dict[str, tuple[str, ...]]:
+def _figures(grid: _Grid) -> dict[str, tuple[str, ...]]:
     """What the profile's runs suffice for; a notebook of which nothing can be drawn is not run."""
-    chosen = {
-        notebook: tuple(n for n in names if _has_runs(profile, published, n)) for notebook, names in FIGURES.items()
-    }
+    chosen = {notebook: tuple(name for name in names if _has_runs(grid, name)) for notebook, names in FIGURES.items()}
     return {notebook: names for notebook, names in chosen.items() if names}
 
 
-def _has_runs(profile: Profile, published: Published, figure: str) -> bool:
+def _has_runs(grid: _Grid, figure: str) -> bool:
     """Whether some part of the profile has what only this figure needs."""
+    profile = grid.profile
     if figure == "depth":
-        trained = _starts(profile, profile.encoders[0], published)
-        return any(name.startswith("depth") and not large for name, large in trained)
+        return any(name.startswith("depth") and not large for name, large in grid.starts(profile.encoders[0]))
     if figure == "fig04_training_size":
         return len(profile.sizes) > 1
     if figure == "fig10_scale_mismatch":  # the sizes that it compares are measured in the embedded photographs

@@ -20,9 +20,9 @@ EMBEDDED = (
         sizes=(4, 8),
         images=4,
         classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
-        depth=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
-        supervised=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
-        flow=dict(iterations=4, batch=2, evaluate_every=2, evaluated=4),
+        depth=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
+        supervised=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
+        flow=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
         finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
         large=dict(height=96, width=128),
         parts=(
@@ -73,7 +73,10 @@ EMBEDDED = (
         depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
         supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
         flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
-        finetune=dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+        finetune=dict(
+            **dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
+            fresh_decoder="pytorch",
+        ),
         large=dict(height=320, width=1024),
         parts=with_imagenet(other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500), large=PRETRAINED)),
     ),
@@ -82,7 +85,8 @@ EMBEDDED = (
 
 
 _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
-"""The paper's fine-tuning (Appendix A); its precision serves pre-training too."""
+"""The paper's training (Appendix A) for as much as pre-training shares with fine-tuning."""
+_PAPERS_FINETUNING = _PAPERS | dict(fresh_decoder="pytorch")
 _EPOCH = 3318
 """Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
 _SHORT = dict(
@@ -123,7 +127,7 @@ REAL = (
         flow=dict(  # 50 epochs of 39,810 in batches of 8
             iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976, precision="bf16-mixed"
         ),
-        finetune=_PAPERS,
+        finetune=_PAPERS_FINETUNING,
         large=dict(height=320, width=1024),
         parts=with_imagenet(
             other_parts(16, 200, {}, dict(iterations=50000), tasks=("flow",), large=PRETRAINED), alone=True
@@ -142,7 +146,7 @@ REAL = (
         sizes=(795,),
         images=795,
         supervised=_PAPERS | dict(iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000),
-        finetune=_PAPERS | dict(batch=32),
+        finetune=_PAPERS_FINETUNING | dict(batch=32),
         finetune_of={"resnet50": dict(batch=16)},
         step_seconds=0.08,
     ),
@@ -157,7 +161,7 @@ REAL = (
         sizes=(8, 16, 32, 64, 128, 2975),
         images=16,
         depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
-        finetune=_PAPERS,
+        finetune=_PAPERS_FINETUNING,
         parts=with_imagenet(
             (Part(("encoder-only",), ("depth", "depth-classification"), 16), Part(("deeplab",), PRETRAINED, 16)),
             alone=True,
@@ -206,7 +210,7 @@ def fitted(profile: Profile, fit: Fit) -> Profile:
     """`profile` on data of this kind: no training set is larger than they allow, and there is one at least."""
     sizes = tuple(size for size in profile.sizes if size <= fit.usable) or (fit.usable,)
     usual = max((size for size in sizes if size <= profile.images), default=sizes[0])
-    data = replace(profile.data, height=fit.height, width=fit.width)
+    data = profile.data.changed(height=fit.height, width=fit.width)
     profile = replace(profile, data=data, sizes=sizes, images=usual)
     if fit.encoder not in profile.encoders:
         gpu = PROFILES["gpu"]
@@ -236,7 +240,7 @@ def get_profile(name: str, data_folder: str = "", published: Published = NONE, p
         profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
     added = (n for n in published.initialisations if n in published.places or n not in profile.not_trained)
     initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
-    data = replace(profile.data, data_folder=data_folder)
+    data = profile.data.changed(data_folder=data_folder)
     parts = tuple(_with_published(part, initialisations) for part in profile.parts)
     return replace(profile, initialisations=initialisations, data=data, parts=parts)
 

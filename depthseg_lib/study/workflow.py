@@ -1,22 +1,21 @@
-"""The graph's vocabulary, shared by `workflow/Snakefile` and the front door: notebooks, inputs, calls of Snakemake."""
+"""The call of Snakemake: what it is asked to make, and the variables of its jobs. The graph is `workflow/Snakefile`."""
 
 import os
-import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from depthseg_lib.errors import InputError
-from depthseg_lib.files import cache_root, read_json, write_json
-from depthseg_lib.fingerprint import FIGURES, LIBRARY, READERS, READS, REAL, TRAINING, WORLD
+from depthseg_lib import fingerprint
+from depthseg_lib.files import PLAN, cache_root, read_json, write_json
+from depthseg_lib.fingerprint import NOTEBOOKS
+from depthseg_lib.study.plan import Plan
 
-SNAKEFILE = LIBRARY.parent / "workflow" / "Snakefile"
-NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
-"""The notebook that does one run of each kind."""
-TRAINING += tuple(f"data/{name}.py" for name in ("batches", "depth_camera", "jitter", "labels", "arrays", "sources"))
-READS |= {name: (*WORLD, *(f"data/{file}.py" for file in (*REAL, *own))) for name, own in READERS.items()}
-"""The files that training on a data set depends on besides: a changed reader of real sets leaves the embedded world's
-runs alone."""
+SNAKEFILE = fingerprint.LIBRARY.parent / "workflow" / "Snakefile"
+FIGURES = "figures"
+"""The kind of the notebooks that draw."""
+DRAWN = "drawn.json"
+"""The file beside the log of a notebook that says from what it has drawn."""
 TABLES = ("claims", "census")
 """Figures that are tables, besides those that are called so."""
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
@@ -26,17 +25,6 @@ ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""
 Key = tuple[str, str]
 """Kind and name of a run, or `figures` and the stem of a notebook."""
-
-
-def is_table(name: str) -> bool:
-    """Whether a figure is a table, which is written as CSV and Markdown besides."""
-    return name.startswith("table") or name in TABLES
-
-
-def drawn(figures: str, names: tuple[str, ...]) -> list[str]:
-    """The files that a notebook leaves for its figures and tables, as paths under the folder `figures`."""
-    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if is_table(name) else ())) for name in names}
-    return [f"{figures}/{name}.{suffix}" for name in names for suffix in suffixes[name]]
 
 
 @dataclass(frozen=True)
@@ -67,37 +55,68 @@ class Request:
     @property
     def plan(self) -> Path:
         """The file in which the Snakefile finds the runs and their order."""
-        return Path(self.runs, self.profile, "plan.json")
+        return Path(self.runs, self.profile, PLAN)
 
 
-def write_plan(request: Request, runs, figures: dict[str, tuple[str, ...]], made_from: str = "") -> None:
-    """Write what the Snakefile has to know of a `study.Plan`'s runs and figures, and what that was made from."""
-    listed = [
-        {"kind": r.kind, "name": r.name, "needs": r.needs, "cost": r.cost, "data_set": r.parameters["data_set"]}
-        for r in runs
-    ]
-    content = {"profile": request.profile, "runs": listed, "figures": figures, "made_from": made_from}
-    write_json(request.plan, content)
+def drawn(figures: str | Path, names: Iterable[str]) -> list[str]:
+    """The files that a notebook leaves for its figures and tables, as paths under the folder `figures`."""
+    is_table = {name: name.startswith("table") or name in TABLES for name in names}
+    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if is_table[name] else ())) for name in names}
+    return [f"{figures}/{name}.{suffix}" for name in names for suffix in suffixes[name]]
 
 
-def up_to_date(request: Request, made_from: str) -> bool:
-    """Whether the plan that is there was made from the same, and nothing of it is left to do."""
-    try:
-        return read_json(request.plan)["made_from"] == made_from and not pending(request)
-    except (InputError, KeyError):
+def to_do(request: Request, study: Plan) -> list[Key]:
+    """The runs and notebooks whose results are not there, or are not those of the plan, in the plan's order.
+
+    A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of files
+    are and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
+    """
+    waiting = {(run.kind, run.name): not _is_current(request, run) for run in study.runs}
+    for run in reversed(study.runs):  # before what it needs, which may need others itself
+        for need in run.needs if waiting[run.kind, run.name] else ():
+            if not (request.folder(("pretrain", need)) / "weights.safetensors").is_file():
+                waiting["pretrain", need] = True
+    keys = [key for key, still in waiting.items() if still]
+    return keys + [(FIGURES, stem) for stem in study.figures if keys or not _is_drawn(request, study, stem)]
+
+
+def note_drawn(request: Request, study: Plan, stem: str) -> None:
+    """Note from what a notebook has drawn its figures, by which they are known to be current."""
+    noted = {"fingerprint": _of_drawing(request, study, stem)}
+    write_json(request.folder((FIGURES, stem)) / DRAWN, noted)
+
+
+def _is_current(request: Request, run) -> bool:
+    folder, wanted = request.folder((run.kind, run.name)), run.parameters
+    if not fingerprint.is_current(folder, wanted["fingerprint"]):
         return False
+    return run.kind == "pretrain" or read_json(folder / "metrics.json").get("trials", 0) >= wanted["trials"]
 
 
-def command(request: Request, *options: str) -> list[str]:
-    """The call of Snakemake for `request`, to be run in the clone's root."""
+def _is_drawn(request: Request, study: Plan, stem: str) -> bool:
+    noted = request.folder((FIGURES, stem)) / DRAWN
+    if not noted.is_file() or read_json(noted)["fingerprint"] != _of_drawing(request, study, stem):
+        return False
+    return all(Path(file).is_file() for file in drawn(Path(request.figures, request.profile), study.figures[stem]))
+
+
+def _of_drawing(request: Request, study: Plan, stem: str) -> str:
+    runs = [f"{run.parameters['fingerprint']} {run.parameters.get('trials', 1)}" for run in study.runs]
+    return fingerprint.of_figures(Path(request.notebooks, f"{stem}.ipynb"), runs)
+
+
+def command(request: Request, keys: Iterable[Key] = (), *options: str) -> list[str]:
+    """The call of Snakemake that makes `keys` anew, and what is missing besides; to be run in the clone's root."""
     gpu = int(bool(request.gpus))  # a cluster shares out its own GPUs, so only this machine's are counted
     places = len(request.gpus.split(",")) * request.jobs_per_gpu if gpu and request.executor == "local" else 0
     limits = ["--resources", f"gpu={places}"] if places else []
     width = ["--cores", str(request.cores)] if request.executor == "local" else []
+    anew = [str(request.folder(key) / "metrics.json") for key in keys if key[0] in NOTEBOOKS]
+    anew += [f"draw_{stem}" for kind, stem in keys if kind == FIGURES]
     profile = SNAKEFILE.parent / "profiles" / request.executor
     config = [f"plan={request.plan}", f"figures={request.figures}", f"notebooks={request.notebooks}", f"gpu={gpu}"]
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--profile", str(profile)]
-    return [*start, *width, *limits, *options, "--config", *config]
+    return [*start, *width, *limits, *(["--forcerun", *anew] if anew else []), *options, "--config", *config]
 
 
 def environment(request: Request) -> dict[str, str]:
@@ -117,21 +136,3 @@ def environment(request: Request) -> dict[str, str]:
     elif request.executor == "local":
         ours |= {"DEPTHSEG_GPUS": request.gpus, "DEPTHSEG_JOBS_PER_GPU": str(request.jobs_per_gpu)}
     return os.environ | ours
-
-
-def pending(request: Request) -> list[Key]:
-    """The runs and notebooks that Snakemake would run now, in no particular order."""
-    called = command(request, "--summary")
-    done = subprocess.run(called, env=environment(request), cwd=SNAKEFILE.parents[1], capture_output=True, text=True)
-    if done.returncode:
-        raise InputError("the graph cannot be made:\n" + "\n".join(done.stderr.strip().splitlines()[-20:]))
-    header, *rows = (line.split("\t") for line in done.stdout.splitlines() if "\t" in line)
-    column = {name: i for i, name in enumerate(header)}
-    waiting = [row for row in rows if row[column["plan"]] == "update pending"]
-    return sorted({_key(row[column["output_file"]], row[column["rule"]]) for row in waiting})
-
-
-def _key(output: str, rule: str) -> Key:
-    if rule in NOTEBOOKS:
-        return rule, Path(output).parent.name
-    return FIGURES, rule.removeprefix("draw_")

@@ -229,12 +229,10 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     Values that are not finite are written as null. The checkpoint stays, for whoever knows when nothing can fail any
     more.
     """
-    about = {"identity": fingerprint.digest(kind, config), **environment(config, outcome.seconds)}
-    write_json(folder / "environment.json", about)
+    write_json(folder / "environment.json", environment(config, outcome.seconds))
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
-    write_json(
-        folder / "metrics.json", _finite({"diverged_at": outcome.diverged_at, "iteration": iteration, **metrics})
-    )
+    known = {"fingerprint": fingerprint.of(kind, config), "diverged_at": outcome.diverged_at, "iteration": iteration}
+    write_json(folder / "metrics.json", _finite(known | metrics))
 
 
 def environment(config: Settings, seconds: float) -> dict:

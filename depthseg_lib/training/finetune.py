@@ -1,7 +1,7 @@
 """Fine-tuning runs: segmentation from a given initialisation, in several trials, and what they leave (section 4.2)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +51,18 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
     folder, data = Path(folder), load_annotated(config, config.images, progress)
     done = []
     for number in range(config.trial, config.trial + trials):
-        one, place = replace(config, trial=number), folder / f"t{number}"
+        one, place = config.changed(trial=number), folder / f"t{number}"
 
         def report(line: str, number: int = number) -> None:
             progress(f"trial {number}: {line}" if trials > 1 else line)
 
-        if fingerprint.is_finished(place, fingerprint.digest("finetune", one)):
+        if fingerprint.is_current(place, fingerprint.of("finetune", one)):
             report("finished before")
             done.append(read(place))
         else:
             done.append(run(one, place, report, data))
-    write_json(folder / "metrics.json", {"diverged_at": _first_divergence(done), "trials": trials})
+    known = {"fingerprint": fingerprint.of("finetune", config), "trials": trials}
+    write_json(folder / "metrics.json", known | {"diverged_at": _first_divergence(done)})
     return done
 
 
@@ -83,7 +84,9 @@ def run(
     taken = start(config, task.module.network)
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
-    outcome = train(task, _schedule(config), fabric, folder, fingerprint.digest("finetune", config), progress)
+    outcome = train(
+        task, _schedule(config), fabric, folder, f"{fingerprint.of('finetune', config)} trial {config.trial}", progress
+    )
     _save(config, task, folder)
     engine.finish(folder, "finetune", config, outcome, _final_metrics(outcome.history))
     (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -72,7 +72,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     taken = _start(config, task)
     if taken:
         progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config, task), fabric, folder, fingerprint.digest("pretrain", config), progress)
+    outcome = train(task, _schedule(config, task), fabric, folder, fingerprint.of("pretrain", config), progress)
     with torch.no_grad():
         task.module.eval()
         found = {"task": config.task} | _last(outcome.history) | task.baselines()

@@ -40,11 +40,11 @@ def test_from_namespace_takes_its_own_names_and_misses_none():
 )
 def test_bad_settings_are_named(values, message):
     with pytest.raises(InputError, match=message):
-        FinetuneConfig.from_mapping(values)
+        FinetuneConfig(**values)
 
 
 def test_an_int_is_a_fine_float():
-    assert FinetuneConfig.from_mapping({"learning_rate": 1}).learning_rate == 1
+    assert FinetuneConfig(**{"learning_rate": 1}).learning_rate == 1
 
 
 def test_a_pretraining_run_does_not_make_none():

@@ -115,7 +115,7 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     np.savez_compressed(
         folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
     )
-    write(folder / "environment.json", environment("finetune", FinetuneConfig.from_mapping(run)))
+    write(folder / "environment.json", environment("finetune", FinetuneConfig(**run)))
     measured = metrics.segmentation_metrics(confusion, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
@@ -147,7 +147,7 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
         rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
         depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
-    write(folder / "environment.json", environment("pretrain", PretrainConfig.from_mapping(run)))
+    write(folder / "environment.json", environment("pretrain", PretrainConfig(**run)))
     write(folder / "metrics.json", {"diverged_at": None, "iteration": run["iterations"], **values})
 
 

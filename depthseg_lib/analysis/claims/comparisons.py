@@ -10,7 +10,7 @@ from depthseg_lib.analysis.claims.claims import BASE, EVERY, Part, Side
 from depthseg_lib.analysis.claims.effects import Trials
 from depthseg_lib.analysis.results import DATA, Results
 from depthseg_lib.errors import InputError
-from depthseg_lib.study.plan import pretrained_name
+from depthseg_lib.settings import pretrained_name
 from depthseg_lib.study.profiles import PROFILES
 
 STAND_INS = {"imagenet": "classification", "depth-imagenet": "depth-classification"}

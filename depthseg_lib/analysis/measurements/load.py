@@ -127,7 +127,7 @@ def _committed(kind: Kind, profile: str, folder: Path) -> tuple[Kept, str]:
 
 def _this_machines(results: Results, folder: Path) -> dict[str, RunFolder]:
     """Those of the runs asked for that have their weights here."""
-    found, wanted = {run.name: run for run in run_folders.find(folder, results.profile).finetune}, asked_for(results)
+    found, wanted = {run.name: run for run in run_folders.find(folder).finetune}, asked_for(results)
     chosen = {name: found[name] for name in wanted if name in found and weights_file(found[name]).is_file()}
     if not chosen:
         raise InputError(

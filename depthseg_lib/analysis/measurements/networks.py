@@ -30,7 +30,7 @@ def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, SegmentationNetwo
     """Each run's identity (name and `finished.RUN`), network, and whether it is its initialisation's first trial."""
     seen = set()
     for name, run in runs.items():
-        config = FinetuneConfig.from_mapping(run.parameters)
+        config = FinetuneConfig(**run.parameters)
         first = (config.encoder, config.initialisation) not in seen
         seen.add((config.encoder, config.initialisation))
         identity = {"name": name} | {column: run.parameters[column] for column in RUN}
@@ -39,7 +39,7 @@ def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, SegmentationNetwo
 
 def annotated(runs: Runs, progress: Progress) -> tuple[Labelled, Labelled]:
     """Training and validation images of `runs`, which share their data."""
-    config = FinetuneConfig.from_mapping(next(iter(runs.values())).parameters)
+    config = FinetuneConfig(**next(iter(runs.values())).parameters)
     return load_annotated(config, config.images, progress)
 
 

@@ -180,7 +180,7 @@ def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
         framed,
     )
 
-    config = FinetuneConfig.from_mapping(next(iter(runs.values())).parameters)
+    config = FinetuneConfig(**next(iter(runs.values())).parameters)
     training, validation = annotated(runs, progress)
     images, labels = (np.concatenate([getattr(of, n) for of in (training, validation)]) for n in ("images", "labels"))
     streets = in_labels(labels, validation.label_set)
