@@ -27,6 +27,8 @@ NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 _COMPUTES = ("training", "models", "losses", "data", "world")
 """The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, computes nothing."""
+_DRAWS = ("plots", "panels", "analysis", "losses", "data")
+"""The rooms whose sources are part of a figure's fingerprint."""
 _TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")} | {
     "supervised": "training/depth.py"
 }
@@ -61,8 +63,8 @@ def of(kind: str, config: Settings) -> str:
 
 def of_figures(notebook: Path, runs: Iterable[str]) -> str:
     """The fingerprint of what a notebook draws from runs with these fingerprints."""
-    everything = [file for file in LIBRARY.rglob("*.py") if file.parent.name not in ("commands", "training", "world")]
-    return _digest([of_sources(everything), of_notebook(notebook), sorted(runs)])
+    drawing = [file for file in _in_notebook(notebook) if _room(file) in _DRAWS]
+    return _digest([of_sources(_reached(tuple(drawing), _DRAWS)), of_notebook(notebook), sorted(runs)])
 
 
 def of_weights(place: str | Path) -> str:
@@ -131,7 +133,8 @@ def sources(kind: str, config: Settings) -> list[Path]:
             chosen = {_TASKS[config.task], _FOLDER if config.photographs_folder else _PHOTOGRAPHS}
     if config.start_weights and not config.start_weights.endswith("weights.safetensors") or _is_published(config):
         chosen |= _PUBLISHED
-    return list(_reached((f"training/{kind}.py", *sorted(chosen)), frozenset(_ALTERNATIVES - chosen | {_KEEPS})))
+    starts = (LIBRARY / f"training/{kind}.py", *(LIBRARY / name for name in sorted(chosen)))
+    return list(_reached(starts, _COMPUTES, frozenset(_ALTERNATIVES - chosen | {_KEEPS})))
 
 
 def _is_published(config: Settings) -> bool:
@@ -139,29 +142,40 @@ def _is_published(config: Settings) -> bool:
     return starts_from != "none" and starts_from not in TRAINED_HERE
 
 
-@cache
-def _reached(starts: tuple[str, ...], without: frozenset[str]) -> tuple[Path, ...]:
-    waiting, seen = [LIBRARY / name for name in starts], set()
+def _reached(starts: tuple[Path, ...], rooms: tuple[str, ...], without: frozenset[str] = frozenset()) -> list[Path]:
+    """`starts` and all files of these rooms that they import, directly or not, but for those `without`."""
+    waiting, seen = list(starts), set()
     while waiting:
         file = waiting.pop()
-        if file not in seen and file.relative_to(LIBRARY).as_posix() not in without:
-            seen.add(file)
-            waiting += _imported(file) if file != LIBRARY / _PICKS else []
-    return tuple(sorted(seen))
+        if file in seen or file.relative_to(LIBRARY).as_posix() in without:
+            continue
+        seen.add(file)
+        if file != LIBRARY / _PICKS:
+            waiting += [other for other in _imported(file.read_text("utf-8")) if _room(other) in rooms]
+    return sorted(seen)
+
+
+def _room(file: Path) -> str:
+    return file.relative_to(LIBRARY).parts[0]
+
+
+def _in_notebook(notebook: Path) -> list[Path]:
+    """The files of the library that a notebook's cells import."""
+    cells = [cell for cell in read_json(notebook)["cells"] if cell["cell_type"] == "code"]
+    return _imported("\n".join(code("".join(cell["source"])) for cell in cells))
 
 
 @cache
-def _imported(file: Path) -> list[Path]:
-    """The files of the rooms that compute which a file imports, wherever in it the import stands."""
+def _imported(source: str) -> list[Path]:
+    """The library's files that a source imports, wherever in it the import stands."""
     names = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    places = [name.split(".")[1:] for name in names if name.startswith(f"{LIBRARY.name}.")]
-    files = [LIBRARY.joinpath(*parts).with_suffix(".py") for parts in places if parts[0] in _COMPUTES]
-    return [file for file in files if file.is_file()]
+    places = [LIBRARY.joinpath(*name.split(".")[1:]) for name in names if name.startswith(f"{LIBRARY.name}.")]
+    return [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
 
 
 @cache

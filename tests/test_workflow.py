@@ -1,6 +1,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 from helpers.tiny_project import TinyProject, copy_project
 
-EVERYTHING = ["figures 03_results", "finetune from-first", "finetune from-none", "finetune from-second"]
-EVERYTHING += ["pretrain first", "pretrain second"]
+PRETRAININGS = ["pretrain classification", "pretrain depth", "pretrain depth-classification"]
+FINETUNINGS = [f"finetune {name}-full-n4" for name in ("depth", "depth-classification", "none")]
+DRAWN = "figures 03_results"
+SHOWN = "depth depth; none; classification depth-classification depth-classification"
 
 
 @pytest.fixture(scope="module")
@@ -23,75 +26,141 @@ def project(tmp_path_factory) -> TinyProject:
     return project
 
 
+def picture(project) -> str:
+    return (project.root / "figures/tiny/fig03_curves.png").read_text()
+
+
 def test_the_whole_study_is_made_and_shown(project):
     shown = project.first.stdout
-    assert "5 runs and 1 notebooks that draw; to do: 5 and 1" in shown
-    assert "pretrain first  iteration 1/2" in shown
-    assert "/6] finetune from-none  finished in" in shown and "diverged at iteration 7" in shown
-    assert "left" in shown and "1 runs diverged, which is a result: from-none" in shown
-    assert (project.root / "figures/tiny/fig03_curves.png").read_text() == "c; depth a; depth more b"
+    assert "6 runs and 1 notebooks that draw; to do: 6 and 1" in shown
+    assert "pretrain resnet18-slim-depth  iteration 1/2" in shown
+    assert "/7] finetune resnet18-slim-none-full-n4  finished in" in shown and "diverged at iteration 7" in shown
+    assert "left" in shown and "1 runs diverged, which is a result: resnet18-slim-none-full-n4" in shown
+    assert sorted(picture(project).split("; ")) == sorted(SHOWN.split("; "))
 
 
 def test_the_executed_notebooks_are_the_logs_of_the_runs(project):
-    folder = project.root / "runs/tiny/finetune/from-first"
-    left = {"executed.ipynb", "history.parquet", "inputs.json", "metrics.json", "params.json", "progress.jsonl"}
-    assert {path.name for path in folder.iterdir()} == left | {"weights.safetensors"}
+    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
+    left = {"executed.ipynb", "metrics.json", "params.json", "progress.jsonl", "weights.safetensors"}
+    assert {path.name for path in folder.iterdir()} == left
     assert "iteration 1/2" in (folder / "executed.ipynb").read_text()
 
 
 def test_nothing_is_done_again_when_nothing_changed(project):
-    again = project()
-    assert again.stdout == "everything is up to date: figures/tiny\n"
+    assert project().stdout == "everything is up to date: figures/tiny\n"
 
 
-def test_files_that_were_only_touched_change_nothing(project):
-    for file in [*project.root.rglob("*.py"), *project.root.rglob("*.ipynb"), *project.root.rglob("params.json")]:
-        file.touch()
+def test_dates_of_files_count_for_nothing(project):
+    files = [file for ending in ("py", "ipynb", "json", "safetensors") for file in project.root.rglob(f"*.{ending}")]
+    for number, file in enumerate(sorted(files, reverse=True)):
+        os.utime(file, (1e9 + number, 1e9 + number))
     assert project.to_do() == []
 
 
-def test_a_changed_plot_retrains_nothing(project):
-    plots = project.root / "depthseg_lib/plots/curves.py"
-    with changed(plots):
-        assert project.to_do() == ["figures 03_results"]
+def test_saving_a_notebook_in_jupyterlab_makes_nothing_anew(project):
+    """What it writes when a notebook was run: outputs, counts, metadata of cells and widgets; here in all three."""
+    for file in sorted(project.root.glob("notebooks/*.ipynb")):
+        notebook = json.loads(file.read_text())
+        for number, cell in enumerate(notebook["cells"]):
+            cell |= {"execution_count": number + 1, "id": f"cell-{number}"}
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["iteration 1/2\n"]}]
+            cell["metadata"] |= {"execution": {"iopub.execute_input": "2026-11-26"}, "collapsed": True}
+            cell["source"] = cell["source"] if isinstance(cell["source"], list) else cell["source"].splitlines(True)
+        notebook["metadata"] |= {"widgets": {"application/vnd.jupyter.widget-state+json": {}}, "toc": {}}
+        file.write_text(json.dumps(notebook, indent=1))
+    assert project.to_do() == []
 
 
-def test_a_changed_loss_retrains_everything(project):
-    with changed(project.root / "depthseg_lib/training/engine.py"):
-        assert project.to_do() == EVERYTHING
+def test_a_changed_code_cell_remakes_its_own_runs(project):
+    with changed(project.root / "notebooks/02_finetune.ipynb", "iteration 1/2", "iteration 2/2"):
+        assert project.to_do() == sorted([DRAWN, *FINETUNINGS])
+    with changed(project.root / "notebooks/01_pretrain.ipynb", "iteration 1/2", "iteration 2/2"):
+        assert project.to_do() == sorted([DRAWN, *FINETUNINGS[:2], *PRETRAININGS])
+    with changed(project.root / "notebooks/03_results.ipynb", "folder.mkdir", "folder .mkdir"):
+        assert project.to_do() == [DRAWN]
+    assert project.to_do() == []
 
 
-def test_a_changed_parameter_reruns_that_run_and_what_depends_on_it(project):
-    project.change({"second": {"word": "other"}})
-    assert project.to_do() == ["figures 03_results", "finetune from-second", "pretrain second"]
+@pytest.mark.parametrize("file", ["plots/curves.py", "panels/panel.py", "analysis/statistics.py"])
+def test_a_changed_plot_retrains_nothing(project, file):
+    with changed(project.root / "depthseg_lib" / file):
+        assert project.to_do() == [DRAWN]
+
+
+@pytest.mark.parametrize("file", ["commands/progress.py", "study/estimate.py"])
+def test_a_changed_command_makes_nothing_anew(project, file):
+    with changed(project.root / "depthseg_lib" / file):
+        assert project.to_do() == []
+
+
+@pytest.mark.parametrize("file", ["losses/losses.py", "training/engine.py", "models/decoder.py", "plots/curves.py"])
+def test_a_changed_comment_or_docstring_makes_nothing_anew(project, file):
+    with changed(project.root / "depthseg_lib" / file, "", "\n\n# why\n"):
+        assert project.to_do() == []
+    with changed(project.root / "depthseg_lib" / file, '"""', '"""Told otherwise: ', count=1):
+        assert project.to_do() == []
+
+
+def test_a_changed_loss_retrains_what_used_it(project):
+    with changed(project.root / "depthseg_lib/losses/losses.py"):
+        used = [name for name in PRETRAININGS if name != "pretrain classification"]
+        assert project.to_do() == sorted([DRAWN, *FINETUNINGS, *used])
+    with changed(project.root / "depthseg_lib/training/classification.py"):
+        both = ["pretrain classification", "pretrain depth-classification"]
+        assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4", *both]
+
+
+def test_a_changed_reader_retrains_no_other_set(project):
+    with changed(project.root / "depthseg_lib/data/sets/kitti.py"):
+        assert [name for name in project.to_do() if name != DRAWN] == []
+
+
+def test_a_changed_setting_reruns_that_run_and_what_depends_on_it(project):
+    project.change(classification={"iterations": 7})
+    both = ["pretrain classification", "pretrain depth-classification"]
+    assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4", *both]
     project.change()
     assert project.to_do() == []
 
 
+def test_more_trials_are_added_to_what_is_there(project):
+    project.change(trials=2)
+    assert project.to_do() == sorted([DRAWN, *FINETUNINGS])
+    project.change()
+    assert project.to_do() == []
+
+
+@pytest.mark.timeout(400)
 def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
-    folders = {name: project.root / "runs/tiny/finetune" / name for name in ("from-first", "from-none")}
-    project.change({"from-first": {"fail": "the lens is dirty"}, "from-none": {"word": "d"}})
+    names = {name: f"resnet18-slim-{name}-full-n4" for name in ("depth", "none")}
+    folders = {name: project.root / "runs/tiny/finetune" / of for name, of in names.items()}
+    asked = project.root / "asked.json"
+    project.change(finetune={"iterations": 9})
+    asked.write_text(json.dumps({"broken": [names["depth"]]}))
     failed = project()
     assert failed.returncode == 1
     assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
-    assert "log: runs/tiny/finetune/from-first/failed.ipynb" in failed.stdout
-    assert "finetune from-none  finished" in failed.stdout
+    assert f"log: runs/tiny/finetune/{names['depth']}/failed.ipynb" in failed.stdout
+    assert f"finetune {names['none']}  finished" in failed.stdout
     assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
-    assert not (folders["from-first"] / "metrics.json").exists()
+    assert not (folders["depth"] / "metrics.json").exists()
 
-    project.change({"from-first": {"seconds": 60.0}, "from-none": {"word": "d"}})
-    (folders["from-first"] / "checkpoint.pt").unlink()
+    asked.write_text(json.dumps({"slow": [names["depth"]]}))
+    (folders["depth"] / "checkpoint.pt").unlink()
     process = subprocess.Popen(project.command(), cwd=project.root, env=project.environment)
-    wait_for((folders["from-first"] / "checkpoint.pt").exists)
+    wait_for((folders["depth"] / "checkpoint.pt").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     wait_for(lambda: not working_in(project.root))
 
-    project.change()
+    asked.unlink()
     last = project()
     assert last.returncode == 0, last.stdout + last.stderr
-    assert json.loads((folders["from-first"] / "metrics.json").read_text())["resumed"]
-    assert not (folders["from-first"] / "failed.ipynb").exists()
+    assert f"finetune {names['none']}" not in last.stdout
+    assert json.loads((folders["depth"] / "metrics.json").read_text())["resumed"]
+    assert not (folders["depth"] / "failed.ipynb").exists()
+    project.change()
+    assert project().returncode == 0
 
 
 def test_only_one_study_works_in_a_folder(project):
@@ -104,31 +173,35 @@ def test_only_one_study_works_in_a_folder(project):
 def test_an_unknown_profile_stops_before_anything_is_written(project):
     refused = project("--profile", "lapdog")
     assert refused.returncode == 1
-    assert refused.stderr == "error: unknown profile 'lapdog': expected tiny\n"
+    assert refused.stderr.startswith("error: unknown profile 'lapdog': expected one of smoke, laptop")
     assert not (project.root / "runs/lapdog").exists()
 
 
 def test_figures_are_drawn_again_without_training(project):
-    picture = project.root / "figures/tiny/fig03_curves.png"
-    picture.unlink()
-    project.change({"first": {"word": "not trained"}})
+    before = picture(project)
+    (project.root / "figures/tiny/fig03_curves.png").unlink()
+    project.change(classification={"iterations": 8})
     done = project("--redraw")
     project.change()
-    assert done.returncode == 0 and picture.read_text() == "c; depth a; depth more b"
-    assert "pretrain" not in done.stdout
+    assert done.returncode == 0 and picture(project) == before and "pretrain" not in done.stdout
+    nothing = project("--redraw", "--profile", "gpu")
+    assert nothing.returncode == 1 and "there is nothing to draw of profile 'gpu'" in nothing.stderr
 
 
-def test_runs_from_elsewhere_are_adopted_when_their_inputs_are_the_same(project):
-    records = project.root / ".snakemake"
-    records.rename(project.root / "records")
-    project.root.joinpath("depthseg_lib/training/engine.py").touch()
-    assert project.to_do() == EVERYTHING
-    with changed(project.root / "notebooks/02_finetune.ipynb"):
-        partly = project(module="depthseg_lib.commands.adopt")
-    assert "finetune from-none  not adopted: changed: notebooks/02_finetune.ipynb" in partly.stdout
-    assert "2 of 5 runs adopted" in partly.stdout
-    assert "5 of 5 runs adopted" in project(module="depthseg_lib.commands.adopt").stdout
-    assert project.to_do() == ["figures 03_results"]
+def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path):
+    """Copied to another folder, without Snakemake's records, with and without weights."""
+    (project.root / ".snakemake").rename(tmp_path / "records")
+    shutil.copytree(project.root / "runs", tmp_path / "runs", copy_function=shutil.copyfile)
+    assert project.to_do(tmp_path / "runs") == []
+    for file in tmp_path.rglob("weights.safetensors"):
+        file.unlink()
+    assert project.to_do(tmp_path / "runs") == []
+    (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/metrics.json").unlink()
+    both = ["pretrain classification", "pretrain depth-classification"]
+    assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4", *both]
+    again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures"))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "finetune resnet18-slim-none-full-n4" not in again.stdout and project.to_do() == []
 
 
 @pytest.mark.timeout(900)
@@ -161,23 +234,23 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
 
 
 class changed:
-    """A file with a line more, for as long as the block lasts."""
+    """A file with a statement more, or with other text, for as long as the block lasts."""
 
-    def __init__(self, file: Path):
-        self.file, self.before = file, file.read_text() if file.exists() else None
+    def __init__(self, file: Path, old: str = "", new: str = "\nCHANGED_HERE = 1\n", count: int = -1):
+        self.file, self.before = file, file.read_text()
+        self.after = self.before.replace(old, new, count) if old else self.before + new
+        assert self.after != self.before
 
     def __enter__(self):
-        text = self.before or ""
-        more = f"{text}\n# changed" if self.file.suffix == ".py" else text.replace("iteration 1/2", "1/2")
-        self.file.write_text(more)
+        self.file.write_text(self.after)
 
     def __exit__(self, *_):
-        self.file.write_text(self.before) if self.before is not None else self.file.unlink()
+        self.file.write_text(self.before)
 
 
 def working_in(folder: Path) -> list[str]:
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line or "tiny_study" in line]
+    return [line for line in listed.splitlines() if str(folder) in line or "--profile tiny" in line]
 
 
 def wait_for(condition, seconds: float = 40) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, from_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json, replacing, write_json
+
 STUDY_VERSION = 3
 
 FRAMES = ("metrics", "history", "confusion", "pretrain")

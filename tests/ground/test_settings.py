@@ -8,34 +8,38 @@ from depthseg_lib.settings import DataSettings, FinetuneConfig, PretrainConfig
 
 def test_round_trip_through_plain_values():
     config = FinetuneConfig(initialisation="none", images=8, learning_rate=1e-4)
-    assert FinetuneConfig.from_mapping(config.to_mapping()) == config
+    assert FinetuneConfig(**config.to_mapping()) == config
+    assert config.changed(trial=2).trial == 2 and config.changed(trial=0) == config
 
 
-def test_from_namespace_takes_its_own_names_and_misses_none():
-    values = PretrainConfig().to_mapping()
-    assert PretrainConfig.from_namespace({**values, "something_else": 1}) == PretrainConfig()
-    del values["batch"]
-    with pytest.raises(InputError, match="lacks batch"):
-        PretrainConfig.from_namespace(values)
+def test_a_notebook_gives_what_it_names_and_the_rest_is_the_studys():
+    names = {"initialisation": "depth", "batch": 2, "something_else": 1}
+    config = PretrainConfig.of_notebook(names, height=96)
+    assert (config.batch, config.height, config.width) == (2, 96, PretrainConfig().width)
+    with pytest.raises(InputError, match="no setting 'hight'; did you mean 'height'"):
+        PretrainConfig.of_notebook(names, hight=96)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"learnin_rate": 1e-3}, "no setting 'learnin_rate'; did you mean 'learning_rate'"),
-        ({"iterations": "100"}, "iterations = '100' is a str, expected int"),
-        ({"iterations": True}, "iterations = True is a bool, expected int"),
-        ({"learning_rate": "1e-4"}, "learning_rate = '1e-4' is a str, expected float"),
-        ({"initialisation": "dept"}, "unknown initialisation 'dept'.*did you mean 'depth'"),
-        ({"encoder": "vgg"}, "unknown encoder 'vgg': expected one of resnet18"),
-        ({"setting": "half"}, "unknown setting 'half'"),
-        ({"protocol": "mine"}, "unknown protocol 'mine'"),
-        ({"batch": 0}, "batch = 0: expected more than zero"),
+        ({"colour": 1}, "no setting 'colour'; known: data_set, "),
+        ({"iterations": "100"}, "iterations = '100': expected a whole number, found str"),
+        ({"iterations": True}, "iterations = True: expected a whole number, found bool"),
+        ({"iterations": 1.5}, "iterations = 1.5: expected a whole number"),
+        ({"learning_rate": "1e-4"}, "learning_rate = '1e-4': expected a number, found str"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan: expected a finite number"),
+        ({"data_folder": 3}, "data_folder = 3: expected a text"),
+        ({"initialisation": "dept"}, "initialisation = 'dept': expected one of none, .*did you mean 'depth'"),
+        ({"encoder": "vgg"}, "encoder = 'vgg': expected one of resnet18"),
+        ({"setting": "half"}, "setting = 'half': expected one of full, frozen"),
+        ({"protocol": "mine"}, "protocol = 'mine': expected one of paper"),
+        ({"precision": "16-mixed"}, "precision = '16-mixed': expected one of 32-true"),
+        ({"batch": 0}, "batch = 0: expected greater than 0"),
         ({"height": 60}, "60x192.*multiples of 32"),
         ({"height": 32}, "32x192.*64 at least"),
         ({"images": 201}, "images = 201, but only 200 are annotated"),
-        ({"study": 0}, "version 0 of the study, but this is version"),
-        ({"precision": "16-mixed"}, "unknown precision"),
     ],
 )
 def test_bad_settings_are_named(values, message):
@@ -43,12 +47,17 @@ def test_bad_settings_are_named(values, message):
         FinetuneConfig(**values)
 
 
+def test_settings_that_were_made_stay_as_they_are():
+    with pytest.raises(ValueError, match="frozen"):
+        DataSettings().height = 96
+    assert hash(DataSettings()) == hash(DataSettings())
+
+
 def test_an_int_is_a_fine_float():
-    assert FinetuneConfig(**{"learning_rate": 1}).learning_rate == 1
+    assert FinetuneConfig(learning_rate=1).learning_rate == 1.0
 
 
 def test_a_pretraining_run_does_not_make_none():
-    with pytest.raises(InputError, match="unknown initialisation of a pre-training run 'none'"):
+    with pytest.raises(InputError, match="initialisation = 'none': expected one of classification, depth"):
         PretrainConfig(initialisation="none")
     assert PretrainConfig(initialisation="depth-classification").starts_from == "classification"
-    assert DataSettings().data_set == "streets"

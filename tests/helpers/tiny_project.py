@@ -7,73 +7,49 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
+
+from depthseg_lib import fingerprint
+from depthseg_lib.study import plan, profiles, workflow
+from depthseg_lib.study.workflow import Request
 
 ROOT = Path(__file__).parents[2]
 
-STUDY = """CHANGED = {}
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from depthseg_lib.errors import InputError
+PROFILE = """
 
-
-@dataclass
-class Run:
-    kind: str
-    name: str
-    parameters: dict
-    needs: tuple
-    cost: float
-
-
-@dataclass
-class Plan:
-    runs: tuple
-    figures: dict
-
-
-def check(profile, data="", published=None, photographs="", decode=True):
-    if profile != "tiny":
-        raise InputError(f"unknown profile '{profile}': expected tiny")
-
-
-def plan(profile, data="", runs="runs", published=None, photographs=""):
-    listed = (
-        Run("pretrain", "first", {"word": "depth"}, (), 2),
-        Run("pretrain", "second", {"word": "more"}, ("first",), 2),
-        Run("finetune", "from-first", {"word": "a"}, ("first",), 2),
-        Run("finetune", "from-second", {"word": "b"}, ("second",), 2),
-        Run("finetune", "from-none", {"word": "c"}, (), 2),
-    )
-    for run in listed:
-        run.parameters.update({"data_set": "streets"}, **CHANGED.get(run.name, {}))
-    return Plan(listed, {"03_results": ("fig03_curves",)})
-
-
-def write_requests(study, runs):
-    for run in study.runs:
-        path = Path(runs, "tiny", run.kind, run.name, "params.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text() != json.dumps(run.parameters):
-            path.write_text(json.dumps(run.parameters))
+CHANGED = {}
+PROFILES["tiny"] = Profile(
+    name="tiny",
+    about="notebooks that only write",
+    data=DataSettings(height=64, width=64, streets=2, frames=3, annotated=8, photographs=20),
+    encoders=("resnet18-slim",),
+    initialisations=("none", "depth", "depth-classification"),
+    settings=("full",),
+    **(dict(trials=1, sizes=(4,), images=4, classification={}, depth={}, finetune={}) | CHANGED),
+)
 """
+FIGURES = '\n\nFIGURES = {"03_results": ("fig03_curves",)}\n'
+"""What is put at the end of the copy's `profiles.py` and `plan.py`."""
 TRAINING = (
-    'word = ""  # learned\nseconds = 0.0\ndata_set = ""\nfail = ""\nstart_weights = ""\nfolder = "."',
+    'initialisation = ""  # learned\nstart_weights = ""\nfolder = "."\ntrials = 0\nother = {}',
     """
 import json, time
 from pathlib import Path
 folder = Path(folder)
-learned = (Path(start_weights).read_text() + " " if start_weights else "") + word
+asked = folder.parents[3] / "asked.json"
+asked = json.loads(asked.read_text()) if asked.exists() else {}
+learned = (Path(start_weights).read_text() + " " if start_weights else "") + initialisation
 print("iteration 1/2")
 checkpoint = folder / "checkpoint.pt"
 resumed = checkpoint.exists()
 checkpoint.touch()
-time.sleep(seconds)
-if fail:
-    raise ValueError(fail)
-(folder / "history.parquet").write_text("rows")
+if folder.name in asked.get("slow", []):
+    time.sleep(60)
+if folder.name in asked.get("broken", []):
+    raise ValueError("the lens is dirty")
 (folder / "weights.safetensors").write_text(learned)
-(folder / "metrics.json").write_text(json.dumps({"diverged_at": 7 if word == "c" else None, "resumed": resumed}))
+known = {"fingerprint": other["fingerprint"], "trials": trials, "resumed": resumed}
+(folder / "metrics.json").write_text(json.dumps(known | {"diverged_at": 7 if initialisation == "none" else None}))
 checkpoint.unlink()
 """,
 )
@@ -81,6 +57,9 @@ DRAWING = (
     'profile = ""\nruns = ""\nfigures = ""',
     """
 from pathlib import Path
+if not runs:  # what a drawing would import
+    from depthseg_lib import plots
+    from depthseg_lib.panels import panel
 words = sorted(path.read_text() for path in Path(runs, profile).glob("finetune/*/weights.safetensors"))
 folder = Path(figures)
 folder.mkdir(parents=True, exist_ok=True)
@@ -107,37 +86,52 @@ def copy_project(root: Path, *folders: str) -> None:
 
 
 class TinyProject:
-    """A copy of the library and the workflow with `STUDY` and its notebooks, to be run and changed freely."""
+    """A copy of the library and the workflow with a profile `tiny` and its notebooks, to be run and changed freely."""
 
     def __init__(self, root: Path):
-        self.root = root
+        self.root, self.profile = root, PROFILE
         copy_project(root, "depthseg_lib", "workflow")
-        (root / "tiny_study.py").write_text(STUDY)
+        for name, text in (("profiles", PROFILE), ("plan", FIGURES)):
+            with (root / f"depthseg_lib/study/{name}.py").open("a") as file:
+                file.write(text)
         write_notebook(root / "notebooks/01_pretrain.ipynb", *TRAINING)
         write_notebook(root / "notebooks/02_finetune.ipynb", *TRAINING)
         write_notebook(root / "notebooks/03_results.ipynb", *DRAWING)
 
-    def command(self, *options: str, module: str = "depthseg_lib.commands.figures") -> list[str]:
+    def command(self, *options: str) -> list[str]:
         """The front door's call."""
         default = () if "--profile" in options else ("--profile", "tiny")
-        return [sys.executable, "-m", module, *default, "--study", "tiny_study", "--cores", "2", *options]
+        return [sys.executable, "-m", "depthseg_lib.commands.figures", *default, "--cores", "2", *options]
 
-    def change(self, parameters: dict | None = None) -> None:
-        """Plan the study with other parameters, by run; without any, as it was."""
-        (self.root / "tiny_study.py").write_text(STUDY.replace("{}", repr(parameters or {}), 1))
+    def change(self, **fields) -> None:
+        """Have other fields of the profile; without any, it is as it was."""
+        profiles = self.root / "depthseg_lib/study/profiles.py"
+        text = profiles.read_text().partition("\n\nCHANGED = ")[0]
+        self.profile = PROFILE.replace("CHANGED = {}", f"CHANGED = {fields!r}", 1)
+        profiles.write_text(text + self.profile)
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables with which the copy is used, and not the installed library."""
         return os.environ | {"PYTHONPATH": str(self.root), "DEPTHSEG_CACHE": str(self.root / "cache")}
 
-    def __call__(self, *options: str, module: str = "depthseg_lib.commands.figures"):
+    def __call__(self, *options: str) -> subprocess.CompletedProcess:
         """Run the front door; returns the finished process with its output as text."""
-        called = self.command(*options, module=module)
+        called = self.command(*options)
         return subprocess.run(called, cwd=self.root, env=self.environment, capture_output=True, text=True)
 
-    def to_do(self) -> list[str]:
-        """Kind and name of what would run now."""
-        done = self("--dry")
-        assert done.returncode == 0, done.stderr
-        return sorted(" ".join(line.split()[1:3]) for line in done.stdout.splitlines() if line[:4].strip().isdigit())
+    def to_do(self, runs: Path | None = None) -> list[str]:
+        """Kind and name, without the encoder's, of what would run now: asked of the functions that the front door asks,
+        on the copy's files, which takes a moment where a process takes seconds."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(fingerprint, "LIBRARY", self.root / "depthseg_lib")
+            patched.setattr(plan, "FIGURES", {"03_results": ("fig03_curves",)})
+            patched.setitem(profiles.PROFILES, "tiny", None)
+            exec(self.profile, vars(profiles).copy())  # sets the profile
+            fingerprint._imported.cache_clear()
+            places = {"runs": str(runs or self.root / "runs"), "notebooks": str(self.root / "notebooks")}
+            study = plan.plan("tiny", **places)
+            request = Request("tiny", figures=str(self.root / "figures"), **places)
+            found = workflow.to_do(request, study)
+        fingerprint._imported.cache_clear()
+        return sorted(f"{kind} {name.removeprefix('resnet18-slim-')}" for kind, name in found)

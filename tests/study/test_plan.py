@@ -74,9 +74,7 @@ def test_the_notebooks_parameters_are_those_of_the_runs(kind):
 
 def test_every_pretraining_task_has_its_own_settings_and_is_planned():
     runs = {run.name: run for run in study_plan.plan("gpu").runs}
-    supervised, flow = (
-        PretrainConfig(**runs[f"resnet18-{name}"].parameters) for name in ("depth-supervised", "flow")
-    )
+    supervised, flow = (PretrainConfig(**runs[f"resnet18-{name}"].parameters) for name in ("depth-supervised", "flow"))
     assert (supervised.task, supervised.batch, supervised.learning_rate) == ("supervised", 8, 1e-4)  # section 4.3
     assert (flow.task, flow.batch, flow.learning_rate) == ("flow", 8, 5e-4)  # Appendix B
     assert supervised.starts_from == flow.starts_from == "none"
