@@ -1,9 +1,11 @@
-"""Encoders' weights in the files of other projects: read without running code, and taken over whole or not at all."""
+"""Weights in the files of other projects: encoders, and Monodepth2's depth and pose networks.
+
+Files are read without running code in them, and taken over whole or not at all.
+"""
 
 import argparse
 import re
 import warnings
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import safetensors
@@ -37,45 +39,82 @@ KEYS = {
 """By initialisation, where its files have an encoder: the entry that holds its names ("" for the file itself), and
 what stands before torchvision's names there (`conv1.weight`, `layer1.0.conv1.weight`, ...). The first that fits counts.
 """
-CLASSIFIER = "fc."
-"""Layers after the encoder's: a classifier, or a projection head. They are dropped."""
 
-
-def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
-    """An encoder's weights from a file of another project (`KEYS`), under this library's names.
-
-    Raises `InputError` where the file is not readable, of an unknown format, or of another encoder than `encoder`.
-    """
-    state = _found(read(file), str(file), initialisation)
-    with torch.device("meta"):  # names and shapes alone
-        wanted = Encoder(encoder).resnet.state_dict()
-    unknown = [name for name in state if name not in wanted and not name.startswith(CLASSIFIER)]
-    require_whole(state, wanted, str(file), encoder, unknown)
-    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
+_ENCODER, _DEPTH = MONODEPTH2_DEPTH
+DEPTH_NAMES = (
+    (_ENCODER, "encoder.", "encoder.resnet."),
+    *((_DEPTH, f"decoder.{2 * step}.conv.conv.", f"decoder.reduce.{4 - step}.") for step in range(5)),
+    *((_DEPTH, f"decoder.{2 * step + 1}.conv.conv.", f"decoder.merge.{4 - step}.") for step in range(5)),
+    *((_DEPTH, f"decoder.{10 + scale}.conv.", f"heads.heads.{scale}.") for scale in range(4)),
+)
+"""Monodepth2's depth network: file, how names begin there, how they begin here. The file counts the decoder's layers
+from the coarsest on, two for each level, and then the heads from the finest on."""
+MOTION = "net.3."
+POSE_NAMES = (
+    ("pose_encoder.pth", "encoder.", "encoder.resnet."),
+    ("pose.pth", "net.0.", "squeeze."),
+    ("pose.pth", "net.1.", "convolutions.0."),
+    ("pose.pth", "net.2.", "convolutions.2."),
+    ("pose.pth", MOTION, "head."),
+)
+"""The pose network, likewise. Its last layer gives two motions there, 12 numbers, of which Monodepth2 uses the first
+only, and one here: the second is dropped on the way in, and zero on the way out."""
+CLASSIFIER_INPUTS = {"resnet18": 512, "resnet50": 2048}
+"""The encoders that both have, with the inputs of the classifiers to 1000 classes that Monodepth2's files hold, as it
+keeps torchvision's networks whole. Nothing uses them."""
 
 
 def read(file: str | Path) -> dict:
-    """What a checkpoint of PyTorch (.pth, .pth.tar, ...) or a .safetensors file holds; no code in it is ever run."""
+    """What a checkpoint of PyTorch (.pth, .pth.tar, ...) or a .safetensors file holds; no code in it is ever run.
+
+    Raises `InputError` where the file is not there, not readable, or holds anything but entries by name.
+    """
     file = Path(file)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file; expected weights")
     try:
-        content = safetensors.torch.load_file(file) if file.suffix == ".safetensors" else _unpickled(file)
+        if file.suffix == ".safetensors":
+            content = safetensors.torch.load_file(file)
+        else:
+            # tensors and plain values alone; the options that DINO and timm store beside them are plain values too
+            with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+                warnings.simplefilter("ignore")  # of a pickle's protocol: what comes of it is checked here
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken or foreign file fails in many ways
-        raise InputError(f"{file} is not a readable weights file: {_reason(file, error)}") from None
+        if isinstance(error, PermissionError):
+            reason = "there is no permission to read it"
+        elif not file.stat().st_size:
+            reason = "it is empty"
+        elif asked := re.search(r"GLOBAL (\S+)", str(error)):
+            reason = (
+                f"it asks for {asked[1]}, but only tensors and plain values are read, and no code in a file is ever run"
+            )
+        else:
+            reason = "it is not what PyTorch or safetensors wrote, or a part of it is missing"
+        raise InputError(f"{file} is not a readable weights file: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{file} holds a {type(content).__name__}: expected tensors by name")
     return content
 
 
-def require_whole(
-    state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, what: str, unknown: Sequence[str] = ()
-) -> None:
+def require_whole(state: dict, wanted: dict[str, Tensor], source: str, what: str, unused: str = "") -> None:
     """Raise `InputError` with the first differing names unless `state` has all that is `wanted`, of the same shapes.
 
-    `unknown` are names that differ too, though nothing asks for them: of more layers, say, than `what` has.
+    More tensors than that differ too, of more layers, say, than `what` has: but for those whose names begin with
+    `unused`, which are dropped.
     """
-    differing = [*_differences(state, wanted), *(f"{name} is unknown" for name in unknown)]
+    differing = []
+    for name, tensor in wanted.items():
+        found = state.get(name)
+        if not isinstance(found, Tensor):
+            # old files have no counts of batches, torchvision's ImageNet weights among them; nothing computes with them
+            if not name.endswith("num_batches_tracked"):
+                differing.append(f"{name} is missing")
+        elif found.shape != tensor.shape:
+            sizes = ["x".join(map(str, one.shape)) for one in (found, tensor)]
+            differing.append(f"{name} is of {sizes[0]} instead of {sizes[1]}")
+    others = [name for name, value in state.items() if name not in wanted and isinstance(value, Tensor)]
+    differing += [f"{name} is unknown" for name in others if not name.startswith(unused)]
     if differing:
         raise InputError(
             f"{source} does not hold the whole {what}: {len(differing)} names are missing, of another shape or unknown "
@@ -83,28 +122,26 @@ def require_whole(
         )
 
 
-def shortened(texts) -> str:
+def shortened(texts: list[str] | tuple[str, ...]) -> str:
     """The first few of them."""
     return ", ".join(texts[:4]) + (" …" if len(texts) > 4 else "")
 
 
-def _differences(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> Iterator[str]:
-    for name, tensor in wanted.items():
-        found = state.get(name)
-        if not isinstance(found, Tensor):
-            # old files have no counts of batches, torchvision's ImageNet weights among them; nothing computes with them
-            if not name.endswith("num_batches_tracked"):
-                yield f"{name} is missing"
-        elif found.shape != tensor.shape:
-            yield f"{name} is of {_size(found)} instead of {_size(tensor)}"
+def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
+    """An encoder's weights from a file of another project (`KEYS`), under this library's names.
+
+    Layers after the encoder's (`fc.`: a classifier, or a projection head) come along. Raises `InputError` where the
+    file is not readable, of an unknown format, or of another encoder than `encoder`.
+    """
+    state = _torchvisions_names(read(file), str(file), initialisation)
+    with torch.device("meta"):  # names and shapes alone
+        wanted = Encoder(encoder).resnet.state_dict()
+    require_whole(state, wanted, str(file), encoder, unused="fc.")
+    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
 
 
-def _size(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape))
-
-
-def _found(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
-    """The entries of the first format that fits, under torchvision's names."""
+def _torchvisions_names(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
+    """The tensors of the first format that fits, under torchvision's names."""
     for entry, prefix in KEYS[initialisation]:
         part = content.get(entry) if entry else content
         if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
@@ -120,108 +157,67 @@ def _found(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
     )
 
 
-def _unpickled(file: Path):
-    """Tensors and plain values alone; the options that DINO and timm store beside them are plain values too."""
-    with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
-        warnings.simplefilter("ignore")  # of a pickle's protocol: what comes of it is checked here
-        return torch.load(file, map_location="cpu", weights_only=True)
-
-
-def _reason(file: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "there is no permission to read it"
-    if not file.stat().st_size:
-        return "it is empty"
-    if asked := re.search(r"GLOBAL (\S+)", str(error)):
-        return f"it asks for {asked[1]}, but only tensors and plain values are read, and no code in a file is ever run"
-    return "it is not what PyTorch or safetensors wrote, or a part of it is missing"
-
-
-_ENCODER, _DEPTH = MONODEPTH2_DEPTH
-DEPTH = (
-    (_ENCODER, "encoder.", "encoder.resnet."),
-    *((_DEPTH, f"decoder.{2 * step}.conv.conv.", f"decoder.reduce.{4 - step}.") for step in range(5)),
-    *((_DEPTH, f"decoder.{2 * step + 1}.conv.conv.", f"decoder.merge.{4 - step}.") for step in range(5)),
-    *((_DEPTH, f"decoder.{10 + scale}.conv.", f"heads.heads.{scale}.") for scale in range(4)),
-)
-"""The depth network: file, how names begin there, how they begin here. The file counts the decoder's layers from the
-coarsest on, two for each level, and then the heads from the finest on."""
-MOTION = "net.3."
-POSE = (
-    ("pose_encoder.pth", "encoder.", "encoder.resnet."),
-    ("pose.pth", "net.0.", "squeeze."),
-    ("pose.pth", "net.1.", "convolutions.0."),
-    ("pose.pth", "net.2.", "convolutions.2."),
-    ("pose.pth", MOTION, "head."),
-)
-"""The pose network, likewise. Its last layer gives two motions there, 12 numbers, of which Monodepth2 uses the first
-only, and one here: the second is dropped on the way in, and zero on the way out."""
-ENCODERS = {"resnet18": 512, "resnet50": 2048}
-"""The encoders that both have, with the channels of their deepest maps."""
-UNUSED = "encoder.fc."
-"""The classifiers of these encoders: in the files, as Monodepth2 keeps torchvision's networks whole, but not used."""
-CLASSES = 1000
-
-
 def load_depth(folder: str | Path, encoder: str) -> dict[str, Tensor]:
-    """The weights of a `DepthNetwork` from `encoder.pth` and `depth.pth` of a folder.
+    """The weights of a `DepthNetwork` from Monodepth2's `encoder.pth` and `depth.pth` in a folder.
 
     Raises `InputError` where a file is missing or broken, or of another encoder.
     """
-    return _load(Path(folder), encoder, DEPTH, DepthNetwork)
+    return _load(Path(folder), encoder, DEPTH_NAMES, DepthNetwork)
 
 
 def load_pose(folder: str | Path, encoder: str) -> dict[str, Tensor]:
     """The weights of a `PoseNetwork` from `pose_encoder.pth` and `pose.pth` of a folder; errors as in `load_depth`."""
-    state = _load(Path(folder), encoder, POSE, PoseNetwork)
+    state = _load(Path(folder), encoder, POSE_NAMES, PoseNetwork)
     return state | {name: state[name][:6].clone() for name in ("head.weight", "head.bias")}
 
 
 def save_depth(state: dict[str, Tensor], folder: str | Path, encoder: str, height: int, width: int) -> None:
     """Write a `DepthNetwork`'s weights as Monodepth2's files, with the image size that it was trained at."""
-    size = {"height": height, "width": width, "use_stereo": False}
-    _save(state, Path(folder), encoder, DEPTH, size)
+    _save(state, Path(folder), encoder, DEPTH_NAMES, {"height": height, "width": width, "use_stereo": False})
 
 
 def save_pose(state: dict[str, Tensor], folder: str | Path, encoder: str) -> None:
     """Write a `PoseNetwork`'s weights as Monodepth2's files."""
-    _save(state, Path(folder), encoder, POSE, {})
+    _save(state, Path(folder), encoder, POSE_NAMES, {})
+
+
+def check_encoder(encoder: str) -> None:
+    """Raise `InputError` for an encoder that Monodepth2 does not have."""
+    if encoder not in CLASSIFIER_INPUTS:
+        raise InputError(f"Monodepth2 has no encoder '{encoder}', only {' and '.join(CLASSIFIER_INPUTS)}")
 
 
 def _load(folder: Path, encoder: str, table: tuple, network: type) -> dict[str, Tensor]:
     check_encoder(encoder)
     with torch.device("meta"):  # names and shapes alone
         own = network(encoder).state_dict()
-        wanted = _files(own, table)
-    found = {file: _read(folder / file) for file in wanted}
-    for file, state in found.items():
-        tensors = [name for name, value in state.items() if isinstance(value, Tensor)]
-        unknown = [n for n in tensors if n not in wanted[file] and not n.startswith(UNUSED)]
-        require_whole(state, wanted[file], str(folder / file), f"{encoder} of Monodepth2", unknown)
+        wanted = _by_file(own, table)
+    found = {}
+    for name in wanted:
+        file = folder / name
+        if not file.is_file():
+            raise InputError(
+                f"{file}: there is no such file; expected a checkpoint of Monodepth2, as its zip file unpacks, with "
+                f"{' and '.join(MONODEPTH2_DEPTH)}"
+            )
+        found[name] = read(file)
+    for name, state in found.items():
+        require_whole(state, wanted[name], str(folder / name), f"{encoder} of Monodepth2", unused="encoder.fc.")
     places = {name: _place(name, table) for name in own}
     return {name: found[file][theirs] for name, (file, theirs) in places.items() if theirs in found[file]}
 
 
-def _read(file: Path) -> dict:
-    if not file.is_file():
-        raise InputError(
-            f"{file}: there is no such file; expected a checkpoint of Monodepth2, as its zip file unpacks, with "
-            f"{' and '.join(MONODEPTH2_DEPTH)}"
-        )
-    return read(file)
-
-
 def _save(state: dict[str, Tensor], folder: Path, encoder: str, table: tuple, plain: dict) -> None:
     check_encoder(encoder)
-    files = _files(state, table)
-    classifier = torch.zeros(CLASSES, ENCODERS[encoder])
-    files[table[0][0]] |= {f"{UNUSED}weight": classifier, f"{UNUSED}bias": classifier[:, 0].clone(), **plain}
+    files = _by_file(state, table)
+    classifier = torch.zeros(1000, CLASSIFIER_INPUTS[encoder])
+    files[table[0][0]] |= {"encoder.fc.weight": classifier, "encoder.fc.bias": classifier[:, 0].clone(), **plain}
     for file, content in files.items():
         with replacing(folder / file) as scratch:
             torch.save(content, scratch)
 
 
-def _files(state: dict[str, Tensor], table: tuple) -> dict[str, dict]:
+def _by_file(state: dict[str, Tensor], table: tuple) -> dict[str, dict]:
     """The tensors of `state` by file and by their names there."""
     files: dict[str, dict] = {file: {} for file, _, _ in table}
     for name, tensor in state.items():
@@ -233,9 +229,3 @@ def _files(state: dict[str, Tensor], table: tuple) -> dict[str, dict]:
 def _place(name: str, table: tuple) -> tuple[str, str]:
     """The file of one of our names, and the name there."""
     return next((file, theirs + name.removeprefix(ours)) for file, theirs, ours in table if name.startswith(ours))
-
-
-def check_encoder(encoder: str) -> None:
-    """Raise `InputError` for an encoder that Monodepth2 does not have."""
-    if encoder not in ENCODERS:
-        raise InputError(f"Monodepth2 has no encoder '{encoder}', only {' and '.join(ENCODERS)}")

@@ -47,6 +47,17 @@ class Decoder(nn.Module):
         return maps
 
 
+class DisparityHeads(nn.Module):
+    """Sigmoid disparity at the four finest scales from the decoder's maps: four maps B 1 h w in 0..1, finest first."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS):
+        super().__init__()
+        self.heads = nn.ModuleList(conv3x3(width, 1) for width in widths[:4])
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return [torch.sigmoid(head(x)) for head, x in zip(self.heads, maps, strict=False)]
+
+
 @torch.no_grad()
 def draw_kaiming(module: nn.Module) -> None:
     """Draw all convolutions of `module` anew by He et al. (2015), equation 10: deviation sqrt(2 / fan-in), zero bias.
@@ -59,14 +70,3 @@ def draw_kaiming(module: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-
-
-class DisparityHeads(nn.Module):
-    """Sigmoid disparity at the four finest scales from the decoder's maps: four maps B 1 h w in 0..1, finest first."""
-
-    def __init__(self, widths: tuple[int, ...] = WIDTHS):
-        super().__init__()
-        self.heads = nn.ModuleList(conv3x3(width, 1) for width in widths[:4])
-
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return [torch.sigmoid(head(x)) for head, x in zip(self.heads, maps, strict=False)]

@@ -53,16 +53,12 @@ class Encoder(nn.Module):
         self.resnet = build()
         del self.resnet.fc, self.resnet.avgpool
         if images > 1:
-            self._widen_stem(images)
+            narrow = self.resnet.conv1
+            self.resnet.conv1 = nn.Conv2d(3 * images, narrow.out_channels, 7, stride=2, padding=3, bias=False)
+            self.load_single_image_stem(narrow.weight.detach())
         mean, deviation = NORMALISATIONS[normalisation]
         self.register_buffer("mean", torch.tensor(mean * images).view(-1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation * images).view(-1, 1, 1), persistent=False)
-
-    def _widen_stem(self, images: int) -> None:
-        narrow = self.resnet.conv1
-        wide = nn.Conv2d(3 * images, narrow.out_channels, kernel_size=7, stride=2, padding=3, bias=False)
-        self.resnet.conv1 = wide
-        self.load_single_image_stem(narrow.weight.detach())
 
     @torch.no_grad()
     def load_single_image_stem(self, weight: Tensor) -> None:

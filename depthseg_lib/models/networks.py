@@ -1,4 +1,4 @@
-"""The networks of the study: depth, pose, segmentation and classification, each an encoder and a small rest."""
+"""The networks of the study, each an encoder and a small rest: depth, pose, flow, classification and segmentation."""
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,12 @@ MOTION_SCALE = 0.01
 """Monodepth2's factor on the pose network's output."""
 SLIM_MOTION_SCALE = 0.1
 """The slim pose network's: with the smaller factor its few channels find the motion too slowly for a short run."""
+FLOW_SCALE = 0.1
+"""Factor on the flow heads' output, in half image sizes: an output of 1 is a motion by a twentieth of the image."""
+SLIM_WIDTH = 64
+"""Channels of DeepLab's head on the slim encoder: a quarter of 256."""
+SLIM_RATES = (2, 4, 6)
+"""Dilation rates of that head: 12, 24 and 36 would reach beyond maps of 8x24."""
 
 
 class DepthNetwork(nn.Module):
@@ -65,94 +71,6 @@ class PoseNetwork(nn.Module):
             return [transform_matrix(*before, invert=True), transform_matrix(*after)]
 
 
-class SegmentationNetwork(nn.Module):
-    """The depth network with its last layer replaced (section 4.1): B 3 H W in 0..1 -> logits B C H W."""
-
-    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
-        super().__init__()
-        self.encoder = Encoder(encoder, normalisation)
-        self.decoder = Decoder(self.encoder.channels, decoder_widths(encoder))
-        self.head = conv3x3(self.decoder.widths[0], classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.decode(self.encoder(images))
-
-    def decode(self, features: list[Tensor]) -> Tensor:
-        """Logits from the encoder's maps: what is left to compute when these are stored."""
-        return self.head(self.decoder(features)[0])
-
-
-class Classifier(nn.Module):
-    """Encoder, mean over the image, linear layer: B 3 H W in 0..1 -> class logits B C."""
-
-    def __init__(self, encoder: str, classes: int):
-        super().__init__()
-        self.encoder = Encoder(encoder, normalisation="imagenet")
-        self.head = nn.Linear(self.encoder.channels[-1], classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.encoder(images)[-1].mean((2, 3)))
-
-
-SLIM_WIDTH = 64
-"""Channels of the slim head: a quarter of 256."""
-SLIM_RATES = (2, 4, 6)
-"""Its dilation rates: 12, 24 and 36 would reach beyond maps of 8x24."""
-
-
-class DeepLab(nn.Module):
-    """DeepLabV3: B 3 H W in 0..1 -> logits B C H W, up-sampled from 1/8 bilinearly.
-
-    torchvision's head on an encoder whose last two stages are dilated; a smaller head of the same kind on the slim
-    encoder. The encoder's weights have the names that they have in all networks of the study.
-    """
-
-    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
-        super().__init__()
-        self.encoder = Encoder(encoder, normalisation)
-        dilate(self.encoder.resnet)
-        deepest = self.encoder.channels[-1]
-        self.head = _slim_head(deepest, classes) if encoder.endswith("-slim") else DeepLabHead(deepest, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.decode(self.encoder(images))
-
-    def decode(self, features: list[Tensor]) -> Tensor:
-        """Logits from the encoder's maps."""
-        height, width = features[0].shape[-2:]
-        size = (2 * height, 2 * width)
-        return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
-
-
-def dilate(resnet: ResNet) -> None:
-    """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
-
-    As torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18.
-    """
-    for stage, rate in ((resnet.layer3, 2), (resnet.layer4, 4)):
-        for number, block in enumerate(stage):
-            for layer in block.modules():
-                if isinstance(layer, nn.Conv2d):
-                    layer.stride = (1, 1)
-                if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-                    # the first block's maps are still of the coarser grid's spacing
-                    layer.dilation = layer.padding = (rate if number else rate // 2,) * 2
-
-
-def _slim_head(inputs: int, classes: int) -> nn.Sequential:
-    return nn.Sequential(
-        ASPP(inputs, SLIM_RATES, SLIM_WIDTH),
-        nn.Conv2d(SLIM_WIDTH, SLIM_WIDTH, 3, padding=1, bias=False),
-        nn.BatchNorm2d(SLIM_WIDTH),
-        nn.ReLU(),
-        nn.Conv2d(SLIM_WIDTH, classes, 1),
-    )
-
-
-FLOW_SCALE = 0.1
-"""Factor on the heads' output, in half image sizes: an output of 1 is a motion by a twentieth of the image."""
-
-
 class FlowNetwork(nn.Module):
     """Flow from the first to the second frame: two images B 3 H W in 0..1 -> four maps B 2 h w, finest first.
 
@@ -178,3 +96,81 @@ class FlowNetwork(nn.Module):
         pixels = FLOW_SCALE / 2 * torch.tensor([width - 1.0, height - 1.0], device=first.device).view(2, 1, 1)
         maps = self.flow_decoder(features)
         return [pixels * head(x).float() for head, x in zip(self.flow_heads, maps, strict=False)]
+
+
+class Classifier(nn.Module):
+    """Encoder, mean over the image, linear layer: B 3 H W in 0..1 -> class logits B C."""
+
+    def __init__(self, encoder: str, classes: int):
+        super().__init__()
+        self.encoder = Encoder(encoder, normalisation="imagenet")
+        self.head = nn.Linear(self.encoder.channels[-1], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.encoder(images)[-1].mean((2, 3)))
+
+
+class SegmentationNetwork(nn.Module):
+    """The depth network with its last layer replaced (section 4.1): B 3 H W in 0..1 -> logits B C H W."""
+
+    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
+        super().__init__()
+        self.encoder = Encoder(encoder, normalisation)
+        self.decoder = Decoder(self.encoder.channels, decoder_widths(encoder))
+        self.head = conv3x3(self.decoder.widths[0], classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.decode(self.encoder(images))
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits from the encoder's maps: what is left to compute when these are stored."""
+        return self.head(self.decoder(features)[0])
+
+
+class DeepLab(nn.Module):
+    """DeepLabV3: B 3 H W in 0..1 -> logits B C H W, up-sampled from 1/8 bilinearly.
+
+    torchvision's head on an encoder whose last two stages are dilated; a smaller head of the same kind on the slim
+    encoder. The encoder's weights have the names that they have in all networks of the study.
+    """
+
+    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
+        super().__init__()
+        self.encoder = Encoder(encoder, normalisation)
+        _dilate(self.encoder.resnet)
+        deepest = self.encoder.channels[-1]
+        if not encoder.endswith("-slim"):
+            self.head = DeepLabHead(deepest, classes)
+            return
+        self.head = nn.Sequential(
+            ASPP(deepest, SLIM_RATES, SLIM_WIDTH),
+            nn.Conv2d(SLIM_WIDTH, SLIM_WIDTH, 3, padding=1, bias=False),
+            nn.BatchNorm2d(SLIM_WIDTH),
+            nn.ReLU(),
+            nn.Conv2d(SLIM_WIDTH, classes, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.decode(self.encoder(images))
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits from the encoder's maps."""
+        height, width = features[0].shape[-2:]
+        size = (2 * height, 2 * width)
+        return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
+
+
+def _dilate(resnet: ResNet) -> None:
+    """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
+
+    As torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18.
+    """
+    for stage, rate in ((resnet.layer3, 2), (resnet.layer4, 4)):
+        for number, block in enumerate(stage):
+            for layer in block.modules():
+                if not isinstance(layer, nn.Conv2d):
+                    continue
+                layer.stride = (1, 1)
+                if layer.kernel_size == (3, 3):
+                    # the first block's maps are still of the coarser grid's spacing
+                    layer.dilation = layer.padding = (rate if number else rate // 2,) * 2

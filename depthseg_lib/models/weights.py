@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path, replacing
-from depthseg_lib.models import checkpoints
-from depthseg_lib.models.checkpoints import KEYS, read_encoder, require_whole, shortened
+from depthseg_lib.models.checkpoints import KEYS, load_depth, read_encoder, require_whole, shortened
 from depthseg_lib.models.published import MONODEPTH2
 
 IMAGENET_WEIGHTS = {
@@ -40,34 +39,22 @@ class Transfer:
         return ", ".join([f"{len(self.loaded)} loaded", *parts])
 
 
+def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Transfer:
+    """Copy what fits by name and shape into `network`; the encoder must come over whole, else `InputError`."""
+    target = network.state_dict()
+    require_whole(state, {name: t for name, t in target.items() if name.startswith("encoder.")}, source, "encoder")
+    loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
+    fresh = [name for name in target if name not in loaded]
+    network.load_state_dict({**target, **{name: state[name] for name in loaded}})
+    return Transfer(tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))
+
+
 def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
     """Write a network's parameters and buffers as safetensors, in place by rename, with string metadata."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     packed = safetensors.torch.save(state, metadata=metadata)
     with replacing(path) as scratch:
         scratch.write_bytes(packed)
-
-
-def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
-    """The weights that a run from `initialisation` starts from, and their name.
-
-    They are those of `place`: the weights.safetensors of a pre-training run, a folder with a checkpoint of Monodepth2,
-    or a file in a format of `checkpoints.KEYS`; for imagenet as in `imagenet_file`, and torchvision's where it is
-    empty. Raises `InputError` where they are missing, broken, or of another encoder or initialisation.
-    """
-    if initialisation == "imagenet":
-        return imagenet_weights(encoder, place), place or "torchvision's ImageNet weights"
-    if not place:
-        raise InputError(
-            f"the initialisation '{initialisation}' needs start_weights, the weights.safetensors of a pre-training run "
-            "that made it, or published weights; none was given"
-        )
-    path = project_path(place)
-    if initialisation in KEYS:
-        return read_encoder(path, encoder, initialisation), place
-    if initialisation in MONODEPTH2 and path.suffix != ".safetensors":
-        return checkpoints.load_depth(path, encoder), place
-    return load_weights(path, encoder, initialisation), place
 
 
 def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
@@ -84,6 +71,29 @@ def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[st
         if (found := about.get(what, "unknown")) != wanted:
             raise InputError(f"{path} holds weights of the {what} '{found}', but '{wanted}' was asked for")
     return state
+
+
+def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
+    """The weights that a run from `initialisation` starts from, and their name.
+
+    They are those of `place`: the weights.safetensors of a pre-training run, a folder with a checkpoint of Monodepth2,
+    or a file in a format of `checkpoints.KEYS`; for imagenet as in `imagenet_file`, and torchvision's where it is
+    empty. Raises `InputError` where they are missing, broken, or of another encoder or initialisation.
+    """
+    if initialisation == "imagenet":
+        state = read_encoder(imagenet_file(encoder, place or "download"), encoder, "imagenet")
+        return state, place or "torchvision's ImageNet weights"
+    if not place:
+        raise InputError(
+            f"the initialisation '{initialisation}' needs start_weights, the weights.safetensors of a pre-training run "
+            "that made it, or published weights; none was given"
+        )
+    path = project_path(place)
+    if initialisation in KEYS:
+        return read_encoder(path, encoder, initialisation), place
+    if initialisation in MONODEPTH2 and path.suffix != ".safetensors":
+        return load_depth(path, encoder), place
+    return load_weights(path, encoder, initialisation), place
 
 
 def imagenet_file(encoder: str, place: str) -> str:
@@ -106,11 +116,6 @@ def imagenet_file(encoder: str, place: str) -> str:
     return str(file)
 
 
-def imagenet_weights(encoder: str, place: str) -> dict[str, Tensor]:
-    """ImageNet classification weights under this library's names; `place` as in `imagenet_file`."""
-    return read_encoder(imagenet_file(encoder, place or "download"), encoder, "imagenet")
-
-
 def _download(url: str, file: Path) -> Path:
     if file.is_file():
         return file
@@ -123,13 +128,3 @@ def _download(url: str, file: Path) -> Path:
             "machine with a network and copy it there, or give its folder as IMAGENET=folder"
         ) from None
     return file
-
-
-def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Transfer:
-    """Copy what fits by name and shape into `network`; the encoder must come over whole, else `InputError`."""
-    target = network.state_dict()
-    require_whole(state, {name: t for name, t in target.items() if name.startswith("encoder.")}, source, "encoder")
-    loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
-    fresh = [name for name in target if name not in loaded]
-    network.load_state_dict({**target, **{name: state[name] for name in loaded}})
-    return Transfer(tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthseg_lib.world.scene import Builder
+from depthseg_lib.world.scene import Builder, Label
 from depthseg_lib.world.surfaces import GRASS, Material, pick, vary
 
 NODE = 2.5
 """Distance of the nodes along the street, metres; between them everything is straight."""
+KERB = 0.13
+"""Height of the pavement above the road, metres."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,6 @@ def _waves(rng: np.random.Generator, along: np.ndarray, lengths: tuple[float, fl
     return (waves[0] + waves[1]) / 2
 
 
-ROAD, PAVEMENT, TERRAIN = 7, 8, 22
-KERB = 0.13
-"""Height of the pavement above the road, metres."""
-
-
 @dataclass(frozen=True)
 class Profile:
     """Widths of a street's cross-section, in metres from its middle line."""
@@ -107,9 +104,9 @@ class Profile:
 
 def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
     """Lay everything that is walked or driven on."""
-    build.place(0, 0, 0, label=ROAD)
+    build.place(0, 0, 0, label=Label.ROAD)
     asphalt = build.material(asphalt_material(rng))
-    _strip(build, path, path.along, (-profile.kerb(-1), profile.kerb(1)), (0, 0), asphalt, ROAD)
+    _strip(build, path, path.along, (-profile.kerb(-1), profile.kerb(1)), (0, 0), asphalt, Label.ROAD)
     granite = vary(rng, (0.58, 0.57, 0.55))
     stone = build.material(Material(granite, wavelength=0.6, contrast=0.25, grid=(1.0, 9, 0.03, 0)))
     paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
@@ -125,18 +122,18 @@ def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, ston
     bank = profile.bank[side > 0]
     paved = edge > kerb
     level = KERB if paved else 0.02
-    verge = (paving, PAVEMENT) if profile.paved else (grass, TERRAIN)
+    verge = (paving, Label.PAVEMENT) if profile.paved else (grass, Label.TERRAIN)
     for along, joined in _stretches(path, profile, side):
         if joined:
-            _strip(build, path, along, (side * kerb, side * 60.0), (0, 0), asphalt, ROAD)
+            _strip(build, path, along, (side * kerb, side * 60.0), (0, 0), asphalt, Label.ROAD)
             continue
         if paved:
-            _strip(build, path, along, (side * kerb, side * kerb), (0, level), stone, PAVEMENT)
-            _strip(build, path, along, (side * kerb, side * (kerb + 0.2)), (level, level), stone, PAVEMENT)
-            _strip(build, path, along, (side * (kerb + 0.2), side * edge), (level, level), paving, PAVEMENT)
+            _strip(build, path, along, (side * kerb, side * kerb), (0, level), stone, Label.PAVEMENT)
+            _strip(build, path, along, (side * kerb, side * (kerb + 0.2)), (level, level), stone, Label.PAVEMENT)
+            _strip(build, path, along, (side * (kerb + 0.2), side * edge), (level, level), paving, Label.PAVEMENT)
         _strip(build, path, along, (side * edge, side * line), (level, level), *verge)
-        _strip(build, path, along, (side * line, side * (line + 9)), (level, level + bank), grass, TERRAIN)
-        _strip(build, path, along, (side * (line + 9), side * 60.0), (level + bank, 1.5 * bank), grass, TERRAIN)
+        _strip(build, path, along, (side * line, side * (line + 9)), (level, level + bank), grass, Label.TERRAIN)
+        _strip(build, path, along, (side * (line + 9), side * 60.0), (level + bank, 1.5 * bank), grass, Label.TERRAIN)
 
 
 def _stretches(path: Path, profile: Profile, side: int) -> list[tuple[np.ndarray, bool]]:
@@ -147,47 +144,12 @@ def _stretches(path: Path, profile: Profile, side: int) -> list[tuple[np.ndarray
     return [(path.along[a : b + 1], bool(joined[a])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
 
 
-def _strip(build: Builder, path: Path, along: np.ndarray, across, lift, material: int, label: int) -> None:
-    """Quads between consecutive values of `along`, from across[0] at lift[0] to across[1] at lift[1]."""
-    near, far = (path.point(along, across[i], lift[i]) for i in (0, 1))
-    if across[0] != across[1] or lift[0] != lift[1]:
-        build.quads(np.stack([near[:-1], far[:-1], far[1:], near[1:]], axis=1), material, label)
-
-
-def asphalt_material(rng: np.random.Generator) -> Material:
-    """Asphalt, light or dark."""
-    grey = rng.uniform(0.24, 0.5)
-    colour = vary(rng, (grey, grey, grey), hue=0.025)
-    contrast = rng.uniform(0.35, 0.6)
-    return Material(colour, vary(rng, colour, 0.02, 0.3), 0.8, rng.uniform(1.2, 2.5), contrast)
-
-
-def paving_material(rng: np.random.Generator) -> Material:
-    """Slabs or blocks, grey to reddish."""
-    grey = rng.uniform(0.36, 0.66)
-    warm = rng.choice([0.0, 0.05, 0.12], p=[0.5, 0.3, 0.2])
-    slab = rng.choice([0.3, 0.5, 0.9])
-    return Material(
-        vary(rng, (grey + warm, grey, grey - warm), 0.02),
-        wavelength=rng.uniform(1.0, 2.0),
-        contrast=rng.uniform(0.3, 0.45),
-        grid=(slab * rng.choice([1, 2]), slab, 0.03, rng.choice([0, 0.5])),
-        tint=rng.uniform(0.1, 0.45),
-    )
-
-
-def grass_material(rng: np.random.Generator) -> Material:
-    """Grass, green or dry, or bare soil."""
-    colour = pick(rng, GRASS)
-    return Material(colour, pick(rng, GRASS), rng.uniform(0.4, 0.9), rng.uniform(1.0, 2.5), 0.6, bump=0.5)
-
-
 def _far_plain(build: Builder, path: Path, grass: int) -> None:
     low = path.position[:, 1].min() - 0.6
     x, z = path.position[len(path.position) // 2, [0, 2]]
     reach = 3000.0
     corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    build.quads([corners], grass, TERRAIN)
+    build.quads([corners], grass, Label.TERRAIN)
 
 
 def _marks(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
@@ -236,4 +198,39 @@ def _mark(build: Builder, path: Path, along, across, material: int, lift: float 
     """A thin quad on the road, cut at the nodes so that it lies flat on it."""
     first, last = np.ceil(along[0] / NODE + 1e-6), np.floor(along[1] / NODE - 1e-6)
     cuts = np.concatenate([[along[0]], np.arange(first, last + 1) * NODE, [along[1]]])
-    _strip(build, path, cuts, across, (lift, lift), material, ROAD)
+    _strip(build, path, cuts, across, (lift, lift), material, Label.ROAD)
+
+
+def _strip(build: Builder, path: Path, along: np.ndarray, across, lift, material: int, label: int) -> None:
+    """Quads between consecutive values of `along`, from across[0] at lift[0] to across[1] at lift[1]."""
+    near, far = (path.point(along, across[i], lift[i]) for i in (0, 1))
+    if across[0] != across[1] or lift[0] != lift[1]:
+        build.quads(np.stack([near[:-1], far[:-1], far[1:], near[1:]], axis=1), material, label)
+
+
+def asphalt_material(rng: np.random.Generator) -> Material:
+    """Asphalt, light or dark."""
+    grey = rng.uniform(0.24, 0.5)
+    colour = vary(rng, (grey, grey, grey), hue=0.025)
+    contrast = rng.uniform(0.35, 0.6)
+    return Material(colour, vary(rng, colour, 0.02, 0.3), 0.8, rng.uniform(1.2, 2.5), contrast)
+
+
+def paving_material(rng: np.random.Generator) -> Material:
+    """Slabs or blocks, grey to reddish."""
+    grey = rng.uniform(0.36, 0.66)
+    warm = rng.choice([0.0, 0.05, 0.12], p=[0.5, 0.3, 0.2])
+    slab = rng.choice([0.3, 0.5, 0.9])
+    return Material(
+        vary(rng, (grey + warm, grey, grey - warm), 0.02),
+        wavelength=rng.uniform(1.0, 2.0),
+        contrast=rng.uniform(0.3, 0.45),
+        grid=(slab * rng.choice([1, 2]), slab, 0.03, rng.choice([0, 0.5])),
+        tint=rng.uniform(0.1, 0.45),
+    )
+
+
+def grass_material(rng: np.random.Generator) -> Material:
+    """Grass, green or dry, or bare soil."""
+    colour = pick(rng, GRASS)
+    return Material(colour, pick(rng, GRASS), rng.uniform(0.4, 0.9), rng.uniform(1.0, 2.5), 0.6, bump=0.5)

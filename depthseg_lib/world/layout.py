@@ -4,138 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depthseg_lib.world import buildings, road_users
-from depthseg_lib.world.ground import KERB, NODE, TERRAIN, Path, Profile, lay_ground, wander
+from depthseg_lib.world import road_users, roadside
+from depthseg_lib.world.ground import KERB, NODE, Path, Profile, lay_ground, wander
 from depthseg_lib.world.light import random_light
 from depthseg_lib.world.render import Street, street_of
-from depthseg_lib.world.scene import Builder
+from depthseg_lib.world.scene import Builder, Label
 from depthseg_lib.world.surfaces import FOLIAGE, GRASS, PLASTER, Material, pick
 
-
-def parked(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, last: float) -> None:
-    """Rows of parked cars and a few vans and lorries in the parking strips, or half on the kerb."""
-    for side in (-1, 1):
-        strip = profile.parking[side > 0]
-        share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
-        across = side * (profile.kerb(side) + (-1.05 if strip else 0.25))
-        for along in np.arange(path.along[0] + rng.uniform(0, 5), last, rng.uniform(5.3, 6.6)):
-            if rng.random() > share or profile.joins(side, along - 4, along + 4):
-                continue
-            x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
-            backwards = rng.random() < (0.15 if side > 0 else 0.85)
-            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
-            build.place(x, height, z, path.turn(along) + turn, label=road_users.CAR)
-            if strip and rng.random() < 0.05:
-                build.label(road_users.TRUCK)
-                road_users.truck(build, rng)
-            else:
-                road_users.car(build, rng)
-
-
-def driving(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, speed: float):
-    """Cars, lorries, buses and cyclists that move; those ahead in the camera's lane never come nearer than 8 m."""
-    lane = profile.lane / 2
-    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(18, 60)):
-        pace = rng.uniform(0.4, 1.2)
-        _vehicle(build, rng, path, start - pace * times, -lane, np.pi)
-    ahead = rng.uniform(9, 40)
-    while ahead < path.along[-1] and rng.random() < 0.5:
-        pace = rng.uniform(0.85, 1.3) * speed
-        pace = max(pace, speed - (ahead - 8.5) / max(times[-1], 1))
-        _vehicle(build, rng, path, ahead + pace * times, lane, 0.0)
-        ahead += rng.uniform(12, 40)
-    for side in (-1, 1):
-        for start in rng.uniform(5, 70, rng.integers(0, 3)):
-            pace = side * rng.uniform(0.25, 0.5)
-            _cyclist(build, rng, path, start + pace * times, side * (profile.lane - 0.35), 0.0 if side > 0 else np.pi)
-
-
-def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
-    body = build.body(_ride(path, along, across, turn))
-    label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
-    build.place(0, 0, 0, label=label, body=body)
-    maker(build, rng)
-
-
-def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    body = build.body(_ride(path, along, across, turn))
-    build.place(0, 0, 0, label=road_users.BICYCLE, body=body)
-    road_users.bicycle(build, rng)
-    build.place(0, 0, 0, label=road_users.RIDER, body=body)
-    road_users.rider(build, rng)
-
-
-def walking(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, times: np.ndarray, drive: float):
-    """People on the pavements, walking or standing, and a few who cross the street beyond the end of the drive."""
-    for side in (-1, 1):
-        wide = profile.pavement[side > 0]
-        for along in rng.uniform(3, drive + 60, rng.poisson(0.07 * (drive + 60) if wide else 2)):
-            across = side * (profile.kerb(side) + rng.uniform(0.3, max(wide, 1.2) - 0.2))
-            if rng.random() < 0.3:
-                x, height, z = path.point(along, across, KERB if wide else 0.02)
-                build.place(x, height, z, rng.uniform(0, 2 * np.pi), label=road_users.PERSON)
-                road_users.person(build, rng)
-            else:
-                pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.15)
-                turn = 0.0 if pace > 0 else np.pi
-                _walker(build, rng, _ride(path, along + pace * times, across, turn, KERB if wide else 0.02), abs(pace))
-    for along in rng.uniform(drive + 7, drive + 40, rng.integers(0, 4)):
-        pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.14)
-        start = rng.uniform(-0.8, 0.8) * profile.lane - pace * times[-1] / 2
-        torso = _ride(path, np.full(len(times), along), start + pace * times, np.sign(pace) * np.pi / 2)
-        _walker(build, rng, torso, abs(pace))
-
-
-def _walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: float) -> None:
-    limbs = tuple(build.body(limb) for limb in road_users.swing(torso, rng, pace * 4.2))
-    build.place(0, 0, 0, label=road_users.PERSON, body=build.body(torso))
-    road_users.person(build, rng, limbs)
-
-
-def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0) -> np.ndarray:
-    """Transforms (T, 4, 4), heights upwards, of something upright that follows the street."""
-    heading = path.turn(along) + turn
-    cos, sin, zero = np.cos(heading), np.sin(heading), np.zeros_like(heading)
-    place = path.point(along, across, lift)
-    rows = [[cos, zero, sin, place[:, 0]], [zero, zero + 1, zero, place[:, 1]], [-sin, zero, cos, place[:, 2]]]
-    rows.append([zero, zero, zero, zero + 1])
-    return np.array(rows).transpose(2, 0, 1)
-
-
-def camera(rng: np.random.Generator, path: Path, profile: Profile, along: np.ndarray) -> np.ndarray:
-    """Camera-to-world poses (T, 4, 4), y down, of a car in the right lane: it sways, nods and follows the slope."""
-    height, pitch, roll = rng.uniform(1.35, 2.0), np.radians(rng.uniform(-3.5, 2.5)), np.radians(rng.normal(0, 0.5))
-    sway = rng.uniform(0, 0.2) * np.sin(along * 0.13 + rng.uniform(0, 6))
-    nod = rng.uniform(0, 0.005) * np.sin(along * 1.1 + rng.uniform(0, 6))
-    x, up, z = path.point(along, 0.46 * profile.lane + sway, height).T
-    yaw = path.turn(along) + rng.normal(0, 0.02)
-    climb = np.arctan(path.climb(along)) + pitch + nod
-    poses = np.tile(np.eye(4), (len(along), 1, 1))
-    poses[:, :3, :3] = _turn_y(yaw) @ _turn_x(climb) @ _turn_z(np.full_like(yaw, roll))
-    poses[:, :3, 3] = np.stack([x, -up, z], -1)
-    return poses
-
-
-def _turn_y(angle: np.ndarray) -> np.ndarray:
-    """Heading: +z towards +x."""
-    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    return np.array([[cos, zero, sin], [zero, zero + 1, zero], [-sin, zero, cos]]).transpose(2, 0, 1)
-
-
-def _turn_x(angle: np.ndarray) -> np.ndarray:
-    """Climb: +z towards -y, which is up."""
-    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    return np.array([[zero + 1, zero, zero], [zero, cos, -sin], [zero, sin, cos]]).transpose(2, 0, 1)
-
-
-def _turn_z(angle: np.ndarray) -> np.ndarray:
-    """Roll: +x towards +y."""
-    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
-    return np.array([[cos, -sin, zero], [sin, cos, zero], [zero, zero, zero + 1]]).transpose(2, 0, 1)
-
-
 _BEHIND, _AHEAD = 15.0, 125.0
+"""Metres of street before the drive begins and after it ends."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +23,8 @@ class Plan:
     profile: Profile
     kind: str
     """city, suburb or country."""
-    start: float
-    """Where the camera starts, metres along the path."""
     drive: float
-    """How far it drives."""
+    """How far the camera drives, metres along the path from 0 on."""
     last: float
     """Where the street ends."""
 
@@ -167,10 +42,10 @@ def build_street(seed: tuple[int, ...], frames: int) -> Street:
         _line_up_furniture(build, rng, plan, side)
     _distance(build, rng, plan)
     times = np.arange(frames + 2)
-    parked(build, rng, plan.path, plan.profile, plan.last)
-    driving(build, rng, plan.path, plan.profile, times, speed)
-    walking(build, rng, plan.path, plan.profile, times, plan.drive)
-    poses = camera(rng, plan.path, plan.profile, times[:-1] * speed)
+    _park(build, rng, plan)
+    _drive(build, rng, plan, times, speed)
+    _walk(build, rng, plan, times)
+    poses = _camera(rng, plan, times[:-1] * speed)
     ends = np.concatenate([plan.path.point(np.arange(-10.0, plan.drive + 75, 5), side * 16.0, 2.5) for side in (-1, 1)])
     reach = ends[None] * [1.0, -1.0, 1.0]
     shift = rng.uniform(0, 1000, (1, 3))
@@ -196,16 +71,7 @@ def _plan(rng: np.random.Generator, drive: float) -> Plan:
         bank=tuple(rng.uniform(-0.3, 1, 2) * steep),
         side_streets=tuple(joins) if rng.random() < 0.8 else (),
     )
-    return Plan(path, profile, kind, 0.0, drive, last)
-
-
-def _stand(build: Builder, plan: Plan, along: float, across: float, turn: float, label: int, lift=None) -> None:
-    """Begin a thing at a place beside the street, turned by `turn` from the street's direction."""
-    side = 1 if across > 0 else -1
-    if lift is None:
-        lift = 0.0 if abs(across) < plan.profile.kerb(side) else KERB if plan.profile.pavement[side > 0] else 0.02
-    x, height, z = plan.path.point(along, across, lift)
-    build.place(x, height, z, plan.path.turn(along) + turn, label=label)
+    return Plan(path, profile, kind, drive, last)
 
 
 def _line_up_buildings(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -219,8 +85,8 @@ def _line_up_buildings(build: Builder, rng: np.random.Generator, plan: Plan, sid
         if rng.random() < density and not blocked:
             storeys = max(1, common + int(rng.integers(-1, 2))) if plan.kind == "city" else int(rng.integers(1, 3))
             across = side * (profile.line(side) + depth / 2 + rng.uniform(0, 0.8))
-            _stand(build, plan, along + width / 2, across, side * -np.pi / 2, buildings.BUILDING)
-            buildings.house(build, rng, width, depth, storeys, gabled=plan.kind != "city" or rng.random() < 0.4)
+            _stand(build, plan, along + width / 2, across, side * -np.pi / 2, Label.BUILDING)
+            roadside.house(build, rng, width, depth, storeys, gabled=plan.kind != "city" or rng.random() < 0.4)
         along += 4.0 if blocked else width + gap
     if plan.kind != "country" or rng.random() < 0.4:
         _enclose(build, rng, plan, side)
@@ -228,8 +94,8 @@ def _line_up_buildings(build: Builder, rng: np.random.Generator, plan: Plan, sid
 
 def _enclose(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
     """Walls, fences and hedges along the building line, in stretches."""
-    makers = ((buildings.WALL, buildings.wall_material), (buildings.FENCE, buildings.fence_material))
-    makers += ((buildings.VEGETATION, buildings.hedge_material),)
+    makers = ((Label.WALL, roadside.wall_material), (Label.FENCE, roadside.fence_material))
+    makers += ((Label.PLANTS, roadside.hedge_material),)
     stretch = int(rng.integers(4, 10))
     nodes = plan.path.along
     chance = 0.3 if plan.kind == "city" else 0.7
@@ -241,11 +107,11 @@ def _enclose(build: Builder, rng: np.random.Generator, plan: Plan, side: int) ->
         if rng.random() > chance or plan.profile.joins(side, along[0] - 1, along[-1] + 1):
             continue
         build.place(0, 0, 0, label=label)
-        thick = 0.7 if label == buildings.VEGETATION else 0.22 if label == buildings.WALL else 0.05
+        thick = 0.7 if label == Label.PLANTS else 0.22 if label == Label.WALL else 0.05
         height, material = rng.uniform(0.9, 1.9), build.material(maker(rng))
-        buildings.enclosure(build, plan.path, along, across, height, thick, lift, material)
-        if label == buildings.FENCE:
-            buildings.posts(build, plan.path, along, across, height + 0.1, lift, material)
+        roadside.enclosure(build, plan.path, along, across, height, thick, lift, material)
+        if label == Label.FENCE:
+            roadside.posts(build, plan.path, along, across, height + 0.1, lift, material)
 
 
 def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -263,11 +129,11 @@ def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: 
             across = profile.kerb(side) + 0.6
         else:
             continue
-        _stand(build, plan, along, side * across, 0.0, buildings.PLANTS)
+        _stand(build, plan, along, side * across, 0.0, Label.PLANTS)
         if plan.kind != "city" and rng.random() < 0.3:
-            buildings.bush(build, rng, rng.uniform(0.8, 2.0))
+            roadside.bush(build, rng, rng.uniform(0.8, 2.0))
         else:
-            buildings.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
+            roadside.tree(build, rng, rng.uniform(6.5 if plan.kind == "city" else 5, 11), rng.random() < conifers)
 
 
 def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -277,47 +143,178 @@ def _line_up_furniture(build: Builder, rng: np.random.Generator, plan: Plan, sid
     facing = np.pi if side > 0 else 0.0
     for along in np.arange(-_BEHIND + rng.uniform(0, spacing), plan.last, spacing):
         if rng.random() < 0.8:
-            _stand(build, plan, along, across, -side * np.pi / 2, buildings.POLE)
-            buildings.lamp(build, rng)
+            _stand(build, plan, along, across, -side * np.pi / 2, Label.POLE)
+            roadside.lamp(build, rng)
         if rng.random() < 0.75:
             turn = np.pi if rng.random() < 0.7 else facing
-            _stand(build, plan, along + rng.uniform(3, 8), across, turn, buildings.POLE)
-            buildings.sign(build, rng)
+            _stand(build, plan, along + rng.uniform(3, 8), across, turn, Label.POLE)
+            roadside.sign(build, rng)
         if rng.random() < 0.3:
-            _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, buildings.POLE)
-            buildings.pole(build, rng)
+            _stand(build, plan, along + rng.uniform(8, 12), across, 0.0, Label.POLE)
+            roadside.pole(build, rng)
         if rng.random() < 0.25:
             for step in range(int(rng.integers(1, 4))):
                 place = along + 2 + 0.8 * step, across + side * 0.6
-                _stand(build, plan, *place, rng.uniform(-0.4, 0.4) + side * np.pi / 2, road_users.BICYCLE)
+                _stand(build, plan, *place, rng.uniform(-0.4, 0.4) + side * np.pi / 2, Label.BICYCLE)
                 road_users.bicycle(build, rng)
     if plan.kind != "country":
         for along in np.arange(rng.uniform(8, 40), plan.last, rng.uniform(35, 60)):
-            _stand(build, plan, along, across, np.pi if side > 0 or rng.random() < 0.5 else 0.0, buildings.POLE)
-            buildings.traffic_light(build, rng, overhead=rng.choice([0.0, 3.0]) if side > 0 else 0.0)
+            _stand(build, plan, along, across, np.pi if side > 0 or rng.random() < 0.5 else 0.0, Label.POLE)
+            roadside.traffic_light(build, rng, overhead=rng.choice([0.0, 3.0]) if side > 0 else 0.0)
 
 
 def _distance(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
     """What closes the view at the end of the street and beyond: buildings, trees, hills."""
     for _ in range(26):
         across = rng.uniform(-75, 75)
-        _stand(build, plan, plan.last + NODE * rng.uniform(1, 8), across, np.pi, buildings.PLANTS, lift=-0.5)
+        _stand(build, plan, plan.last + NODE * rng.uniform(1, 8), across, np.pi, Label.PLANTS, lift=-0.5)
         if rng.random() < (0.65 if plan.kind == "city" else 0.3):
-            build.label(buildings.BUILDING)
-            buildings.house(build, rng, rng.uniform(8, 18), 10.0, int(rng.integers(1, 5)), rng.random() < 0.6)
+            build.label(Label.BUILDING)
+            roadside.house(build, rng, rng.uniform(8, 18), 10.0, int(rng.integers(1, 5)), rng.random() < 0.6)
         else:
-            buildings.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
+            roadside.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
     x, height, z = plan.path.point(plan.last, 0.0)
     for _ in range(int(rng.integers(0, 6))):
         wooded = rng.random() < 0.6
         away, around = rng.uniform(250, 700), plan.path.turn(plan.last) + rng.uniform(-0.9, 0.9)
-        build.place(x + away * np.sin(around), height - 8, z + away * np.cos(around), label=21 if wooded else TERRAIN)
+        build.place(
+            x + away * np.sin(around),
+            height - 8,
+            z + away * np.cos(around),
+            label=Label.PLANTS if wooded else Label.TERRAIN,
+        )
         colour = pick(rng, FOLIAGE if wooded else GRASS)
         material = build.material(Material(colour, wavelength=25.0, contrast=0.6, bump=0.6))
         build.ellipsoid((0, 0, 0), (rng.uniform(80, 250), rng.uniform(15, 60), rng.uniform(60, 120)), material)
     for _ in range(int(rng.integers(0, 7)) if plan.kind == "city" else 0):
         away, around = rng.uniform(60, 220), plan.path.turn(plan.last) + rng.uniform(-0.8, 0.8)
-        build.place(x + away * np.sin(around), height - 2, z + away * np.cos(around), label=buildings.BUILDING)
+        build.place(x + away * np.sin(around), height - 2, z + away * np.cos(around), label=Label.BUILDING)
         tower = build.material(Material(pick(rng, PLASTER), contrast=0.2, windows=(3.0, 3.2, 0.6, 0.5), frame=0.6))
         half = rng.uniform(6, 12)
         build.box((-half, half), (0, rng.uniform(15, 55)), (-half, half), tower)
+
+
+def _stand(build: Builder, plan: Plan, along: float, across: float, turn: float, label: int, lift=None) -> None:
+    """Begin a thing at a place beside the street, turned by `turn` from the street's direction."""
+    side = 1 if across > 0 else -1
+    if lift is None:
+        lift = 0.0 if abs(across) < plan.profile.kerb(side) else KERB if plan.profile.pavement[side > 0] else 0.02
+    x, height, z = plan.path.point(along, across, lift)
+    build.place(x, height, z, plan.path.turn(along) + turn, label=label)
+
+
+def _park(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
+    """Rows of parked cars and a few vans and lorries in the parking strips, or half on the kerb."""
+    path, profile = plan.path, plan.profile
+    for side in (-1, 1):
+        strip = profile.parking[side > 0]
+        share = rng.uniform(0.25, 0.8) if strip else rng.uniform(0.0, 0.12)
+        across = side * (profile.kerb(side) + (-1.05 if strip else 0.25))
+        for along in np.arange(path.along[0] + rng.uniform(0, 5), plan.last, rng.uniform(5.3, 6.6)):
+            if rng.random() > share or profile.joins(side, along - 4, along + 4):
+                continue
+            x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
+            backwards = rng.random() < (0.15 if side > 0 else 0.85)
+            turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
+            build.place(x, height, z, path.turn(along) + turn, label=Label.CAR)
+            if strip and rng.random() < 0.05:
+                build.label(Label.TRUCK)
+                road_users.truck(build, rng)
+            else:
+                road_users.car(build, rng)
+
+
+def _drive(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarray, speed: float) -> None:
+    """Cars, lorries, buses and cyclists that move; those ahead in the camera's lane never come nearer than 8 m."""
+    path, wide = plan.path, plan.profile.lane
+    lane = wide / 2
+    for start in np.arange(rng.uniform(8, 30), path.along[-1] + 1.2 * speed * times[-1], rng.uniform(18, 60)):
+        pace = rng.uniform(0.4, 1.2)
+        _vehicle(build, rng, path, start - pace * times, -lane, np.pi)
+    ahead = rng.uniform(9, 40)
+    while ahead < path.along[-1] and rng.random() < 0.5:
+        pace = rng.uniform(0.85, 1.3) * speed
+        pace = max(pace, speed - (ahead - 8.5) / max(times[-1], 1))
+        _vehicle(build, rng, path, ahead + pace * times, lane, 0.0)
+        ahead += rng.uniform(12, 40)
+    for side in (-1, 1):
+        for start in rng.uniform(5, 70, rng.integers(0, 3)):
+            pace = side * rng.uniform(0.25, 0.5)
+            _cyclist(build, rng, path, start + pace * times, side * (wide - 0.35), 0.0 if side > 0 else np.pi)
+
+
+def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
+    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
+    body = build.body(_ride(path, along, across, turn))
+    label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
+    build.place(0, 0, 0, label=label, body=body)
+    maker(build, rng)
+
+
+def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
+    body = build.body(_ride(path, along, across, turn))
+    build.place(0, 0, 0, label=Label.BICYCLE, body=body)
+    road_users.bicycle(build, rng)
+    build.place(0, 0, 0, label=Label.RIDER, body=body)
+    road_users.rider(build, rng)
+
+
+def _walk(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarray) -> None:
+    """People on the pavements, walking or standing, and a few who cross the street beyond the end of the drive."""
+    path, profile, drive = plan.path, plan.profile, plan.drive
+    for side in (-1, 1):
+        wide = profile.pavement[side > 0]
+        for along in rng.uniform(3, drive + 60, rng.poisson(0.07 * (drive + 60) if wide else 2)):
+            across = side * (profile.kerb(side) + rng.uniform(0.3, max(wide, 1.2) - 0.2))
+            if rng.random() < 0.3:
+                x, height, z = path.point(along, across, KERB if wide else 0.02)
+                build.place(x, height, z, rng.uniform(0, 2 * np.pi), label=Label.PERSON)
+                road_users.person(build, rng)
+            else:
+                pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.15)
+                turn = 0.0 if pace > 0 else np.pi
+                _walker(build, rng, _ride(path, along + pace * times, across, turn, KERB if wide else 0.02), abs(pace))
+    for along in rng.uniform(drive + 7, drive + 40, rng.integers(0, 4)):
+        pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.14)
+        start = rng.uniform(-0.8, 0.8) * profile.lane - pace * times[-1] / 2
+        torso = _ride(path, np.full(len(times), along), start + pace * times, np.sign(pace) * np.pi / 2)
+        _walker(build, rng, torso, abs(pace))
+
+
+def _walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: float) -> None:
+    limbs = tuple(build.body(limb) for limb in road_users.swing(torso, rng, pace * 4.2))
+    build.place(0, 0, 0, label=Label.PERSON, body=build.body(torso))
+    road_users.person(build, rng, limbs)
+
+
+def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0) -> np.ndarray:
+    """Transforms (T, 4, 4), heights upwards, of something upright that follows the street."""
+    heading = path.turn(along) + turn
+    cos, sin, zero = np.cos(heading), np.sin(heading), np.zeros_like(heading)
+    place = path.point(along, across, lift)
+    rows = [[cos, zero, sin, place[:, 0]], [zero, zero + 1, zero, place[:, 1]], [-sin, zero, cos, place[:, 2]]]
+    rows.append([zero, zero, zero, zero + 1])
+    return np.array(rows).transpose(2, 0, 1)
+
+
+def _camera(rng: np.random.Generator, plan: Plan, along: np.ndarray) -> np.ndarray:
+    """Camera-to-world poses (T, 4, 4), y down, of a car in the right lane: it sways, nods and follows the slope."""
+    height, pitch, roll = rng.uniform(1.35, 2.0), np.radians(rng.uniform(-3.5, 2.5)), np.radians(rng.normal(0, 0.5))
+    sway = rng.uniform(0, 0.2) * np.sin(along * 0.13 + rng.uniform(0, 6))
+    nod = rng.uniform(0, 0.005) * np.sin(along * 1.1 + rng.uniform(0, 6))
+    x, up, z = plan.path.point(along, 0.46 * plan.profile.lane + sway, height).T
+    yaw = plan.path.turn(along) + rng.normal(0, 0.02)
+    climb = np.arctan(plan.path.climb(along)) + pitch + nod
+    poses = np.tile(np.eye(4), (len(along), 1, 1))
+    # heading from +z towards +x, climb from +z towards -y, which is up, roll from +x towards +y
+    poses[:, :3, :3] = _turned(yaw, 2, 0) @ _turned(-climb, 2, 1) @ _turned(np.full_like(yaw, roll), 0, 1)
+    poses[:, :3, 3] = np.stack([x, -up, z], -1)
+    return poses
+
+
+def _turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:
+    """Rotations (T, 3, 3) by `angle` (T,) that take the axis `first` towards the axis `second`."""
+    turn = np.tile(np.eye(3), (len(angle), 1, 1))
+    turn[:, first, first] = turn[:, second, second] = np.cos(angle)
+    turn[:, second, first], turn[:, first, second] = np.sin(angle), -np.sin(angle)
+    return turn

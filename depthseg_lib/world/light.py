@@ -1,12 +1,17 @@
-"""Light of a street: sun, sky and haze, drawn at random."""
+"""Light of a street: sun, sky and haze, drawn at random, and how much of the sun and the sky reaches each point."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, split
+
+_FAR = 1500.0
+"""Distance of the two map cameras: so far that their rays are nearly parallel."""
+_TALLEST = 3.0
+"""Metres; what is higher shades the ground no more than this."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +78,11 @@ class Lights:
             return self
         return Lights(*(getattr(self, field.name).index_select(-1, views) for field in fields(self)))
 
-    def to(self, device) -> "Lights":
-        """The lights in the memory of `device`."""
-        return Lights(*(getattr(self, field.name).to(device) for field in fields(self)))
-
 
 def stacked(lights: list[Light]) -> Lights:
     """Several lights as tensors (3, V) and (V,)."""
     tables = (np.array([getattr(light, field.name) for light in lights], np.float32) for field in fields(Lights))
     return Lights(*(torch.from_numpy(np.ascontiguousarray(table.T)) for table in tables))
-
-
-_FAR = 1500.0
-"""Distance of the two map cameras: so far that their rays are nearly parallel."""
-_TALLEST = 3.0
-"""Metres; what is higher shades the ground no more than this."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +97,6 @@ class Maps:
     """(V * H * W,) the same from above."""
     ground: torch.Tensor
     """(V, H, W) float32 distance of the ground alone below the camera above."""
-
-    def to(self, device) -> "Maps":
-        """The maps in the memory of `device`."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name, value in moved.items():
-            if isinstance(value, View):
-                lenses = {key: getattr(value, key).to(device) for key in ("world_to_camera", "focal", "centre")}
-                moved[name] = replace(value, **lenses)
-            else:
-                moved[name] = value.to(device)
-        return Maps(**moved)
 
 
 def light_maps(sun: torch.Tensor, still: Shapes, ground: Shapes, points: torch.Tensor, texel: torch.Tensor) -> Maps:

@@ -5,7 +5,7 @@ samples, one interval bounded by four planes through the camera centre; those th
 roots of a quadratic. Only samples inside these intervals are visited.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 import torch
 
@@ -13,6 +13,8 @@ NEAR = 0.05
 """Metres; nothing nearer is seen."""
 SLACK = 1e-3
 """Samples; neighbours that share an edge overlap by this much, so that no ray slips between them."""
+EMPTY = 2**63 - 1
+"""Key of a ray that hits nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,64 +31,6 @@ class View:
     """Rows of samples."""
     width: int
     """Columns of samples."""
-
-
-def quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
-    """Bounds (x0, x1, y0, y1) in samples of the part of each quad before the near plane."""
-    following = points.roll(-1, 1)
-    step = (NEAR - points[..., 2:]) / (following[..., 2:] - points[..., 2:]).where(
-        (following[..., 2:] - points[..., 2:]).abs() > 1e-12, 1e-12
-    )
-    crossing = points + step.clamp(0, 1) * (following - points)
-    candidates = torch.cat([points, crossing], dim=1)
-    seen = candidates[..., 2] >= NEAR * 0.999
-    depth = candidates[..., 2].clamp(min=NEAR)
-    flat = candidates[..., :2] / depth[..., None] * lens[0][:, None] + lens[1][:, None]
-    x, y = flat.unbind(-1)
-    low = [torch.where(seen, value, torch.inf).amin(1) for value in (x, y)]
-    high = [torch.where(seen, value, -torch.inf).amax(1) for value in (x, y)]
-    return _clip(view, low[0], high[0], low[1], high[1])
-
-
-def ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Tensor):
-    """Which ellipsoids can be seen, and their bounds: tangent planes through the camera; spread is axes axes^T."""
-    behind = centres[:, 2] <= spread[:, 2, 2].sqrt() + NEAR
-    bounds = []
-    for axis, size in ((0, view.width), (1, view.height)):
-        p = (centres[:, 2] ** 2 - spread[:, 2, 2]).clamp(min=1e-9)
-        q = centres[:, axis] * centres[:, 2] - spread[:, axis, 2]
-        r = (q**2 - p * (centres[:, axis] ** 2 - spread[:, axis, axis])).clamp(min=0).sqrt()
-        reach, middle = lens[0][:, axis], lens[1][:, axis]
-        low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
-        # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
-        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
-        bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
-        bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
-    box = _clip(view, *bounds)
-    seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > NEAR)
-    return seen, box
-
-
-def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low, high) -> torch.Tensor:
-    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
-    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
-    for bound, sign in ((low, 1.0), (high, -1.0)):
-        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
-        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
-    return inside
-
-
-def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:
-    low = [(value - SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil() for value in (x0, y0)]
-    high = [
-        (value + SLACK).clamp(max=size - 1).nan_to_num(neginf=-1e9).floor()
-        for value, size in ((x1, view.width), (y1, view.height))
-    ]
-    return torch.stack([low[0], high[0], low[1], high[1]], -1)
-
-
-EMPTY = 2**63 - 1
-"""Key of a ray that hits nothing."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +55,13 @@ class Shapes:
             *(self.corners[quads], self.centres[rest], self.axes[rest]),
             *(self.quad_views[quads], self.ellipsoid_views[rest]),
         )
+
+
+def moved(value, device: str | torch.device):
+    """A copy of a dataclass whose tensors, and those of the dataclasses in it, are in the memory of `device`."""
+    parts = {field.name: getattr(value, field.name) for field in fields(value)}
+    there = {name: part.to(device) for name, part in parts.items() if torch.is_tensor(part)}
+    return replace(value, **there, **{name: moved(part, device) for name, part in parts.items() if is_dataclass(part)})
 
 
 def cast(view: View, shapes: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,7 +96,7 @@ def _quad_hits(view: View, shapes: Shapes):
     offset = (normal * points.mean(1)).sum(-1)
     edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
-    box = quad_bounds(view, lens, points)
+    box = _quad_bounds(view, lens, points)
     rows, row_y = _rows(box[:, 2:])
     coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
@@ -153,7 +104,34 @@ def _quad_hits(view: View, shapes: Shapes):
     row, x = _samples(left, right)
     slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
     inverse = slope * x + level
-    return _keys(1 / inverse, inverse > 1e-6, number[rows], row, x, _starts(view, camera[rows], row_y))
+    return _keys(view, 1 / inverse, inverse > 1e-6, number[rows], camera[rows], row_y, row, x)
+
+
+def _quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
+    """Bounds (x0, x1, y0, y1) in samples of the part of each quad before the near plane."""
+    following = points.roll(-1, 1)
+    step = (NEAR - points[..., 2:]) / (following[..., 2:] - points[..., 2:]).where(
+        (following[..., 2:] - points[..., 2:]).abs() > 1e-12, 1e-12
+    )
+    crossing = points + step.clamp(0, 1) * (following - points)
+    candidates = torch.cat([points, crossing], dim=1)
+    seen = candidates[..., 2] >= NEAR * 0.999
+    depth = candidates[..., 2].clamp(min=NEAR)
+    flat = candidates[..., :2] / depth[..., None] * lens[0][:, None] + lens[1][:, None]
+    x, y = flat.unbind(-1)
+    low = [torch.where(seen, value, torch.inf).amin(1) for value in (x, y)]
+    high = [torch.where(seen, value, -torch.inf).amax(1) for value in (x, y)]
+    return _clip(view, low[0], high[0], low[1], high[1])
+
+
+def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
+    """Where all the functions slope X + level are positive, between x0 and x1; x1 < x0 where nowhere."""
+    flat = slope.abs() < 1e-14
+    bound = -level / torch.where(flat, 1.0, slope)
+    left = torch.where(flat | (slope < 0), -torch.inf, bound).amax(1)
+    right = torch.where(flat | (slope > 0), torch.inf, bound).amin(1)
+    right = torch.where((flat & (level < -1e-9)).any(1), -torch.inf, right)
+    return torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
 
 
 def _ellipsoid_hits(view: View, shapes: Shapes):
@@ -161,7 +139,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
     centres = (pose[:, :3, :3] @ shapes.centres[:, :, None])[..., 0] + pose[:, :3, 3]
     axes = pose[:, :3, :3] @ shapes.axes
-    kept, box = ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
+    kept, box = _ellipsoid_bounds(view, lens, centres, axes @ axes.mT)
     kept = kept.nonzero()[:, 0]
     centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
     lens = lens[0][kept], lens[1][kept]
@@ -183,7 +161,57 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     root = (root[0] * x + root[1]) * x + root[2]
     depth = (b[0] * x + b[1] - root.clamp(min=0).sqrt()) / ((a[0] * x + a[1]) * x + a[2])
     seen = (root >= 0) & (depth > NEAR)
-    return _keys(depth, seen, number[rows], row, x, _starts(view, camera[rows], row_y))
+    return _keys(view, depth, seen, number[rows], camera[rows], row_y, row, x)
+
+
+def _ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Tensor):
+    """Which ellipsoids can be seen, and their bounds: tangent planes through the camera; spread is axes axes^T."""
+    behind = centres[:, 2] <= spread[:, 2, 2].sqrt() + NEAR
+    bounds = []
+    for axis, size in ((0, view.width), (1, view.height)):
+        p = (centres[:, 2] ** 2 - spread[:, 2, 2]).clamp(min=1e-9)
+        q = centres[:, axis] * centres[:, 2] - spread[:, axis, 2]
+        r = (q**2 - p * (centres[:, axis] ** 2 - spread[:, axis, axis])).clamp(min=0).sqrt()
+        reach, middle = lens[0][:, axis], lens[1][:, axis]
+        low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
+        # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
+        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
+        bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
+        bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
+    box = _clip(view, *bounds)
+    seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > NEAR)
+    return seen, box
+
+
+def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low, high) -> torch.Tensor:
+    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
+    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
+    for bound, sign in ((low, 1.0), (high, -1.0)):
+        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
+        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
+    return inside
+
+
+def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
+    """Where a quadratic with a negative leading term is positive; all of x0 .. x1 where the term is not negative."""
+    a, b, c = polynomial.unbind(-1)
+    inside = (b**2 - 4 * a * c).clamp(min=0).sqrt()
+    closed = a < 0
+    safe = torch.where(closed, a, -1.0)
+    left, right = (-b + inside) / (2 * safe), (-b - inside) / (2 * safe)
+    none = closed & (b**2 - 4 * a * c < 0)
+    left = torch.where(closed, torch.maximum(left, x0), x0)
+    right = torch.where(closed, torch.minimum(right, x1), x1)
+    return left, torch.where(none, -2.0, right)
+
+
+def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:
+    low = [(value - SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil() for value in (x0, y0)]
+    high = [
+        (value + SLACK).clamp(max=size - 1).nan_to_num(neginf=-1e9).floor()
+        for value, size in ((x1, view.width), (y1, view.height))
+    ]
+    return torch.stack([low[0], high[0], low[1], high[1]], -1)
 
 
 def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
@@ -214,35 +242,8 @@ def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, tor
     return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
 
 
-def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where all the functions slope X + level are positive, between x0 and x1; x1 < x0 where nowhere."""
-    flat = slope.abs() < 1e-14
-    bound = -level / torch.where(flat, 1.0, slope)
-    left = torch.where(flat | (slope < 0), -torch.inf, bound).amax(1)
-    right = torch.where(flat | (slope > 0), torch.inf, bound).amin(1)
-    right = torch.where((flat & (level < -1e-9)).any(1), -torch.inf, right)
-    return torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
-
-
-def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where a quadratic with a negative leading term is positive; all of x0 .. x1 where the term is not negative."""
-    a, b, c = polynomial.unbind(-1)
-    inside = (b**2 - 4 * a * c).clamp(min=0).sqrt()
-    closed = a < 0
-    safe = torch.where(closed, a, -1.0)
-    left, right = (-b + inside) / (2 * safe), (-b - inside) / (2 * safe)
-    none = closed & (b**2 - 4 * a * c < 0)
-    left = torch.where(closed, torch.maximum(left, x0), x0)
-    right = torch.where(closed, torch.minimum(right, x1), x1)
-    return left, torch.where(none, -2.0, right)
-
-
-def _starts(view: View, camera: torch.Tensor, row_y: torch.Tensor) -> torch.Tensor:
-    """The number of the first sample of each row."""
-    return (camera * view.height + row_y.long()) * view.width
-
-
-def _keys(depth, valid, number, row, x, start):
-    sample = start.index_select(0, row) + x.long()
+def _keys(view: View, depth, valid, number, camera, row_y, row, x) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and samples of hits, which have `depth` and `x`; what each `row` has is its primitive, camera and Y."""
+    start = (camera * view.height + row_y.long()) * view.width
     key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
-    return torch.where(valid, key, EMPTY), sample
+    return torch.where(valid, key, EMPTY), start.index_select(0, row) + x.long()

@@ -1,16 +1,16 @@
 """A frame of a street: colour, and per pixel exact depth, label, flow and motion."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from depthseg_lib.world.light import Light, Lights, Maps, light_maps, openness, stacked, sunlit, with_moving
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, split
-from depthseg_lib.world.scene import Scene, shapes_at
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, moved, nearest, split
+from depthseg_lib.world.scene import Label, Scene, shapes_at
 from depthseg_lib.world.surfaces import COLUMNS, Surface, develop, noise_table, shade, sky, unit
 
-_GROUND = (7, 8, 22)
+_GROUND = (Label.ROAD, Label.PAVEMENT, Label.TERRAIN)
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,35 @@ class Street:
     lights: Lights
     maps: Maps
     noise: torch.Tensor
-    """The table of `textures.noise`."""
+    """The table of `surfaces.noise`."""
     shift: torch.Tensor
     """(3, V) where in the noise this street lies."""
 
     def to(self, device: str | torch.device) -> "Street":
         """The same street in the memory of `device`."""
-        return Street(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return moved(self, device)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; everything but the image is that of the ray through the pixel's centre."""
+
+    image: torch.Tensor
+    """(3, H, W) uint8, RGB, antialiased."""
+    depth: torch.Tensor
+    """(H, W) float32 metres along the optical axis, 0 in the sky."""
+    labels: torch.Tensor
+    """(H, W) uint8 KITTI label ids."""
+    things: torch.Tensor
+    """(H, W) int32, the number of the object; 0 in the sky."""
+    flow: torch.Tensor
+    """(2, H, W) float32 pixels to the next frame, along x and y, whether or not the point is visible there."""
+    moving: torch.Tensor
+    """(H, W) bool, whether the point moves by itself until the next frame."""
+    pose: torch.Tensor
+    """(4, 4) float32 camera-to-world, metres."""
+    intrinsics: torch.Tensor
+    """(3, 3) float32 in pixels, pixel centres at whole numbers."""
 
 
 def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> Street:
@@ -51,9 +73,63 @@ def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> 
     return Street(scene, torch.as_tensor(poses), stacked_lights, maps, noise_table(), shift)
 
 
+def intrinsics(height: int, width: int) -> torch.Tensor:
+    """(3, 3) float64, square pixels, KITTI's field of view: fx = 0.58 W, which is fy = 1.93 H where W : H is 10 : 3."""
+    focal = 0.58 * width
+    rows = [[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def render(street: Street, time: int, height: int, width: int) -> Frame:
+    """The frame at `time`, in 0 .. T - 1, of `height` x `width` pixels.
+
+    Rays pass through pixel centres and, for colour, also half-way between them; a tent filter over 3 x 3 of them makes
+    the image.
+    """
+    matrix, scene = intrinsics(height, width), street.scene
+    images, keys = pictures(street, time, height, width, matrix[None])
+    keys = keys[0, 1::2, 1::2]
+    seen = keys != EMPTY
+    depth, primitive = split(keys)
+    depth, primitive = torch.where(seen, depth, 0.0), torch.where(seen, primitive, 0)
+    flow, moving = _flow(street, time, depth, scene.body[primitive] * seen, matrix)
+    return Frame(
+        image=images[0],
+        depth=depth,
+        labels=torch.where(seen, scene.label[primitive], Label.SKY).to(torch.uint8),
+        things=torch.where(seen, scene.thing[primitive], 0).int(),
+        flow=flow,
+        moving=moving,
+        pose=street.poses[time, 0].float(),
+        intrinsics=matrix.float().to(depth.device),
+    )
+
+
+def _flow(street: Street, time: int, depth: torch.Tensor, body: torch.Tensor, matrix: torch.Tensor):
+    """Flow (2, H, W) to the next frame and the mask of what moves by itself; the sky is infinitely far."""
+    height, width = depth.shape
+    y, x = torch.meshgrid(*(torch.arange(n, device=depth.device).double() for n in (height, width)), indexing="ij")
+    pixels = torch.stack([x, y, torch.ones_like(x)], -1)
+    matrix = matrix.to(depth.device)
+    rays = pixels @ torch.linalg.inv(matrix).T
+    pose, following = street.poses[time, 0], torch.linalg.inv(street.poses[time + 1, 0])
+    known = depth > 0
+    points = torch.cat([rays * torch.where(known, depth, 1.0).double()[..., None], known[..., None].double()], -1)
+    world = points @ pose.T
+    step = (street.scene.bodies[time + 1] @ torch.linalg.inv(street.scene.bodies[time]))[body]
+    moved = (step @ world[..., None])[..., 0]
+    ahead = (moved @ following.T)[..., :3]
+    projected = (ahead @ matrix.T)[..., :2] / ahead[..., 2:].clamp(min=1e-3)
+    return (projected - pixels[..., :2]).permute(2, 0, 1).float(), (moved - world).norm(dim=-1) > 1e-3
+
+
 def pictures(street: Street, time: int, height: int, width: int, matrices: torch.Tensor):
     """The images (V, 3, H, W) uint8 alone, and the keys (V, 2 H + 1, 2 W + 1) of all rays."""
-    view = _half_pixel_view(street.poses[time], matrices.to(street.poses.device), height, width)
+    matrices = matrices.to(street.poses.device)
+    # samples at half pixels: pixel (x, y) is sample (2 x + 1, 2 y + 1)
+    focal = 2 * torch.stack([matrices[:, 0, 0], matrices[:, 1, 1]], -1).double()
+    centre = 2 * matrices[:, :2, 2].double() + 1
+    view = View(torch.linalg.inv(street.poses[time]), focal, centre, 2 * height + 1, 2 * width + 1)
     shapes = shapes_at(street.scene, time)
     keys = nearest(view, cast(view, shapes))
     images = _colours(street, time, view, keys, shapes).view(3, -1, view.height, view.width)
@@ -61,13 +137,6 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
     tent = torch.tensor([0.25, 0.5, 0.25], device=images.device)
     images = F.conv2d(images, (tent[:, None] * tent)[None, None], stride=2).view(3, -1, height, width)
     return (images.transpose(0, 1) * 255).round().to(torch.uint8), keys.view(-1, view.height, view.width)
-
-
-def _half_pixel_view(poses: torch.Tensor, matrices: torch.Tensor, height: int, width: int) -> View:
-    """Samples at half pixels: pixel (x, y) is sample (2 x + 1, 2 y + 1)."""
-    focal = 2 * torch.stack([matrices[:, 0, 0], matrices[:, 1, 1]], -1).double()
-    centre = 2 * matrices[:, :2, 2].double() + 1
-    return View(torch.linalg.inv(poses), focal, centre, 2 * height + 1, 2 * width + 1)
 
 
 def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
@@ -155,82 +224,3 @@ def _flat(scene: Scene, local: torch.Tensor, primitive: torch.Tensor, material: 
     u_axis, v_axis, origin = axes.T.index_select(1, chosen).view(3, 3, -1)
     offset = local.index_select(1, at) - origin
     return at, torch.stack([(offset * u_axis).sum(0), (offset * v_axis).sum(0), along.norm(dim=-1)[chosen]])
-
-
-SKY = 23
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame; everything but the image is that of the ray through the pixel's centre."""
-
-    image: torch.Tensor
-    """(3, H, W) uint8, RGB, antialiased."""
-    depth: torch.Tensor
-    """(H, W) float32 metres along the optical axis, 0 in the sky."""
-    labels: torch.Tensor
-    """(H, W) uint8 KITTI label ids."""
-    things: torch.Tensor
-    """(H, W) int32, the number of the object; 0 in the sky."""
-    flow: torch.Tensor
-    """(2, H, W) float32 pixels to the next frame, along x and y, whether or not the point is visible there."""
-    moving: torch.Tensor
-    """(H, W) bool, whether the point moves by itself until the next frame."""
-    pose: torch.Tensor
-    """(4, 4) float32 camera-to-world, metres."""
-    intrinsics: torch.Tensor
-    """(3, 3) float32 in pixels, pixel centres at whole numbers."""
-
-
-def intrinsics(height: int, width: int) -> torch.Tensor:
-    """(3, 3) float64, square pixels, KITTI's field of view: fx = 0.58 W, which is fy = 1.93 H where W : H is 10 : 3."""
-    focal = 0.58 * width
-    rows = [[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]]
-    return torch.tensor(rows, dtype=torch.float64)
-
-
-def render(street: Street, time: int, height: int, width: int) -> Frame:
-    """The frame at `time`, in 0 .. T - 1, of `height` x `width` pixels.
-
-    Rays pass through pixel centres and, for colour, also half-way between them; a tent filter over 3 x 3 of them makes
-    the image.
-    """
-    matrix = intrinsics(height, width)
-    images, keys = pictures(street, time, height, width, matrix[None])
-    return _frame(street, time, images[0], keys[0, 1::2, 1::2], matrix)
-
-
-def _frame(street: Street, time: int, image: torch.Tensor, keys: torch.Tensor, matrix: torch.Tensor) -> Frame:
-    scene = street.scene
-    seen = keys != EMPTY
-    depth, primitive = split(keys)
-    primitive = torch.where(seen, primitive, 0)
-    flow, moving = _flow(street, time, torch.where(seen, depth, 0.0), scene.body[primitive] * seen, matrix)
-    return Frame(
-        image=image,
-        depth=torch.where(seen, depth, 0.0),
-        labels=torch.where(seen, scene.label[primitive], SKY).to(torch.uint8),
-        things=torch.where(seen, scene.thing[primitive], 0).int(),
-        flow=flow,
-        moving=moving,
-        pose=street.poses[time, 0].float(),
-        intrinsics=matrix.float().to(depth.device),
-    )
-
-
-def _flow(street: Street, time: int, depth: torch.Tensor, body: torch.Tensor, matrix: torch.Tensor):
-    """Flow (2, H, W) to the next frame and the mask of what moves by itself; the sky is infinitely far."""
-    height, width = depth.shape
-    y, x = torch.meshgrid(*(torch.arange(n, device=depth.device).double() for n in (height, width)), indexing="ij")
-    pixels = torch.stack([x, y, torch.ones_like(x)], -1)
-    matrix = matrix.to(depth.device)
-    rays = pixels @ torch.linalg.inv(matrix).T
-    pose, following = street.poses[time, 0], torch.linalg.inv(street.poses[time + 1, 0])
-    known = depth > 0
-    points = torch.cat([rays * torch.where(known, depth, 1.0).double()[..., None], known[..., None].double()], -1)
-    world = points @ pose.T
-    step = (street.scene.bodies[time + 1] @ torch.linalg.inv(street.scene.bodies[time]))[body]
-    moved = (step @ world[..., None])[..., 0]
-    ahead = (moved @ following.T)[..., :3]
-    projected = (ahead @ matrix.T)[..., :2] / ahead[..., 2:].clamp(min=1e-3)
-    return (projected - pixels[..., :2]).permute(2, 0, 1).float(), (moved - world).norm(dim=-1) > 1e-3

@@ -1,11 +1,9 @@
-"""Cars, trucks, buses and bicycles, at the origin, facing +z."""
+"""Who is on a street: cars, trucks, buses, bicycles and people. All are built at the origin, facing +z."""
 
 import numpy as np
 
 from depthseg_lib.world.scene import Builder
 from depthseg_lib.world.surfaces import CLOTH, PAINT, PLASTER, SKIN, Material, pick
-
-CAR, TRUCK, BUS, BICYCLE = 26, 27, 28, 33
 
 _GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
 _TYRE = Material((0.07, 0.07, 0.07), contrast=0.4, wavelength=0.3)
@@ -37,10 +35,6 @@ def car(build: Builder, rng: np.random.Generator) -> None:
     _wheels(build, wide, (-half + 0.62, half - 0.68), rng.uniform(0.29, 0.34))
 
 
-def _shrunk(rect, by: float) -> tuple[float, float, float, float]:
-    return rect[0] + by, rect[1] - by, rect[2] + by, rect[3] - by
-
-
 def _pillars(build: Builder, base, roof, low: float, high: float, paint: int, kind: str) -> None:
     """Body-coloured posts between the windows."""
     shares = (0.0, 0.42, 0.96) if kind != "van" else (0.0, 0.3, 0.62, 0.96)
@@ -52,24 +46,6 @@ def _pillars(build: Builder, base, roof, low: float, high: float, paint: int, ki
             z = [(a - 0.05, a + 0.07) for a in at]
             corners = [(x[0], low, z[0][0]), (x[0], low, z[0][1]), (x[1], high, z[1][1]), (x[1], high, z[1][0])]
             build.quads([corners], paint)
-
-
-def _lamps(build: Builder, rng: np.random.Generator, wide: float, half: float, waist: float) -> None:
-    lamp = build.material(Material((0.85, 0.85, 0.8), glow=0.2))
-    tail = build.material(Material((0.62, 0.06, 0.05), glow=0.15))
-    plate = build.material(Material(pick(rng, ((0.85, 0.85, 0.8), (0.85, 0.75, 0.3)))))
-    for x in (-wide + 0.06, wide - 0.36):
-        build.box((x, x + 0.3), (0.58, 0.72), (half - 0.2, half - 0.03), lamp)
-        build.box((x, x + 0.3), (0.60, waist - 0.05), (-half - 0.01, -half + 0.2), tail)
-    build.box((-0.28, 0.28), (0.5, 0.62), (-half - 0.02, half + 0.02), plate)
-
-
-def _wheels(build: Builder, wide: float, axles, radius: float) -> None:
-    tyre, hub = build.material(_TYRE), build.material(_HUB)
-    for z in axles:
-        for side in (-1, 1):
-            build.ellipsoid((side * (wide - 0.08), radius, z), (0.15, radius, radius), tyre)
-            build.ellipsoid((side * (wide - 0.06), radius, z), (0.17, 0.58 * radius, 0.58 * radius), hub)
 
 
 def truck(build: Builder, rng: np.random.Generator) -> None:
@@ -102,6 +78,28 @@ def bus(build: Builder, rng: np.random.Generator) -> None:
     _wheels(build, wide, (-half + 1.6, half - 1.8), 0.48)
 
 
+def _shrunk(rect, by: float) -> tuple[float, float, float, float]:
+    return rect[0] + by, rect[1] - by, rect[2] + by, rect[3] - by
+
+
+def _lamps(build: Builder, rng: np.random.Generator, wide: float, half: float, waist: float) -> None:
+    lamp = build.material(Material((0.85, 0.85, 0.8), glow=0.2))
+    tail = build.material(Material((0.62, 0.06, 0.05), glow=0.15))
+    plate = build.material(Material(pick(rng, ((0.85, 0.85, 0.8), (0.85, 0.75, 0.3)))))
+    for x in (-wide + 0.06, wide - 0.36):
+        build.box((x, x + 0.3), (0.58, 0.72), (half - 0.2, half - 0.03), lamp)
+        build.box((x, x + 0.3), (0.60, waist - 0.05), (-half - 0.01, -half + 0.2), tail)
+    build.box((-0.28, 0.28), (0.5, 0.62), (-half - 0.02, half + 0.02), plate)
+
+
+def _wheels(build: Builder, wide: float, axles, radius: float) -> None:
+    tyre, hub = build.material(_TYRE), build.material(_HUB)
+    for z in axles:
+        for side in (-1, 1):
+            build.ellipsoid((side * (wide - 0.08), radius, z), (0.15, radius, radius), tyre)
+            build.ellipsoid((side * (wide - 0.06), radius, z), (0.17, 0.58 * radius, 0.58 * radius), hub)
+
+
 def bicycle(build: Builder, rng: np.random.Generator) -> None:
     """A bicycle; its wheels are filled discs, as they are in label images."""
     frame = build.material(Material(pick(rng, PAINT), gloss=0.05))
@@ -116,9 +114,6 @@ def bicycle(build: Builder, rng: np.random.Generator) -> None:
     build.frustum((-slim, slim, -0.05, 0.03), (-slim, slim, 0.3, 0.38), 0.32, 0.78, frame)
     build.box((-0.26, 0.26), (0.94, 0.99), (0.28, 0.34), frame)
     build.box((-0.07, 0.07), (0.86, 0.92), (-0.3, -0.05), tyre)
-
-
-PERSON, RIDER = 24, 25
 
 
 def person(build: Builder, rng: np.random.Generator, limbs: tuple[int, ...] | None = None) -> None:
@@ -149,18 +144,17 @@ def person(build: Builder, rng: np.random.Generator, limbs: tuple[int, ...] | No
         _limb(build, top, length, angle, thick * scale, material, shoe if index < 2 else skin)
 
 
-def _limb(build: Builder, top, length: float, angle: float, thick: float, material: int, end: int) -> None:
-    """A limb hanging from `top`, turned by `angle` about the x axis; positive moves its end towards +z."""
-    along = np.array([0.0, -np.cos(angle), np.sin(angle)])
-    build.ellipsoid(np.add(top, along * length / 2), (thick, length / 2 + 0.02, thick * 1.15), material, tilt=-angle)
-    build.ellipsoid(np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4), end)
-
-
-def _clothes(build: Builder, rng: np.random.Generator) -> tuple[int, int, int, int, int]:
-    coat = Material(pick(rng, CLOTH), pick(rng, CLOTH), rng.uniform(0, 0.5), 0.5, 0.35)
-    trousers = Material(pick(rng, CLOTH[:3] + CLOTH[4:5]), wavelength=0.5, contrast=0.3)
-    skin, hair = Material(pick(rng, SKIN), contrast=0.1), Material(pick(rng, ((0.1, 0.08, 0.07), (0.5, 0.4, 0.26))))
-    return tuple(build.material(m) for m in (coat, trousers, skin, hair, Material((0.12, 0.11, 0.1))))
+def rider(build: Builder, rng: np.random.Generator) -> None:
+    """A person on a bicycle, which is built apart."""
+    coat, trousers, skin, hair, shoe = _clothes(build, rng)
+    build.ellipsoid((0, 1.2, 0.02), (0.2, 0.34, 0.15), coat, tilt=0.45)
+    build.ellipsoid((0, 1.6, 0.22), (0.085, 0.12, 0.1), skin)
+    build.ellipsoid((0, 1.66, 0.2), (0.1, 0.09, 0.12), hair)
+    for side, knee in ((-1, 0.75), (1, 0.6)):
+        build.ellipsoid((side * 0.1, 0.5 * (0.92 + knee), 0.02), (0.085, 0.24, 0.1), trousers, tilt=1.1)
+        build.ellipsoid((side * 0.1, 0.45, 0.12), (0.07, 0.25, 0.08), trousers)
+        build.ellipsoid((side * 0.1, 0.2, 0.16), (0.06, 0.05, 0.12), shoe)
+        build.ellipsoid((side * 0.22, 1.18, 0.2), (0.055, 0.28, 0.06), coat, tilt=-0.9)
 
 
 def swing(torso: np.ndarray, rng: np.random.Generator, pace: float) -> list[np.ndarray]:
@@ -177,14 +171,15 @@ def swing(torso: np.ndarray, rng: np.random.Generator, pace: float) -> list[np.n
     return limbs
 
 
-def rider(build: Builder, rng: np.random.Generator) -> None:
-    """A person on a bicycle, which is built apart."""
-    coat, trousers, skin, hair, shoe = _clothes(build, rng)
-    build.ellipsoid((0, 1.2, 0.02), (0.2, 0.34, 0.15), coat, tilt=0.45)
-    build.ellipsoid((0, 1.6, 0.22), (0.085, 0.12, 0.1), skin)
-    build.ellipsoid((0, 1.66, 0.2), (0.1, 0.09, 0.12), hair)
-    for side, knee in ((-1, 0.75), (1, 0.6)):
-        build.ellipsoid((side * 0.1, 0.5 * (0.92 + knee), 0.02), (0.085, 0.24, 0.1), trousers, tilt=1.1)
-        build.ellipsoid((side * 0.1, 0.45, 0.12), (0.07, 0.25, 0.08), trousers)
-        build.ellipsoid((side * 0.1, 0.2, 0.16), (0.06, 0.05, 0.12), shoe)
-        build.ellipsoid((side * 0.22, 1.18, 0.2), (0.055, 0.28, 0.06), coat, tilt=-0.9)
+def _limb(build: Builder, top, length: float, angle: float, thick: float, material: int, end: int) -> None:
+    """A limb hanging from `top`, turned by `angle` about the x axis; positive moves its end towards +z."""
+    along = np.array([0.0, -np.cos(angle), np.sin(angle)])
+    build.ellipsoid(np.add(top, along * length / 2), (thick, length / 2 + 0.02, thick * 1.15), material, tilt=-angle)
+    build.ellipsoid(np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4), end)
+
+
+def _clothes(build: Builder, rng: np.random.Generator) -> tuple[int, int, int, int, int]:
+    coat = Material(pick(rng, CLOTH), pick(rng, CLOTH), rng.uniform(0, 0.5), 0.5, 0.35)
+    trousers = Material(pick(rng, CLOTH[:3] + CLOTH[4:5]), wavelength=0.5, contrast=0.3)
+    skin, hair = Material(pick(rng, SKIN), contrast=0.1), Material(pick(rng, ((0.1, 0.08, 0.07), (0.5, 0.4, 0.26))))
+    return tuple(build.material(m) for m in (coat, trousers, skin, hair, Material((0.12, 0.11, 0.1))))

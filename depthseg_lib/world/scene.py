@@ -1,12 +1,40 @@
-"""A scene: flat quads and ellipsoids with a material, a label and a body each."""
+"""A scene: flat quads and ellipsoids with a material, a label and a body each, and the builder that gathers them."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 import torch
 
 from depthseg_lib.world.raycast import Shapes
 from depthseg_lib.world.surfaces import Material
+
+# Corners of a frustum: base 0..3, top 4..7, both anticlockwise from (left, back) as seen from above. A face lists its
+# corners so that u runs along the first edge and v up the last.
+_FACES = np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4, 5, 6, 7], [0, 1, 2, 3]])
+_UP_TO_DOWN = np.array([1.0, -1.0, 1.0])
+
+
+class Label(IntEnum):
+    """KITTI's label ids of what there is in the world."""
+
+    ROAD = 7
+    PAVEMENT = 8
+    BUILDING = 11
+    WALL = 12
+    FENCE = 13
+    POLE = 17
+    LIGHT = 19
+    SIGN = 20
+    PLANTS = 21
+    TERRAIN = 22
+    SKY = 23
+    PERSON = 24
+    RIDER = 25
+    CAR = 26
+    TRUCK = 27
+    BUS = 28
+    BICYCLE = 33
 
 
 @dataclass(frozen=True)
@@ -22,21 +50,17 @@ class Scene:
     material: torch.Tensor
     """(Q + E,) int64 row of `materials`."""
     label: torch.Tensor
-    """(Q + E,) int64 KITTI label id."""
+    """(Q + E,) int64, a `Label`."""
     thing: torch.Tensor
     """(Q + E,) int64 number of the object that the primitive is a part of."""
     body: torch.Tensor
     """(Q + E,) int64 index into `bodies`; 0 is the ground that stands still."""
     materials: torch.Tensor
-    """(M, K) float32, see `materials.COLUMNS`."""
+    """(M, K) float32, see `surfaces.COLUMNS`."""
     bodies: torch.Tensor
     """(T, B, 4, 4) float64 body-to-world transforms at each time."""
     view: torch.Tensor
     """(Q + E,) int64, the camera that sees the primitive: 0, but for scenes put together by `together`."""
-
-    def to(self, device: str | torch.device) -> "Scene":
-        """The same scene in the memory of `device`."""
-        return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 def together(scenes: list[Scene]) -> Scene:
@@ -48,16 +72,12 @@ def together(scenes: list[Scene]) -> Scene:
         "view": [torch.full_like(scene.view, number) for number, scene in enumerate(scenes)],
         **{name: [getattr(scene, name) for scene in scenes] for name in ("label", "thing", "body")},
     }
-    quads_first = {name: _quads_first(values, split) for name, values in per_primitive.items()}
+    quads = {n: [part[:q] for part, q in zip(parts, split, strict=True)] for n, parts in per_primitive.items()}
+    rest = {n: [part[q:] for part, q in zip(parts, split, strict=True)] for n, parts in per_primitive.items()}
     names = ("corners", "centres", "axes", "materials")
     whole = {name: torch.cat([getattr(scene, name) for scene in scenes]) for name in names}
-    return Scene(**whole, **quads_first, bodies=scenes[0].bodies)
-
-
-def _quads_first(values: list[torch.Tensor], split: list[int]) -> torch.Tensor:
-    """One column of several scenes: the quads of all, then the ellipsoids of all."""
-    parts = [value[:quads] for value, quads in zip(values, split, strict=True)]
-    return torch.cat(parts + [value[quads:] for value, quads in zip(values, split, strict=True)])
+    whole |= {name: torch.cat(quads[name] + rest[name]) for name in per_primitive}
+    return Scene(**whole, bodies=scenes[0].bodies)
 
 
 def shapes_at(scene: Scene, time: int) -> Shapes:
@@ -68,12 +88,6 @@ def shapes_at(scene: Scene, time: int) -> Shapes:
     corners = scene.corners.double() @ turn[:quads].mT + shift[:quads, None]
     centres = (turn[quads:] @ scene.centres.double()[:, :, None])[..., 0] + shift[quads:]
     return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
-
-
-# Corners of a frustum: base 0..3, top 4..7, both anticlockwise from (left, back) as seen from above. A face lists its
-# corners so that u runs along the first edge and v up the last.
-_FACES = np.array([[0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4, 5, 6, 7], [0, 1, 2, 3]])
-_UP_TO_DOWN = np.array([1.0, -1.0, 1.0])
 
 
 class Builder:

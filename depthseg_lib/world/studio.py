@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from depthseg_lib.world import buildings, road_users
-from depthseg_lib.world.ground import PAVEMENT, ROAD, TERRAIN, asphalt_material, grass_material, paving_material
+from depthseg_lib.world import road_users, roadside
+from depthseg_lib.world.ground import asphalt_material, grass_material, paving_material
 from depthseg_lib.world.light import Light, random_light
 from depthseg_lib.world.render import Street, street_of
-from depthseg_lib.world.scene import Builder, Scene, together
+from depthseg_lib.world.scene import Builder, Label, Scene, together
 from depthseg_lib.world.surfaces import Material
 
 SETTINGS = ("road", "pavement", "meadow")
@@ -23,8 +23,8 @@ class Subject:
 
     setting: str
     """Where it is usually found, one of `SETTINGS`."""
-    label: int
-    """KITTI label id of the part that the photograph frames."""
+    label: Label
+    """Of the part that the photograph frames."""
     make: Callable[[Builder, np.random.Generator], None]
     """Builds one at the origin."""
     turn: float
@@ -32,42 +32,38 @@ class Subject:
 
 
 def _house(build: Builder, rng: np.random.Generator) -> None:
-    buildings.house(build, rng, rng.uniform(7, 14), rng.uniform(7, 11), int(rng.integers(1, 5)), rng.random() < 0.6)
+    roadside.house(build, rng, rng.uniform(7, 14), rng.uniform(7, 11), int(rng.integers(1, 5)), rng.random() < 0.6)
 
 
 def _tree(build: Builder, rng: np.random.Generator) -> None:
-    buildings.tree(build, rng, rng.uniform(5, 11), rng.random() < 0.2)
+    roadside.tree(build, rng, rng.uniform(5, 11), rng.random() < 0.2)
 
 
 def _wall(build: Builder, rng: np.random.Generator) -> None:
-    half, material = rng.uniform(1.5, 3.5), build.material(buildings.wall_material(rng))
+    half, material = rng.uniform(1.5, 3.5), build.material(roadside.wall_material(rng))
     build.box((-half, half), (-0.3, rng.uniform(0.9, 2.2)), (-0.14, 0.14), material)
 
 
 def _fence(build: Builder, rng: np.random.Generator) -> None:
-    half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(buildings.fence_material(rng))
+    half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(roadside.fence_material(rng))
     build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
     for x in np.linspace(-half, half, int(rng.integers(3, 6))):
         build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
 
 
-def _light(build: Builder, rng: np.random.Generator) -> None:
-    buildings.traffic_light(build, rng)
-
-
 SUBJECTS = {
-    "building": Subject("meadow", buildings.BUILDING, _house, 1.0),
-    "wall": Subject("meadow", buildings.WALL, _wall, 0.9),
-    "fence": Subject("meadow", buildings.FENCE, _fence, 0.9),
-    "lamp post": Subject("pavement", buildings.POLE, buildings.lamp, np.pi),
-    "traffic light": Subject("road", buildings.LIGHT, _light, 0.6),
-    "traffic sign": Subject("pavement", buildings.SIGN, buildings.sign, 0.6),
-    "tree": Subject("meadow", buildings.PLANTS, _tree, np.pi),
-    "person": Subject("pavement", road_users.PERSON, road_users.person, np.pi),
-    "car": Subject("road", road_users.CAR, road_users.car, np.pi),
-    "truck": Subject("road", road_users.TRUCK, road_users.truck, np.pi),
-    "bus": Subject("road", road_users.BUS, road_users.bus, np.pi),
-    "bicycle": Subject("pavement", road_users.BICYCLE, road_users.bicycle, np.pi),
+    "building": Subject("meadow", Label.BUILDING, _house, 1.0),
+    "wall": Subject("meadow", Label.WALL, _wall, 0.9),
+    "fence": Subject("meadow", Label.FENCE, _fence, 0.9),
+    "lamp post": Subject("pavement", Label.POLE, roadside.lamp, np.pi),
+    "traffic light": Subject("road", Label.LIGHT, roadside.traffic_light, 0.6),
+    "traffic sign": Subject("pavement", Label.SIGN, roadside.sign, 0.6),
+    "tree": Subject("meadow", Label.PLANTS, _tree, np.pi),
+    "person": Subject("pavement", Label.PERSON, road_users.person, np.pi),
+    "car": Subject("road", Label.CAR, road_users.car, np.pi),
+    "truck": Subject("road", Label.TRUCK, road_users.truck, np.pi),
+    "bus": Subject("road", Label.BUS, road_users.bus, np.pi),
+    "bicycle": Subject("pavement", Label.BICYCLE, road_users.bicycle, np.pi),
 }
 """The classes of the photographs, in order."""
 
@@ -95,7 +91,7 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
     """
     rng = np.random.default_rng(seed)
     build = Builder()
-    build.place(0, 0, 0, label=buildings.POLE if subject.label in (buildings.LIGHT, buildings.SIGN) else subject.label)
+    build.place(0, 0, 0, label=Label.POLE if subject.label in (Label.LIGHT, Label.SIGN) else subject.label)
     subject.make(build, rng)
     points = _outline(build.build(), subject.label)
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
@@ -159,7 +155,7 @@ def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
     """Lay the ground and put scenery behind the thing, as seen from the camera."""
     makers = {"road": asphalt_material, "pavement": paving_material, "meadow": grass_material}
-    labels = {"road": ROAD, "pavement": PAVEMENT, "meadow": TERRAIN}
+    labels = {"road": Label.ROAD, "pavement": Label.PAVEMENT, "meadow": Label.TERRAIN}
     reach = 200.0
     build.place(0, 0, 0, rng.uniform(0, np.pi), label=labels[setting])
     near = build.material(makers[setting](rng))
@@ -173,7 +169,7 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
         behind = radius + rng.uniform(0.3, 1.6) * distance + 3.0
         aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
         cos, sin = np.cos(heading), np.sin(heading)
-        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=buildings.PLANTS)
+        build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=Label.PLANTS)
         _scenery(build, rng, setting)
 
 
@@ -189,12 +185,12 @@ def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
     city = {"road": 0.5, "pavement": 0.8, "meadow": 0.12}[setting]
     draw = rng.random()
     if draw < city:
-        build.label(buildings.BUILDING)
-        buildings.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
+        build.label(Label.BUILDING)
+        roadside.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
     elif draw < city + 0.6 * (1 - city):
-        buildings.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+        roadside.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
     elif setting == "road":
-        build.label(road_users.CAR)
+        build.label(Label.CAR)
         road_users.car(build, rng)
     else:
-        buildings.bush(build, rng, rng.uniform(1.0, 2.5))
+        roadside.bush(build, rng, rng.uniform(1.0, 2.5))

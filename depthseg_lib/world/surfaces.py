@@ -1,4 +1,4 @@
-"""Materials: how a surface is coloured; one row of numbers each, so that the shader reads them by index."""
+"""Surfaces: materials as rows of numbers, and the shader that colours what rays hit by them, or the sky."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,87 +10,6 @@ import torch.nn.functional as F
 from depthseg_lib.world.light import Lights
 
 Colour = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Material:
-    """The look of a surface; lengths are metres on the object, so that it looks the same from every side."""
-
-    colour: Colour
-    """Main colour as displayed, red, green, blue in 0..1."""
-    other: Colour | None = None
-    """Colour of the patches that coarse noise mixes in; None for `colour`."""
-    mix: float = 0.6
-    """How much of `other` the patches take, 0..1."""
-    wavelength: float = 1.0
-    """Of the coarsest noise octave; three finer ones follow."""
-    contrast: float = 0.3
-    """Amplitude of the noise, as a share of the brightness."""
-    bump: float = 0.0
-    """How much the noise tilts the normal, for foliage and grass."""
-    gloss: float = 0.0
-    """Share of mirrored sky, for glass and paint."""
-    glow: float = 0.0
-    """Light that the surface gives off, for lamps."""
-    grid: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """Bricks, slabs, slats: period along u and v, width of the joint, shift of every other row (0 or 0.5)."""
-    joint: float = 0.5
-    """How much darker a joint is."""
-    tint: float = 0.0
-    """How much the brightness varies from cell to cell of the grid."""
-    windows: tuple[float, float, float, float] = (0.0, 0.0, 0.5, 0.5)
-    """A facade: spacing of windows along u, storey height, width and height of a window as shares of its cell."""
-    frame: float = 1.0
-    """Brightness of the window frames."""
-    door: float = 0.0
-    """Share of the ground floor's windows that are doors."""
-
-    def row(self, number: int) -> list[float]:
-        """The fields as `COLUMNS` names them, with the material's number; colours squared: the shader is linear."""
-        other = self.colour if self.other is None else self.other
-        return [
-            *(channel**2 for channel in self.colour),
-            *(channel**2 for channel in other),
-            *(self.mix, self.wavelength, self.contrast, self.bump, self.gloss, self.glow),
-            *self.grid,
-            *(self.joint, self.tint),
-            *self.windows,
-            *(self.frame, self.door, number),
-        ]
-
-
-COLUMNS = {
-    "colour": slice(0, 3),
-    "other": slice(3, 6),
-    "mix": 6,
-    "wavelength": 7,
-    "contrast": 8,
-    "bump": 9,
-    "gloss": 10,
-    "glow": 11,
-    "grid": slice(12, 16),
-    "joint": 16,
-    "tint": 17,
-    "windows": slice(18, 22),
-    "frame": 22,
-    "door": 23,
-    "number": 24,
-}
-"""Where the fields stand in a row."""
-
-
-def vary(rng: np.random.Generator, colour: Colour, hue: float = 0.04, light: float = 0.1) -> Colour:
-    """A colour near `colour`: every channel moved by up to `hue`, all of them scaled by up to 1 +- `light`."""
-    channels = (np.asarray(colour) + rng.uniform(-hue, hue, 3)) * (1 + rng.uniform(-light, light))
-    red, green, blue = np.clip(channels, 0.02, 0.98)
-    return float(red), float(green), float(blue)
-
-
-def pick(rng: np.random.Generator, colours: tuple[Colour, ...], hue: float = 0.04, light: float = 0.12) -> Colour:
-    """One of `colours`, varied."""
-    return vary(rng, colours[rng.integers(len(colours))], hue, light)
-
-
 PLASTER = (
     (0.83, 0.78, 0.66),
     (0.72, 0.70, 0.66),
@@ -129,89 +48,68 @@ CLOTH = (
     (0.44, 0.32, 0.40),
 )
 SKIN = ((0.82, 0.62, 0.50), (0.62, 0.44, 0.34), (0.40, 0.28, 0.22))
-
-
 _PERIOD = 32
-_SEED = 7
-
-
-@cache
-def noise_table() -> torch.Tensor:
-    """Random values (1, 4, P * (P + 1), P + 1) in -1..1: P slices of a periodic cube, P = 32, each padded by its wrap.
-
-    Slices in one image let two bilinear look-ups and a blend stand for a trilinear one, which is far slower on a CPU.
-    """
-    cube = torch.rand(4, _PERIOD, _PERIOD, _PERIOD, generator=torch.Generator().manual_seed(_SEED)) * 2 - 1
-    padded = F.pad(cube, (0, 1, 0, 1), mode="circular")
-    return padded.reshape(1, 4, _PERIOD * (_PERIOD + 1), _PERIOD + 1).contiguous()
-
-
-def noise(table: torch.Tensor, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """Four value noises (4, N) in -1..1 at the points x, y, z (N,), one lattice cell per unit."""
-    x, y, z = (value - (value / _PERIOD).floor() * _PERIOD for value in (x, y, z))
-    cell = z.floor().clamp(max=_PERIOD - 1)
-    blend = z - cell
-    x = x * (2 / _PERIOD) - 1
-    values = []
-    for layer in (cell, (cell + 1) % _PERIOD):
-        row = (layer * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
-        at = torch.stack([x, row], -1)[None, None]
-        values.append(F.grid_sample(table, at, align_corners=True, padding_mode="border")[0, :, 0])
-    return torch.lerp(values[0], values[1], blend * blend * (3 - 2 * blend))
-
-
-def fade(wavelength: torch.Tensor, footprint: torch.Tensor) -> torch.Tensor:
-    """How much of a pattern samples of this size still resolve: 1 when two or more fit in a wavelength's half."""
-    return (wavelength / (2 * footprint) - 0.5).clamp(0, 1)
-
-
-def cell_hash(*numbers: torch.Tensor) -> torch.Tensor:
-    """A number in 0..1 for each cell, from its integer coordinates."""
-    mixed = sum(number * factor for number, factor in zip(numbers, (12.9898, 78.233, 37.719), strict=False))
-    wave = torch.sin(mixed) * 437.5453
-    return wave - wave.floor()
-
-
-def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
-    """Brightness factors (N,) of bricks, slabs or slats, see `Material.grid`; 1 where the period is 0."""
-    period_u, period_v, line, stagger = grid
-    has = period_u > 0
-    period_u, period_v = torch.where(has, period_u, 1.0), torch.where(period_v > 0, period_v, 1.0)
-    row = (v / period_v).floor()
-    along = u / period_u + stagger * (row % 2)
-    column = along.floor()
-    edge_u = (0.5 - (along - column - 0.5).abs()) * period_u
-    edge_v = (0.5 - (v / period_v - row - 0.5).abs()) * period_v
-    # The joint's share of a sample: a line of this width, blurred over the footprint.
-    blurred = (line / 2 - torch.minimum(edge_u, edge_v)) / footprint + 0.5
-    share = blurred.clamp(0, 1) * fade(torch.minimum(period_u, period_v), footprint)
-    shift = (cell_hash(column, row) - 0.5) * tint * fade(torch.minimum(period_u, period_v), footprint)
-    return torch.where(has, (1 + shift) * (1 - joint * share), 1.0)
-
-
-def windows(u, v, width, pattern, door, footprint):
-    """Shares (N,) of pane and of frame on a facade `width` wide, and a number in 0..1 per window; see `Material`.
-
-    Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
-    """
-    spacing, storey, wide, high = pattern
-    columns = (width / spacing).floor().clamp(min=1)
-    across = (u - width / 2) / spacing + columns / 2
-    column, row = across.floor(), (v / storey).floor()
-    number = cell_hash(column, row, wide * 91.7)
-    x = (across - column - 0.5).abs() * spacing
-    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
-    is_door = (row == 0) & (number < door)
-    inside = torch.where(is_door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
-    inside = torch.where((across > 0) & (across < columns) & (v > 0), inside, -1.0)
-    bar = torch.where(is_door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
-    pane = (bar / footprint + 0.5).clamp(0, 1)
-    frame = (inside / footprint + 0.5).clamp(0, 1) - pane
-    return pane, frame.clamp(min=0), number, is_door
-
-
+"""Cells after which noise repeats."""
 _OCTAVES = ((1.0, 0.8), (0.37, 0.7), (0.13, 0.6), (0.045, 0.5))
 """Wavelength, as a share of the material's, and weight of each octave of noise."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The look of a surface; lengths are metres on the object, so that it looks the same from every side."""
+
+    colour: Colour
+    """Main colour as displayed, red, green, blue in 0..1."""
+    other: Colour | None = None
+    """Colour of the patches that coarse noise mixes in; None for `colour`."""
+    mix: float = 0.6
+    """How much of `other` the patches take, 0..1."""
+    wavelength: float = 1.0
+    """Of the coarsest noise octave; three finer ones follow."""
+    contrast: float = 0.3
+    """Amplitude of the noise, as a share of the brightness."""
+    bump: float = 0.0
+    """How much the noise tilts the normal, for foliage and grass."""
+    gloss: float = 0.0
+    """Share of mirrored sky, for glass and paint."""
+    glow: float = 0.0
+    """Light that the surface gives off, for lamps."""
+    grid: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Bricks, slabs, slats: period along u and v, width of the joint, shift of every other row (0 or 0.5)."""
+    joint: float = 0.5
+    """How much darker a joint is."""
+    tint: float = 0.0
+    """How much the brightness varies from cell to cell of the grid."""
+    windows: tuple[float, float, float, float] = (0.0, 0.0, 0.5, 0.5)
+    """A facade: spacing of windows along u, storey height, width and height of a window as shares of its cell."""
+    frame: float = 1.0
+    """Brightness of the window frames."""
+    door: float = 0.0
+    """Share of the ground floor's windows that are doors."""
+
+    def row(self, number: int) -> list[float]:
+        """The fields as `COLUMNS` names them, with the material's number; colours squared: the shader is linear."""
+        colours = [channel**2 for colour in (self.colour, self.other or self.colour) for channel in colour]
+        single = (self.mix, self.wavelength, self.contrast, self.bump, self.gloss, self.glow)
+        return [*colours, *single, *self.grid, self.joint, self.tint, *self.windows, self.frame, self.door, number]
+
+
+COLUMNS = {"colour": slice(0, 3), "other": slice(3, 6), "grid": slice(12, 16), "windows": slice(18, 22)}
+COLUMNS |= {name: 6 + n for n, name in enumerate(("mix", "wavelength", "contrast", "bump", "gloss", "glow"))}
+COLUMNS |= {"joint": 16, "tint": 17, "frame": 22, "door": 23, "number": 24}
+"""Where the fields stand in a row."""
+
+
+def vary(rng: np.random.Generator, colour: Colour, hue: float = 0.04, light: float = 0.1) -> Colour:
+    """A colour near `colour`: every channel moved by up to `hue`, all of them scaled by up to 1 +- `light`."""
+    channels = (np.asarray(colour) + rng.uniform(-hue, hue, 3)) * (1 + rng.uniform(-light, light))
+    red, green, blue = np.clip(channels, 0.02, 0.98)
+    return float(red), float(green), float(blue)
+
+
+def pick(rng: np.random.Generator, colours: tuple[Colour, ...], hue: float = 0.04, light: float = 0.12) -> Colour:
+    """One of `colours`, varied."""
+    return vary(rng, colours[rng.integers(len(colours))], hue, light)
 
 
 @dataclass(frozen=True)
@@ -256,16 +154,6 @@ def shade(surface: Surface, light: Lights, table: torch.Tensor) -> torch.Tensor:
     colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss * upward)
     colour = colour + columns["glow"] * columns["colour"]
     return torch.lerp(light.horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
-
-
-def unit(vectors: torch.Tensor) -> torch.Tensor:
-    """Vectors (3, N) scaled to length 1."""
-    x, y, z = vectors
-    return vectors * (x * x + y * y + z * z).clamp(min=1e-20).rsqrt()
-
-
-def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -326,3 +214,88 @@ def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
 def develop(colour: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
     """Displayed colours in 0..1 from linear ones: a soft shoulder, then gamma 2."""
     return (1 - torch.exp(-1.6 * exposure * colour.clamp(min=0))).sqrt()
+
+
+@cache
+def noise_table() -> torch.Tensor:
+    """Random values (1, 4, P * (P + 1), P + 1) in -1..1: P slices of a periodic cube, P = 32, each padded by its wrap.
+
+    Slices in one image let two bilinear look-ups and a blend stand for a trilinear one, which is far slower on a CPU.
+    """
+    cube = torch.rand(4, _PERIOD, _PERIOD, _PERIOD, generator=torch.Generator().manual_seed(7)) * 2 - 1
+    padded = F.pad(cube, (0, 1, 0, 1), mode="circular")
+    return padded.reshape(1, 4, _PERIOD * (_PERIOD + 1), _PERIOD + 1).contiguous()
+
+
+def noise(table: torch.Tensor, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """Four value noises (4, N) in -1..1 at the points x, y, z (N,), one lattice cell per unit."""
+    x, y, z = (value - (value / _PERIOD).floor() * _PERIOD for value in (x, y, z))
+    cell = z.floor().clamp(max=_PERIOD - 1)
+    blend = z - cell
+    x = x * (2 / _PERIOD) - 1
+    values = []
+    for layer in (cell, (cell + 1) % _PERIOD):
+        row = (layer * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
+        at = torch.stack([x, row], -1)[None, None]
+        values.append(F.grid_sample(table, at, align_corners=True, padding_mode="border")[0, :, 0])
+    return torch.lerp(values[0], values[1], blend * blend * (3 - 2 * blend))
+
+
+def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
+    """Brightness factors (N,) of bricks, slabs or slats, see `Material.grid`; 1 where the period is 0."""
+    period_u, period_v, line, stagger = grid
+    has = period_u > 0
+    period_u, period_v = torch.where(has, period_u, 1.0), torch.where(period_v > 0, period_v, 1.0)
+    row = (v / period_v).floor()
+    along = u / period_u + stagger * (row % 2)
+    column = along.floor()
+    edge_u = (0.5 - (along - column - 0.5).abs()) * period_u
+    edge_v = (0.5 - (v / period_v - row - 0.5).abs()) * period_v
+    # The joint's share of a sample: a line of this width, blurred over the footprint.
+    blurred = (line / 2 - torch.minimum(edge_u, edge_v)) / footprint + 0.5
+    share = blurred.clamp(0, 1) * fade(torch.minimum(period_u, period_v), footprint)
+    shift = (cell_hash(column, row) - 0.5) * tint * fade(torch.minimum(period_u, period_v), footprint)
+    return torch.where(has, (1 + shift) * (1 - joint * share), 1.0)
+
+
+def windows(u, v, width, pattern, door, footprint):
+    """Shares (N,) of pane and of frame on a facade `width` wide, and a number in 0..1 per window; see `Material`.
+
+    Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
+    """
+    spacing, storey, wide, high = pattern
+    columns = (width / spacing).floor().clamp(min=1)
+    across = (u - width / 2) / spacing + columns / 2
+    column, row = across.floor(), (v / storey).floor()
+    number = cell_hash(column, row, wide * 91.7)
+    x = (across - column - 0.5).abs() * spacing
+    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
+    is_door = (row == 0) & (number < door)
+    inside = torch.where(is_door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
+    inside = torch.where((across > 0) & (across < columns) & (v > 0), inside, -1.0)
+    bar = torch.where(is_door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
+    pane = (bar / footprint + 0.5).clamp(0, 1)
+    frame = (inside / footprint + 0.5).clamp(0, 1) - pane
+    return pane, frame.clamp(min=0), number, is_door
+
+
+def fade(wavelength: torch.Tensor, footprint: torch.Tensor) -> torch.Tensor:
+    """How much of a pattern samples of this size still resolve: 1 when two or more fit in a wavelength's half."""
+    return (wavelength / (2 * footprint) - 0.5).clamp(0, 1)
+
+
+def cell_hash(*numbers: torch.Tensor) -> torch.Tensor:
+    """A number in 0..1 for each cell, from its integer coordinates."""
+    mixed = sum(number * factor for number, factor in zip(numbers, (12.9898, 78.233, 37.719), strict=False))
+    wave = torch.sin(mixed) * 437.5453
+    return wave - wave.floor()
+
+
+def unit(vectors: torch.Tensor) -> torch.Tensor:
+    """Vectors (3, N) scaled to length 1."""
+    x, y, z = vectors
+    return vectors * (x * x + y * y + z * z).clamp(min=1e-20).rsqrt()
+
+
+def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

@@ -81,7 +81,8 @@ def test_imagenet_weights_from_torchvisions_file(tmp_path):
     network, file = torchvisions_file(tmp_path)
     segmentation = SegmentationNetwork("resnet18", 19, "imagenet")
     for place in (file, tmp_path):
-        taken = weights.transfer(weights.imagenet_weights("resnet18", str(place)), segmentation, "ImageNet")
+        state, source = weights.starting_weights("resnet18", "imagenet", str(place))
+        taken = weights.transfer(state, segmentation, source)
         assert set(taken.dropped) == {"encoder.resnet.fc.weight", "encoder.resnet.fc.bias"}
     assert torch.equal(segmentation.encoder.resnet.layer4[1].conv2.weight, network.layer4[1].conv2.weight)
 
@@ -113,7 +114,7 @@ def test_a_pickle_with_code_is_refused(tmp_path):
     file = tmp_path / "resnet18-f37072fd.pth"
     torch.save({"weight": torch.nn.Linear(2, 2)}, file)  # a pickled object, not plain tensors
     with pytest.raises(InputError, match="is not a readable weights file"):
-        weights.imagenet_weights("resnet18", str(file))
+        weights.starting_weights("resnet18", "imagenet", str(file))
 
 
 def test_transfer_from_flow_takes_the_encoder_and_nothing_else():

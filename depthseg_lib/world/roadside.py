@@ -1,11 +1,31 @@
-"""Buildings, walls, fences and hedges."""
+"""What stands beside a street: buildings, walls and fences, lamps and signs, trees. Things are built at the origin."""
 
 import numpy as np
 
-from depthseg_lib.world.scene import Builder
+from depthseg_lib.world.scene import Builder, Label
 from depthseg_lib.world.surfaces import BRICK, FOLIAGE, PLASTER, ROOF, Material, pick, vary
 
-BUILDING, WALL, FENCE, VEGETATION = 11, 12, 13, 21
+_METAL = ((0.42, 0.43, 0.44), (0.22, 0.26, 0.24), (0.60, 0.60, 0.58), (0.16, 0.16, 0.17), (0.40, 0.32, 0.24))
+_PAINTED = ((0.72, 0.10, 0.09), (0.10, 0.22, 0.55), (0.80, 0.66, 0.10), (0.10, 0.40, 0.22), (0.84, 0.84, 0.84))
+
+
+def house(build: Builder, rng: np.random.Generator, width: float, depth: float, storeys: int, gabled: bool) -> None:
+    """A building centred at the origin, its front towards +z, `width` along x."""
+    storey = rng.uniform(2.7, 3.4)
+    height = storey * storeys + rng.uniform(0.3, 0.9)
+    front = facade(rng, storey)
+    tiles = Material(pick(rng, ROOF), None, 0.5, 1.5, 0.35, grid=(0.35, 0.4, 0.05, 0.5), tint=0.3)
+    wall, top = build.material(front), build.material(tiles)
+    x, z = (-width / 2, width / 2), (-depth / 2, depth / 2)
+    base = build.material(Material(vary(rng, front.colour, 0.03, 0.35), contrast=0.3))
+    build.box(x, (-1.5, 0.0), z, base)  # goes into the ground, which may slope
+    build.box(x, (0.0, height), z, wall, top)
+    if gabled:
+        _gable(build, x, z, height, rng.uniform(0.5, 0.95) * depth / 2, wall, top, along=rng.random() < 0.65)
+    else:
+        rim = build.material(Material(vary(rng, front.colour, 0.05, 0.3), contrast=0.2))
+        build.box((x[0] - 0.15, x[1] + 0.15), (height, height + 0.35), (z[0] - 0.15, z[1] + 0.15), rim, top)
+    _details(build, rng, x, z[1], height, storey)
 
 
 def facade(rng: np.random.Generator, storey: float) -> Material:
@@ -26,29 +46,6 @@ def facade(rng: np.random.Generator, storey: float) -> Material:
         frame=rng.choice([0.15, 0.5, 0.9, 0.95]),
         door=rng.uniform(0.1, 0.35),
     )
-
-
-def roof(rng: np.random.Generator) -> Material:
-    """Tiles or slate."""
-    return Material(pick(rng, ROOF), None, 0.5, 1.5, 0.35, grid=(0.35, 0.4, 0.05, 0.5), tint=0.3)
-
-
-def house(build: Builder, rng: np.random.Generator, width: float, depth: float, storeys: int, gabled: bool) -> None:
-    """A building centred at the origin, its front towards +z, `width` along x."""
-    storey = rng.uniform(2.7, 3.4)
-    height = storey * storeys + rng.uniform(0.3, 0.9)
-    front = facade(rng, storey)
-    wall, top = build.material(front), build.material(roof(rng))
-    x, z = (-width / 2, width / 2), (-depth / 2, depth / 2)
-    base = build.material(Material(vary(rng, front.colour, 0.03, 0.35), contrast=0.3))
-    build.box(x, (-1.5, 0.0), z, base)  # goes into the ground, which may slope
-    build.box(x, (0.0, height), z, wall, top)
-    if gabled:
-        _gable(build, x, z, height, rng.uniform(0.5, 0.95) * depth / 2, wall, top, along=rng.random() < 0.65)
-    else:
-        rim = build.material(Material(vary(rng, front.colour, 0.05, 0.3), contrast=0.2))
-        build.box((x[0] - 0.15, x[1] + 0.15), (height, height + 0.35), (z[0] - 0.15, z[1] + 0.15), rim, top)
-    _details(build, rng, x, z[1], height, storey)
 
 
 def _gable(build: Builder, x, z, low: float, rise: float, wall: int, top: int, along: bool) -> None:
@@ -123,22 +120,6 @@ def posts(build: Builder, path, along, across: float, height: float, lift: float
         build.box((x - 0.06, x + 0.06), (base - 0.3, base + height), (z - 0.06, z + 0.06), material)
 
 
-POLE, LIGHT, SIGN = 17, 19, 20
-
-_METAL = ((0.42, 0.43, 0.44), (0.22, 0.26, 0.24), (0.60, 0.60, 0.58), (0.16, 0.16, 0.17), (0.40, 0.32, 0.24))
-_SIGNS = ((0.72, 0.10, 0.09), (0.10, 0.22, 0.55), (0.80, 0.66, 0.10), (0.10, 0.40, 0.22), (0.84, 0.84, 0.84))
-
-
-def _metal(build: Builder, rng: np.random.Generator) -> int:
-    return build.material(Material(pick(rng, _METAL), contrast=0.4, wavelength=0.9))
-
-
-def _post(build: Builder, height: float, thick: float, material: int) -> None:
-    wide = (-thick, thick, -thick, thick)
-    slim = tuple(0.7 * value for value in wide)
-    build.frustum(wide, slim, -0.3, height, material)
-
-
 def lamp(build: Builder, rng: np.random.Generator, reach: float | None = None) -> None:
     """A street lamp; its arm reaches towards +z."""
     height, metal = rng.uniform(4.5, 8.0), _metal(build, rng)
@@ -171,7 +152,7 @@ def traffic_light(build: Builder, rng: np.random.Generator, overhead: float = 0.
         build.box((-overhead, 0), (height - 0.12, height), (-0.06, 0.06), metal)
         heads.append((-overhead, height - 0.8))
     colours, lit = ((0.9, 0.12, 0.08), (0.95, 0.62, 0.1), (0.15, 0.8, 0.4)), rng.integers(3)
-    build.label(LIGHT)
+    build.label(Label.LIGHT)
     lamps = [
         build.material(Material(colour if i == lit else tuple(0.25 * c for c in colour), glow=1.5 * (i == lit)))
         for i, colour in enumerate(colours)
@@ -189,10 +170,10 @@ def sign(build: Builder, rng: np.random.Generator) -> None:
     size = rng.uniform(0.3, 0.42) * (2.2 if kind == "board" else 1)
     middle = rng.uniform(2.1, 2.7) + (0.8 if kind == "board" else 0)
     _post(build, middle + size, 0.045, metal)
-    outer, inner = Material(pick(rng, _SIGNS, 0.05)), Material(pick(rng, _SIGNS[:2] + _SIGNS[2:], 0.05))
+    outer, inner = Material(pick(rng, _PAINTED, 0.05)), Material(pick(rng, _PAINTED[:2] + _PAINTED[2:], 0.05))
     ink = build.material(Material(pick(rng, ((0.08, 0.08, 0.08), (0.9, 0.9, 0.9)))))
     outer, inner = build.material(outer), build.material(inner)
-    build.label(SIGN)
+    build.label(Label.SIGN)
     if kind == "round":
         build.ellipsoid((0, middle, 0.08), (size, size, 0.03), outer)
         build.ellipsoid((0, middle, 0.1), (0.72 * size, 0.72 * size, 0.03), inner)
@@ -207,17 +188,14 @@ def sign(build: Builder, rng: np.random.Generator) -> None:
     build.box((-0.3 * size, 0.3 * size), (middle - 0.12 * size, middle + 0.12 * size), (0.12, 0.14), ink)
 
 
-PLANTS = 21
+def _metal(build: Builder, rng: np.random.Generator) -> int:
+    return build.material(Material(pick(rng, _METAL), contrast=0.4, wavelength=0.9))
 
 
-def leaves(rng: np.random.Generator) -> tuple[Material, ...]:
-    """Three shades of the leaves of one tree."""
-    colour = pick(rng, FOLIAGE)
-    wave, contrast = rng.uniform(0.5, 1.1), rng.uniform(0.6, 0.9)
-    return tuple(
-        Material(vary(rng, colour, 0.03, 0.22), vary(rng, colour, 0.05, 0.3), 0.7, wave, contrast, bump=1.1)
-        for _ in range(3)
-    )
+def _post(build: Builder, height: float, thick: float, material: int) -> None:
+    wide = (-thick, thick, -thick, thick)
+    slim = tuple(0.7 * value for value in wide)
+    build.frustum(wide, slim, -0.3, height, material)
 
 
 def tree(build: Builder, rng: np.random.Generator, height: float, conifer: bool = False) -> None:
@@ -262,3 +240,13 @@ def bush(build: Builder, rng: np.random.Generator, size: float) -> None:
         x, z = rng.uniform(-0.5, 0.5, 2) * size
         radii = size * rng.uniform(0.25, 0.5, 3)
         build.ellipsoid((x, radii[1] * 0.7, z), radii, shades[rng.integers(3)])
+
+
+def leaves(rng: np.random.Generator) -> tuple[Material, ...]:
+    """Three shades of the leaves of one tree."""
+    colour = pick(rng, FOLIAGE)
+    wave, contrast = rng.uniform(0.5, 1.1), rng.uniform(0.6, 0.9)
+    return tuple(
+        Material(vary(rng, colour, 0.03, 0.22), vary(rng, colour, 0.05, 0.3), 0.7, wave, contrast, bump=1.1)
+        for _ in range(3)
+    )
