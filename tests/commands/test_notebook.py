@@ -39,7 +39,7 @@ def test_values_arrive_with_their_types_and_lines_are_relayed(tmp_path):
     folder = tmp_path / "runs/finetune/one"
     assert [e.text for e in journal.read(folder)[0] if e.what == journal.SAID] == said
     assert [e.what for e in journal.read(folder)[0]][::4] == [journal.STARTED, journal.FINISHED]
-    assert sorted(p.name for p in folder.iterdir()) == ["executed.ipynb", "inputs.json", "progress.jsonl"]
+    assert sorted(p.name for p in folder.iterdir()) == ["executed.ipynb", "progress.jsonl"]
 
 
 def test_figures_are_kept_and_the_kernel_is_this_python_whatever_the_home_holds(tmp_path):

@@ -1,19 +1,21 @@
 """The study on a user's own data: what their description decides, and that results are read without the data."""
 
 import json
-import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from helpers import own_data
-from helpers.shrunk_study import ShrunkStudy
+from helpers import own_data, tiny
 from helpers.tiny import snapshot
 
 from depthseg_lib.analysis import results
 from depthseg_lib.commands import describe
 from depthseg_lib.data.sets import description
 from depthseg_lib.errors import InputError
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 from depthseg_lib.study import plan as study_plan
 from depthseg_lib.study.profiles import PROFILES, Fit, fitted
+from depthseg_lib.training import finetune, pretrain
 
 
 def fit(**changes):
@@ -64,23 +66,72 @@ def test_a_corrected_description_makes_the_runs_anew(root):
     assert study_plan.plan("folder", str(root)).runs[0].parameters["data_digest"] != first
 
 
-def test_runs_are_found_where_the_data_are_not(root, tmp_path):
-    plan = study_plan.plan("folder", str(root), str(tmp_path / "runs"))
-    study_plan.write_requests(plan, tmp_path / "runs")
-    kept = tmp_path / "runs/folder" / study_plan.KEPT
-    before = kept.stat().st_mtime_ns
-    study_plan.write_requests(plan, tmp_path / "runs")
-    assert kept.stat().st_mtime_ns == before
-    shutil.rmtree(root)
-    again = study_plan.plan("folder", runs=str(tmp_path / "runs"))
-    assert [run.name for run in again.runs] == [run.name for run in plan.runs] and again.figures == plan.figures
-    assert study_plan.label_set(tmp_path / "runs/folder").classes == ("road", "house", "car")
+def test_two_sets_of_ones_own_have_folders_of_their_own(root):
+    assert study_plan.plan("folder", str(root)).profile.name == "my-town"
+    own_data.describe(root, name="laptop")
+    with pytest.raises(InputError, match="the name 'laptop' is that of a profile: give the data another"):
+        study_plan.plan("folder", str(root))
 
 
-def test_without_data_or_runs_the_folder_is_asked_for(tmp_path):
-    assert study_plan.plan("folder", runs=str(tmp_path)).profile.sizes == PROFILES["folder"].sizes
-    with pytest.raises(InputError, match=r"'folder' needs DATA=folder, one with a dataset\.json in it"):
-        study_plan.check("folder")
+def test_missing_data_is_said_before_anything_runs(tmp_path):
+    for ask in (study_plan.plan, study_plan.check):
+        with pytest.raises(InputError, match=r"'folder' needs DATA=folder, one with a dataset\.json in it"):
+            ask("folder")
+        with pytest.raises(InputError, match="no such folder"):
+            ask("folder", str(tmp_path / "nowhere"))
+    study_plan.check("laptop")
+
+
+def break_image(root):
+    tiny.truncate(root / "drive" / "003.jpg")
+
+
+def break_size(root):
+    tiny.label(root / "labels" / "1.png", np.zeros((60, 90), np.uint8))
+
+
+def break_label(root):
+    tiny.label(root / "labels" / "7.png", np.full((64, 96), 77, np.uint8))
+
+
+def break_intrinsics(root):
+    own_data.describe(root, video=[{"folder": "drive", "intrinsics": "intrinsics.json"}])
+
+
+def break_length(root):
+    for file in sorted((root / "drive").iterdir())[2:]:
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_image, "003.jpg"),
+        (break_size, "1.png.*(60.*90|90.*60)"),
+        (break_label, "7.png.*77"),
+        (break_intrinsics, "intrinsics.json"),
+        (break_length, "expected 6 frames"),
+    ],
+)
+def test_broken_data_are_found_before_anything_runs(root, damage, message):
+    study_plan.check("folder", str(root))
+    damage(root)
+    with pytest.raises(InputError, match=message):
+        study_plan.check("folder", str(root))
+
+
+def test_system_files_are_no_other_data(root):
+    def digest():
+        return study_plan.plan("folder", str(root)).runs[0].parameters["fingerprint"]
+
+    before = digest()
+    for name in (".DS_Store", "Thumbs.db", "images/.DS_Store", "drive/Thumbs.db", "labels/.#0.png.lock"):
+        (root / name).write_bytes(b"x")
+    (root / "drive/.ipynb_checkpoints").mkdir()
+    (root / "drive/.ipynb_checkpoints/000.jpg").write_bytes(b"x")
+    assert digest() == before
+    (root / "labels/0.png").write_bytes((root / "labels/1.png").read_bytes() + b"more")
+    assert digest() != before
 
 
 def test_the_quick_check_decodes_nothing(root, monkeypatch):
@@ -90,8 +141,9 @@ def test_the_quick_check_decodes_nothing(root, monkeypatch):
         study_plan.check("folder", str(root))
 
 
-@pytest.mark.timeout(600)
-def test_a_described_folder_is_studied_whole_and_drawn_again_without_the_data(tmp_path, monkeypatch):
+def test_a_described_folder_is_planned_trained_and_left_as_it_was(tmp_path, monkeypatch):
+    """What `make describe` proposes, then `make figures DRY=1`, one run of each kind, and their results."""
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
     root = own_data.write(tmp_path / "town")
     (root / "dataset.json").unlink()
     describe.describe(root, say=lambda line: None)
@@ -99,13 +151,24 @@ def test_a_described_folder_is_studied_whole_and_drawn_again_without_the_data(tm
     values["classes"] = {name: values["classes"][f"class {i}"] for i, name in enumerate(("road", "house", "car"))}
     (root / "dataset.json").write_text(json.dumps(values | {"name": "my town", "image_size": [64, 96]}))
     before = snapshot(root)
-    work = ShrunkStudy(tmp_path / "work", monkeypatch, "folder", root)
-    work.make()
+    few = dict(iterations=2, batch=2, evaluate_every=1)
+    changed = replace(PROFILES["folder"], initialisations=("none", "depth"), settings=("full",), trials=1)
+    changed = replace(changed, depth=changed.depth | few | {"evaluated": 2}, finetune=changed.finetune | few)
+    monkeypatch.setitem(PROFILES, "folder", changed)
+    plan = study_plan.plan("folder", str(root), tmp_path / "runs")
+    study_plan.write(plan, tmp_path / "runs")
+    for run in plan.runs:
+        settings, folder = dict(run.parameters), tmp_path / "runs/my-town" / run.kind / run.name
+        trials = settings.pop("trials", 0)
+        if run.kind == "pretrain":
+            pretrain.run(PretrainConfig(**settings), folder, print)
+        else:
+            finetune.run_trials(FinetuneConfig(**settings), trials, folder, print)
     assert snapshot(root) == before
-    about = json.loads((work.figures / "fig03_curves.json").read_text())
-    assert about["data"] == "my town (own data)" and "representative: road, house, car" in about["note"]
-    root.rename(tmp_path / "gone")
-    for runs in (work.root / "runs", tmp_path / "nowhere"):
-        found = results.load("folder", runs, work.figures)
-        assert found.label_set == description.read(tmp_path / "gone").label_set and found.data == "my town (own data)"
-        assert set(found.confusion["truth"].unique()) == {"road", "house", "car"}
+    (root).rename(tmp_path / "gone")
+    found = results.load("my-town", tmp_path / "runs", tmp_path / "figures")
+    assert found.label_set == description.read(tmp_path / "gone").label_set and found.data == "my town (own data)"
+    assert found.complete and set(found.metrics["initialisation"]) == {"none", "depth"}
+    results.save(found, tmp_path / "figures/data")
+    again = results.load("my-town", tmp_path / "nowhere", tmp_path / "figures")
+    assert again.plan == found.plan and again.label_set == found.label_set
