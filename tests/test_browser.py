@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from depthseg_lib import fingerprint
+
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: the panel is not tried in a browser")
@@ -101,7 +103,7 @@ def browser():
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", PANELS)
-def test_the_slider_changes_the_picture(lab, browser, name):
+def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, browser, project, name):
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(90_000)
     page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what another notebook left open
@@ -121,8 +123,19 @@ def test_the_slider_changes_the_picture(lab, browser, name):
     assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
     if folder := os.environ.get("DEPTHSEG_SCREENSHOTS"):  # for a person who wants to see what it saw
         page.screenshot(path=f"{folder}/{name}.png")
+    page.keyboard.press("Control+s")  # as JupyterLab does by itself every two minutes
+    saved = project / "notebooks" / f"{name}.ipynb"
+    _wait_for(lambda: '"image/png"' in saved.read_text())
     page.close()
     assert before != after
+    assert fingerprint.of_notebook(saved) == fingerprint.of_notebook(ROOT / "notebooks" / saved.name)
+
+
+def _wait_for(condition, patience: float = 30) -> None:
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, "the notebook was not saved"
+        time.sleep(0.1)
 
 
 def _shot(picture) -> bytes:

@@ -231,6 +231,10 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
         for name in names:
             assert (tmp_path / f"figures/smoke/{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "everything is up to date" in figures().stdout
+    for log in (tmp_path / "runs/smoke").rglob("executed.ipynb"):  # with outputs, counts, injected parameters
+        stem = {"pretrain": "01_pretrain", "finetune": "02_finetune"}.get(log.parents[1].name, log.parent.name)
+        shutil.copy(log, tmp_path / f"notebooks/{stem}.ipynb")
+    assert "everything is up to date" in figures().stdout
 
 
 class changed:
