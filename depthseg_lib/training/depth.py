@@ -9,7 +9,7 @@ from depthseg_lib.data.arrays import Video, split_triplets, spread, with_truth
 from depthseg_lib.data.batches import Triplet, depth_batch, images_to_float, triplet_batch
 from depthseg_lib.data.streets import DepthCamera
 from depthseg_lib.errors import InputError
-from depthseg_lib.losses import metrics
+from depthseg_lib.losses import evaluation
 from depthseg_lib.losses.geometry import depth_to_disparity, disparity_to_depth, warp
 from depthseg_lib.losses.losses import Photometric, masked_l1, minimum_reprojection, smoothness
 from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
@@ -97,7 +97,7 @@ class DepthTask:
 
     def errors(self, prediction: Tensor) -> dict[str, float]:
         """Abs-rel, RMSE and a1 of a prediction (N H W) for the held-out frames; nothing where there is no truth."""
-        return {} if self.video.depth is None else metrics.depth_errors(prediction, self.truth(self.held_out[:, 1]))
+        return {} if self.video.depth is None else evaluation.depth_errors(prediction, self.truth(self.held_out[:, 1]))
 
     def truth(self, frames: np.ndarray) -> Tensor:
         """True depth (N H W, metres, 0 where unknown) of video frames."""
@@ -124,7 +124,7 @@ class DepthTask:
         """Held-out images (K 3 H W), their true depth (K H W metres) and the predicted, with the truth's median."""
         frames = np.unique(spread(self.held_out, count)[:, 1])
         truth = self.truth(frames)
-        scaled = [metrics.median_scaled(p, t) for p, t in zip(self.predict(frames), truth, strict=True)]
+        scaled = [evaluation.median_scaled(p, t) for p, t in zip(self.predict(frames), truth, strict=True)]
         return {
             "images": self.video.images[frames],
             "truth": truth.numpy(),
@@ -196,7 +196,7 @@ class SupervisedTask(DepthTask):
 
     def errors(self, prediction: Tensor) -> dict[str, float]:
         """The errors after median scaling, as for depth from video, and those of metric depth as `*_unscaled`."""
-        metric = metrics.depth_errors(prediction, self.truth(self.held_out[:, 1]), scaled=False)
+        metric = evaluation.depth_errors(prediction, self.truth(self.held_out[:, 1]), scaled=False)
         return super().errors(prediction) | {f"{name}_unscaled": value for name, value in metric.items()}
 
     def _diagnostics(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from depthseg_lib.data.arrays import Video, split_triplets, spread
 from depthseg_lib.data.batches import Pair, images_to_float, pair_batch
-from depthseg_lib.losses import metrics
+from depthseg_lib.losses import evaluation
 from depthseg_lib.losses.geometry import warp_by_flow
 from depthseg_lib.losses.losses import FLOW_SMOOTHNESS, Photometric, edge_aware, flow_photometric
 from depthseg_lib.models.networks import FlowNetwork
@@ -84,7 +84,7 @@ class FlowTask:
         return torch.cat([self.module.flow(*both.unbind(1))[0].float().cpu() for both in frames])
 
     def _error(self, flow: Tensor) -> float:
-        return metrics.end_point_error(flow, self.truth, metrics.stays_inside(self.truth))
+        return evaluation.end_point_error(flow, self.truth, evaluation.stays_inside(self.truth))
 
     def baselines(self) -> dict[str, float]:
         """The end-point errors of no flow, and of the mean of the exact flows, which sees no image."""
@@ -105,7 +105,7 @@ class FlowTask:
 
 def mean_flow(flow: Tensor) -> Tensor:
     """The mean over frames of the flow that stays inside, N 2 H W pixels -> 2 H W; 0 where all leaves the image."""
-    inside = metrics.stays_inside(flow)[:, None]
+    inside = evaluation.stays_inside(flow)[:, None]
     return (flow * inside).sum(0) / inside.sum(0).clamp(min=1)
 
 

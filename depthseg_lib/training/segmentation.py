@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
+from depthseg_lib.losses.evaluation import confusion_matrix
 from depthseg_lib.losses.losses import segmentation_nll
-from depthseg_lib.losses.metrics import confusion_matrix, iou, segmentation_metrics
+from depthseg_lib.losses.metrics import iou, segmentation_metrics
 from depthseg_lib.models.decoder import draw_kaiming
 from depthseg_lib.models.networks import DeepLab, SegmentationNetwork
 from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from depthseg_lib.data import streets
+from depthseg_lib.losses.evaluation import stays_inside
 from depthseg_lib.losses.geometry import back_project, pixel_grid, project, warp_by_flow
-from depthseg_lib.losses.metrics import stays_inside
 
 CONFIG = streets.StreetsConfig(height=64, width=96, streets=4, frames=6)
 FRAMES = np.array([20, 3, 8])

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from depthseg_lib import fingerprint
 from depthseg_lib.analysis.measurements import sizes as object_sizes
 from depthseg_lib.analysis.measurements.activations import Activations
 from depthseg_lib.analysis.measurements.grad_cam import LAYERS
@@ -24,7 +23,6 @@ from depthseg_lib.data.resize import FACTORS
 from depthseg_lib.losses import metrics
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.models.weights import save_weights
-from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 from depthseg_lib.study import plan
 
 HEIGHT, WIDTH = 64, 192
@@ -75,26 +73,28 @@ def everything() -> Results:
 def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, published=plan.NONE) -> Path:
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
-    for run in plan.plan(profile, runs=str(root), published=published).runs:
-        folder = plan.run_folder(root, profile, run)
-        folder.mkdir(parents=True)
+    study = plan.plan(profile, runs=str(root), published=published)
+    study = replace(study, runs=tuple(_with_at_most(trials, run) for run in study.runs))
+    plan.write(study, root)
+    for run in study.runs:
+        folder, settings = root / profile / run.kind / run.name, dict(run.parameters)
         if run.kind == "pretrain":
-            write(folder / "params.json", run.parameters)
-            plant_pretrain(folder, run.parameters, images)
+            plant_pretrain(folder, settings, images)
             continue
-        count = min(trials, run.parameters["trials"])
-        write(folder / "params.json", run.parameters | {"trials": count})
-        write(folder / "metrics.json", {"diverged_at": None, "trials": count})
-        shared = {name: value for name, value in run.parameters.items() if name != "trials"}
+        count = settings.pop("trials")
+        write(folder / "metrics.json", {"fingerprint": settings["fingerprint"], "diverged_at": None, "trials": count})
         for trial in range(count):
-            plant_finetune(folder / f"t{trial}", shared | {"trial": trial}, images, truth, validation)
+            plant_finetune(folder / f"t{trial}", settings | {"trial": trial}, images, truth, validation)
     return root
 
 
-def environment(kind, settings) -> dict:
-    """What a planted run says of its making: the identity that the library would give it now."""
-    made = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
-    return {"identity": fingerprint.digest(kind, settings), **made}
+def _with_at_most(trials: int, run: plan.Run) -> plan.Run:
+    fewer = {"trials": min(trials, run.parameters["trials"])} if run.kind == "finetune" else {}
+    return replace(run, parameters=run.parameters | fewer)
+
+
+ENVIRONMENT = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
+"""What a planted run says of its making."""
 
 
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
@@ -115,13 +115,19 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     np.savez_compressed(
         folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
     )
-    write(folder / "environment.json", environment("finetune", FinetuneConfig(**run)))
+    write(folder / "environment.json", ENVIRONMENT)
     measured = metrics.segmentation_metrics(confusion, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
     write(
         folder / "metrics.json",
-        {"diverged_at": None, **last, **measured, "iou": dict(zip(KITTI.classes, iou, strict=True))},
+        {
+            "fingerprint": run["fingerprint"],
+            "diverged_at": None,
+            **last,
+            **measured,
+            "iou": dict(zip(KITTI.classes, iou, strict=True)),
+        },
     )
 
 
@@ -147,8 +153,11 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
         rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
         depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
-    write(folder / "environment.json", environment("pretrain", PretrainConfig(**run)))
-    write(folder / "metrics.json", {"diverged_at": None, "iteration": run["iterations"], **values})
+    write(folder / "environment.json", ENVIRONMENT)
+    write(
+        folder / "metrics.json",
+        {"fingerprint": run["fingerprint"], "diverged_at": None, "iteration": run["iterations"], **values},
+    )
 
 
 def plant_weights(root: Path, profile: str, images: int) -> list[Path]:
@@ -159,7 +168,7 @@ def plant_weights(root: Path, profile: str, images: int) -> list[Path]:
         wanted = {"setting": "full", "images": images, "experiment": "main"}
         if run.kind != "finetune" or any(about[name] != value for name, value in wanted.items()):
             continue
-        for folder in sorted(plan.run_folder(root, profile, run).glob("t*")):
+        for folder in sorted((root / profile / run.kind / run.name).glob("t*")):
             torch.manual_seed(hash_of(f"{run.name}-{folder.name}"))
             files.append(folder / "weights.safetensors")
             network = SegmentationNetwork(about["encoder"], CLASSES)

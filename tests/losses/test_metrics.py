@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.losses import metrics
+from depthseg_lib.losses import evaluation, metrics
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def maps():
 
 def test_confusion_matrix_is_scikit_learns_per_image(maps):
     prediction, truth = maps
-    ours = metrics.confusion_matrix(prediction, truth, 6)
+    ours = evaluation.confusion_matrix(prediction, truth, 6)
     for image in range(3):
         known = truth[image] != VOID
         theirs = confusion_matrix(truth[image][known], prediction[image][known], labels=range(6))
@@ -30,7 +30,7 @@ def test_confusion_matrix_is_scikit_learns_per_image(maps):
 def test_iou_and_accuracy_are_scikit_learns(maps):
     prediction, truth = maps
     known = truth != VOID
-    confusion = metrics.confusion_matrix(prediction, truth, 6).numpy()
+    confusion = evaluation.confusion_matrix(prediction, truth, 6).numpy()
     theirs = jaccard_score(truth[known], prediction[known], labels=range(6), average=None)
     np.testing.assert_allclose(metrics.iou(confusion.sum(0)), theirs)
     assert metrics.accuracy(confusion) == pytest.approx(accuracy_score(truth[known], prediction[known]))
@@ -40,13 +40,13 @@ def test_miou_is_scikit_learns_when_all_classes_occur(maps):
     prediction, truth = maps
     known = truth != VOID
     theirs = jaccard_score(truth[known], prediction[known], average="macro")
-    assert metrics.miou(metrics.confusion_matrix(prediction, truth, 6).numpy()) == pytest.approx(theirs)
+    assert metrics.miou(evaluation.confusion_matrix(prediction, truth, 6).numpy()) == pytest.approx(theirs)
 
 
 def test_by_hand_void_and_absent_classes():
     truth = torch.tensor([[[0, 0, 1, VOID]]])
     prediction = torch.tensor([[[0, 1, 1, 2]]])
-    confusion = metrics.confusion_matrix(prediction, truth, 4).numpy()
+    confusion = evaluation.confusion_matrix(prediction, truth, 4).numpy()
     # the void pixel leaves no false positive of class 2; classes 2 and 3 occur nowhere
     np.testing.assert_array_equal(metrics.iou(confusion)[0], [0.5, 0.5, np.nan, np.nan])
     assert metrics.miou(confusion) == 0.5
@@ -63,41 +63,3 @@ def test_dataset_and_per_image_means_differ_as_defined():
     assert metrics.accuracy(confusion) == pytest.approx(14 / 20)
     assert metrics.accuracy_per_image(confusion) == pytest.approx((1.0 + 0.4) / 2)
     assert metrics.segmentation_metrics(confusion, (1,))["miou_seven"] == pytest.approx(6 / 12)
-
-
-def test_depth_errors_by_hand_after_median_scaling():
-    truth = torch.tensor([[[2.0, 4.0, 8.0, 0.0]]])
-    prediction = torch.tensor([[[1.0, 2.0, 8.0, 5.0]]])  # median 2 of the valid three: scaled by 2 to 2, 4, 16
-    found = metrics.depth_errors(prediction, truth)
-    assert found == pytest.approx({"abs_rel": 1 / 3, "rmse": np.sqrt(64 / 3), "a1": 2 / 3})
-
-
-def test_depth_errors_do_not_change_with_scale_and_skip_images_without_truth():
-    generator = torch.Generator().manual_seed(1)
-    truth = 1 + 20 * torch.rand(2, 8, 9, generator=generator)
-    prediction = truth * (1 + 0.2 * torch.rand(truth.shape, generator=generator))
-    found = metrics.depth_errors(prediction, truth)
-    with_empty = metrics.depth_errors(torch.cat([3 * prediction, prediction[:1]]), torch.cat([truth, 0 * truth[:1]]))
-    assert with_empty == pytest.approx(found, rel=1e-5)
-    assert all(np.isnan(v) for v in metrics.depth_errors(prediction, 0 * truth).values())
-
-
-def test_depth_errors_of_metric_depth_by_hand():
-    truth, prediction = torch.tensor([[[2.0, 4.0, 8.0, 0.0]]]), torch.tensor([[[1.0, 4.0, 9.0, 5.0]]])
-    found = metrics.depth_errors(prediction, truth, scaled=False)
-    assert found == pytest.approx({"abs_rel": (0.5 + 0 + 0.125) / 3, "rmse": np.sqrt(2 / 3), "a1": 2 / 3})
-
-
-def test_end_point_error_by_hand_over_valid_pixels():
-    truth, flow = torch.zeros(1, 2, 1, 3), torch.zeros(1, 2, 1, 3)
-    flow[0, :, 0] = torch.tensor([[3.0, 0.0, 50.0], [4.0, 1.0, 0.0]])
-    valid = torch.tensor([[[True, True, False]]])
-    assert metrics.end_point_error(flow, truth, valid) == pytest.approx((5 + 1) / 2)
-    assert np.isnan(metrics.end_point_error(flow, truth, ~valid & False))
-
-
-def test_a_pixel_stays_inside_up_to_the_centres_of_the_border():
-    flow = torch.zeros(1, 2, 2, 3)
-    flow[0, 0] = torch.tensor([[2.0, 1.1, -2.0], [-0.1, 0.0, 0.0]])
-    flow[0, 1, 1] = torch.tensor([0.0, 0.1, -1.0])
-    assert metrics.stays_inside(flow)[0].tolist() == [[True, False, True], [False, False, True]]

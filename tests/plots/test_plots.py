@@ -18,9 +18,10 @@ from depthseg_lib.analysis import cross_resolution, learning_curves, paper, tabl
 from depthseg_lib.analysis.claims import ledger as claims_ledger
 from depthseg_lib.analysis.claims.claims import CLAIMS, MARGIN
 from depthseg_lib.analysis.claims.ledger import WORST_FIRST
+from depthseg_lib.analysis.measurements.census import census
 from depthseg_lib.analysis.results import common_scores
 from depthseg_lib.analysis.statistics import mean_interval
-from depthseg_lib.data.labels import KITTI, census
+from depthseg_lib.data.labels import KITTI
 from depthseg_lib.panels import panel as panels_panel
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activations import coloured

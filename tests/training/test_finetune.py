@@ -12,7 +12,7 @@ from helpers.small import finetuning
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
-from depthseg_lib.losses import metrics
+from depthseg_lib.losses import evaluation, metrics
 from depthseg_lib.models.networks import Classifier, DepthNetwork
 from depthseg_lib.models.weights import save_weights
 from depthseg_lib.training import finetune, segmentation
@@ -51,7 +51,7 @@ def test_a_run_leaves_consistent_results(finished):
     assert metrics.miou(confusion) == pytest.approx(stored["miou"])
     assert metrics.accuracy_per_image(confusion) == pytest.approx(stored["accuracy_image"])
     with np.load(folder / "predictions.npz") as file:
-        again = metrics.confusion_matrix(torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19)
+        again = evaluation.confusion_matrix(torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19)
         assert list(file["names"]) == list(names[-6:])
     assert np.array_equal(again, confusion[-6:])
     assert not (folder / "checkpoint.pt").exists()

@@ -9,7 +9,8 @@ from torch.nn.functional import interpolate
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.resize import FACTORS, Canvas, canvas, on_canvas
-from depthseg_lib.losses.metrics import confusion_matrix, segmentation_metrics
+from depthseg_lib.losses.evaluation import confusion_matrix
+from depthseg_lib.losses.metrics import segmentation_metrics
 from depthseg_lib.models.networks import SegmentationNetwork
 
 METRICS = ("miou_seven", "miou", "accuracy")

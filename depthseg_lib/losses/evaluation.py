@@ -1,0 +1,68 @@
+"""What predictions are measured by: confusion matrices, depth errors (Eigen et al. 2014), flow errors; on any device."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthseg_lib.data.labels import VOID
+
+
+def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int) -> Tensor:
+    """Count pixels by truth and prediction, one matrix per image: B H W, B H W -> B C C int64 [truth, prediction].
+
+    Pixels whose truth is void are not counted at all, so they leave no false positive (the official KITTI and
+    Cityscapes rule). Predictions must lie in 0..classes - 1.
+    """
+    batch, rows = truth.shape[0], classes + 1  # void is counted in a row of its own, which is dropped
+    row = torch.where(truth == VOID, classes, truth.long())
+    image = torch.arange(batch, device=truth.device).view(-1, 1, 1)
+    cell = ((image * rows + row) * classes + prediction).flatten()
+    return torch.bincount(cell, minlength=batch * rows * classes).view(batch, rows, classes)[:, :classes]
+
+
+def depth_errors(
+    prediction: Tensor, truth: Tensor, minimum: float = 0.1, maximum: float = 80.0, scaled: bool = True
+) -> dict[str, float]:
+    """Abs-rel, RMSE (metres) and a1 (share within a factor of 1.25), each a mean over images, B H W metres.
+
+    The scale of monocular depth is free, so each image's prediction is first scaled by the ratio of medians over the
+    pixels whose truth lies within `minimum`..`maximum` metres; it is then clamped to that range. Images without such
+    a pixel are left out; if all are, the errors are NaN. Metric depth is compared as it is when not `scaled`.
+    """
+    pairs = [(p.double(), t.double()) for p, t in zip(prediction, truth, strict=True)]
+    if scaled:
+        pairs = [(median_scaled(p, t, minimum, maximum), t) for p, t in pairs]
+    rows = [_image_errors(p, t, minimum, maximum) for p, t in pairs]
+    rows = [row for row in rows if row is not None]
+    mean = np.mean(rows, axis=0) if rows else np.full(3, np.nan)
+    return dict(zip(("abs_rel", "rmse", "a1"), mean.tolist(), strict=True))
+
+
+def median_scaled(prediction: Tensor, truth: Tensor, minimum: float = 0.1, maximum: float = 80.0) -> Tensor:
+    """Scale one image's predicted depth (H W) so that its median matches the truth's over valid pixels."""
+    valid = (truth > minimum) & (truth < maximum)
+    return prediction * (truth[valid].median() / prediction[valid].median()) if valid.any() else prediction
+
+
+def end_point_error(flow: Tensor, truth: Tensor, valid: Tensor) -> float:
+    """Mean distance in pixels between two flows (N 2 H W) over the pixels of `valid` (N H W bool); NaN without any."""
+    distance = (flow.double() - truth.double()).norm(dim=1)
+    return distance[valid].mean().item()
+
+
+def stays_inside(flow: Tensor) -> Tensor:
+    """Whether each pixel's flow (N 2 H W) ends within the next image, N H W bool: what leaves it, nothing can find."""
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device) + flow[:, 0]
+    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+
+
+def _image_errors(prediction: Tensor, truth: Tensor, minimum: float, maximum: float) -> tuple | None:
+    valid = (truth > minimum) & (truth < maximum)
+    if not valid.any():
+        return None
+    prediction, truth = prediction[valid].clamp(minimum, maximum), truth[valid]
+    ratio = torch.maximum(prediction / truth, truth / prediction)
+    absolute = ((prediction - truth).abs() / truth).mean()
+    return absolute.item(), (prediction - truth).square().mean().sqrt().item(), (ratio < 1.25).double().mean().item()
