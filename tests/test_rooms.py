@@ -39,7 +39,12 @@ def test_no_import_runs_upwards_or_aside():
 
 
 def test_analysis_imports_neither_the_study_nor_plots():
-    assert sorted(file for room, other, file in arrows() if (room, other) in {("analysis", "study"), ("analysis", "plots")}) == []
+    assert (
+        sorted(
+            file for room, other, file in arrows() if (room, other) in {("analysis", "study"), ("analysis", "plots")}
+        )
+        == []
+    )
 
 
 def test_the_house_has_rooms_that_a_newcomer_can_name():

@@ -12,7 +12,7 @@ from helpers.shared_kernel import shared_kernel
 
 from depthseg_lib.commands.notebook import execute
 from depthseg_lib.study import plan
-from depthseg_lib.study.workflow import is_table
+from depthseg_lib.study.workflow import drawn as files_of
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STEMS = ("00_overview", "03_results", "04_training_size", "05_activations", "06_scale_mismatch")
@@ -56,7 +56,7 @@ def test_run_headlessly_show_and_save_their_figures(runs, tmp_path, kernel):
         assert ("committed results" in str(executed.cells)) == (where == nowhere)
         for name in drawn[stem]:
             written = {path.suffix for path in figures.glob(f"{name}.*")}
-            assert written == {".png", ".svg", ".json"} | ({".csv", ".md"} if is_table(name) else set())
+            assert written == {Path(file).suffix for file in files_of(figures, (name,))}
             assert json.loads((figures / f"{name}.json").read_text())["profile"] == "smoke"
         if where == nowhere and stem in measured:
             assert "committed " + {"05": "activations", "06": "rescaled predictions"}[stem[:2]] in str(executed.cells)

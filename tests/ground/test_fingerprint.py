@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from depthseg_lib import fingerprint
-from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.files import write_json
+from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.models.networks import DepthNetwork
 from depthseg_lib.models.weights import save_weights
 from depthseg_lib.settings import FinetuneConfig, PretrainConfig

@@ -1,7 +1,7 @@
 """Where measurements behind figures come from: computed where the runs are, else read as they were committed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -106,7 +106,7 @@ def weights_hashes(runs: Runs) -> dict[str, str]:
 def annotated_data(runs: Runs) -> dict:
     """What the images of `runs` are made from: the data's settings, which they share, and the embedded world's code."""
     parameters = next(iter(runs.values())).parameters
-    names = [name for name in asdict(DataSettings()) if name not in PLACES]
+    names = [name for name in DataSettings.model_fields if name not in (*PLACES, "fingerprint")]
     world = sorted((fingerprint.LIBRARY / "world").glob("*.py"))
     return {"world": source_hash(*world), "data": {name: parameters[name] for name in names}}
 
