@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis import runs as run_folders
-from depthseg_lib.analysis import store as stores
-from depthseg_lib.data.labels import LabelSet, to_mapping
+from depthseg_lib.analysis import store
+from depthseg_lib.analysis.contents import Contents, DepthExamples, Examples, FlowExamples, restored, stored
+from depthseg_lib.data.labels import LabelSet, from_mapping, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.losses import metrics
@@ -37,7 +38,7 @@ class Results:
     of_this_machine: bool
     """Whether they came from runs here."""
     data_set: str
-    """Its name: one of `config.DATA_SETS`."""
+    """Its name: one of `settings.DATA_SETS`."""
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame
@@ -49,11 +50,11 @@ class Results:
     experiment `main` alone."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
-    examples: stores.Examples
+    examples: Examples
     """A few validation images with their truth, and what the first trial of every run of `main` predicted for them."""
-    depth_examples: dict[str, stores.DepthExamples]
+    depth_examples: dict[str, DepthExamples]
     """By name of the depth run: frames with true and predicted depth."""
-    flow_examples: dict[str, stores.FlowExamples]
+    flow_examples: dict[str, FlowExamples]
     """By name of the flow run: pairs of frames with exact and predicted flow."""
     plan: dict
     """The study's plan: what plan.json holds."""
@@ -109,45 +110,40 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     profile today are left out, and `source` says so. Raises `InputError`, saying what to run, when there is neither.
     """
     folder = project_path(runs) / profile
-    store = project_path(figures or f"figures/{profile}") / "data"
+    committed = project_path(figures or f"figures/{profile}") / "data"
     found = run_folders.find(folder)
     complete = bool(found and found.finetune) and len(found.finetune) == found.asked
-    if complete or (found and found.finetune and not stores.exists(store)):
+    if complete or (found and found.finetune and not store.exists(committed)):
         own = _tidy(profile, found.sentence, run_folders.read(found), found.plan, here=True)
         return replace(own, complete=complete)
-    if stores.exists(store):
+    if store.exists(committed):
         aside = f"; {found.sentence}: too few to take their place" if found and found.finetune else ""
-        source, plan = f"committed results under {_short(store)}{aside}", read_json(store / PLAN)
-        return _tidy(profile, source, stores.read(store), plan, here=False)
+        source = f"committed results under {'/'.join(committed.parts[-3:])}{aside}"
+        contents, plan = restored(store.read(committed, profile)), read_json(committed / PLAN)
+        return _tidy(profile, source, contents, plan, here=False)
     raise InputError(
-        f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under {store}: "
-        f"run `make figures PROFILE={profile}` first"
+        f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under "
+        f"{committed}: run `make figures PROFILE={profile}` first"
     )
 
 
 def save(results: Results, folder: str | Path) -> None:
-    """Write the tidy results as zstd parquet and palette PNG files, so that `load` finds them without any run."""
+    """Write the tidy results and their plan as small files, so that `load` finds them without any run."""
     about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
-    frames = {name: getattr(results, name) for name in stores.FRAMES}
-    contents = stores.Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
-    stores.write(project_path(folder), contents)
+    frames = {name: getattr(results, name) for name in ("metrics", "history", "confusion", "pretrain")}
+    contents = Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
+    store.write(project_path(folder), stored(contents))
     write_json(project_path(folder) / PLAN, results.plan)
 
 
-def _tidy(profile: str, source: str, contents: stores.Contents, plan: dict, here: bool) -> Results:
-    if contents.about["profile"] != profile:
-        raise InputError(
-            f"these results are of profile '{contents.about['profile']}', expected '{profile}': check the folder"
-        )
-    frames = {name: _ordered(frame) for name, frame in contents.frames.items()}
-    label_set = stores.label_set(contents.about["label_set"])
+def _tidy(profile: str, source: str, contents: Contents, plan: dict, here: bool) -> Results:
     return Results(
         profile,
         source,
         here,
         contents.about["data_set"],
-        label_set,
-        **frames,
+        from_mapping(contents.about["label_set"]),
+        **{name: _ordered(frame) for name, frame in contents.frames.items()},
         examples=contents.examples,
         depth_examples=contents.depth_examples,
         flow_examples=contents.flow_examples,
@@ -164,10 +160,6 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
         INITIALISATIONS.index(name) if name in INITIALISATIONS else len(INITIALISATIONS) for name in names.categories
     ]
     return frame.iloc[np.argsort(np.take(rank, names.codes), kind="stable")].reset_index(drop=True)
-
-
-def _short(path: Path) -> str:
-    return "/".join(path.parts[-3:])
 
 
 _RUN = ["encoder", "initialisation", "setting", "images", "trial"]

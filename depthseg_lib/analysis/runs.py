@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import fingerprint
-from depthseg_lib.analysis.store import Contents, DepthExamples, Examples, FlowExamples, flow_examples
+from depthseg_lib.analysis.contents import Contents, DepthExamples, Examples, FlowExamples, flow_examples
 from depthseg_lib.data.labels import LabelSet, from_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, read_json
@@ -216,7 +216,7 @@ def _depth_examples(found: Found) -> dict[str, DepthExamples]:
 
 def _flow_examples(found: Found) -> dict[str, FlowExamples]:
     paths = {run.name: run.folder / "flow_examples.npz" for run in found.pretrain}
-    return {name: flow_examples(path) for name, path in paths.items() if path.is_file()}
+    return {name: flow_examples(_arrays(path)) for name, path in paths.items() if path.is_file()}
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """What captions say of a profile's plan: sizes, counts, and initialisations without a finished run."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,7 @@ def everything():
 
 @pytest.fixture(scope="module")
 def plan(everything):
-    return missing.load(everything, "nowhere")
+    return missing.load(everything)
 
 
 def without(results, **lacking):
@@ -84,21 +83,9 @@ def test_how_pretraining_at_the_two_sizes_differs_is_read_from_the_settings(ever
         for name in ("resnet18-slim-depth", "resnet18-slim-depth-large")
     ]
     assert plan.lengths().endswith(f"than the size: small {words[0]}; large {words[1]}.")
-    assert missing.load(replace(everything, profile="smoke"), "nowhere").lengths() == ""
-    assert missing.load(replace(everything, profile="camvid"), "nowhere").lengths() == ""
+    assert missing.load(replace(everything, plan=study_plan.plan("smoke").to_mapping())).lengths() == ""
 
 
-def test_published_weights_that_were_asked_for_are_planned(everything, tmp_path):
-    kitti = replace(everything, profile="kitti", data_set="kitti")
-    assert "imagenet" not in set(missing.load(kitti, tmp_path).finetune["initialisation"])
-    folder = tmp_path / "kitti" / "finetune" / "resnet18-imagenet-full-n16"
-    folder.mkdir(parents=True)
-    (folder / "params.json").write_text(json.dumps({"initialisation": "imagenet"}))
-    plan = missing.load(kitti, tmp_path)
-    asked = plan.main.select(setting="full", images=16, encoder="resnet18")
-    assert asked.missing(everything) == "Not run: none (random weights), depth, imagenet, depth-imagenet."
-
-
-def test_nothing_is_said_of_a_users_own_data_that_nobody_knows(everything, tmp_path):
-    own = missing.load(replace(everything, profile="folder", data_set="folder"), tmp_path)
-    assert own.missing(everything, ("imagenet",)) == own.main.sizes == own.lengths() == own.counts(3) == ""
+def test_nothing_is_said_where_no_run_is_planned(everything):
+    none = missing.load(replace(everything, plan={"runs": []}))
+    assert none.missing(everything, ("imagenet",)) == none.main.sizes == none.lengths() == none.counts(3) == ""

@@ -97,33 +97,11 @@ def test_stored_results_are_small(tmp_path):
     assert sum(sizes.values()) + 2 * sum(tables) < 5 * 2**20
 
 
-def test_saving_again_leaves_nothing_of_the_old_results(runs):
-    folder = runs.parent / "data"
-    results.save(load(runs), folder)
-    results.save(load(runs).select(setting="full"), folder)
-    assert not list(folder.glob("confusion-frozen*")) and list(folder.glob("confusion-full-n8*"))
-
-
-def test_a_run_with_other_settings_is_left_out(runs):
-    edit(runs / "smoke" / "finetune" / RUN / "params.json", iterations=7)
-    found = load(runs)
-    assert NAME not in set(found.metrics["name"]) and "1 with other settings" in found.source
-
-
-@pytest.mark.parametrize("changed", ["code", "weights"])
-def test_a_run_made_by_other_code_or_from_other_weights_is_left_out(runs, changed):
-    if changed == "code":
-        edit(runs / "smoke" / "finetune" / RUN / "t0" / "environment.json", identity="0123456789abcdef")
-    else:
-        (runs / "smoke/pretrain/resnet18-slim-depth/weights.safetensors").write_bytes(b"trained anew")
+def test_a_run_that_is_not_the_plans_is_left_out(runs):
+    edit(runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json", fingerprint="of other settings or other code")
     found = load(runs)
     assert NAME not in set(found.metrics["name"]) and "made by other code, left out" in found.source
-    assert {"code": 17, "weights": 13}[changed] == len(found.metrics)
-
-
-def test_where_the_files_of_a_run_lie_does_not_matter(runs):
-    edit(runs / "smoke" / "finetune" / RUN / "params.json", start_weights="/elsewhere/weights.safetensors")
-    assert len(load(runs).metrics) == 18
+    assert len(found.metrics) == 17
 
 
 def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):
@@ -162,18 +140,12 @@ def test_without_any_run_of_the_main_comparison_it_says_so(runs):
 def test_nothing_at_all_says_what_to_run(tmp_path):
     with pytest.raises(InputError, match="make figures PROFILE=smoke"):
         results.load("smoke", tmp_path / "runs", tmp_path / "figures")
-    with pytest.raises(InputError, match="did you mean 'laptop'"):
-        results.load("labtop", tmp_path, tmp_path)
 
 
-def test_stored_results_of_another_profile_or_incomplete_are_refused(runs):
-    folder = runs.parent / "figures" / "data"
-    results.save(load(runs), folder)
+def test_stored_results_of_another_profile_are_refused(runs):
+    results.save(load(runs), runs.parent / "figures" / "data")
     with pytest.raises(InputError, match="are of profile 'smoke', expected 'laptop'"):
         results.load("laptop", runs, runs.parent / "figures")
-    (folder / "metrics.parquet").unlink()
-    with pytest.raises(InputError, match="restore this folder with git"):
-        results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
 
 
 def test_selecting_what_was_not_run_says_so(runs):
@@ -190,11 +162,3 @@ def test_the_main_comparison_is_without_what_stands_apart(runs):
     both = found.main.select(setting=["full", "frozen"], images=(4,))
     assert set(both.metrics["setting"]) == {"full", "frozen"}
     assert found.has(setting="deeplab", experiment="high") and not found.has(setting="deeplab", images=8)
-
-
-def test_results_of_another_version_of_the_study_are_refused(runs):
-    folder = runs.parent / "figures" / "data"
-    results.save(load(runs), folder)
-    edit(folder / "about.json", study=0)
-    with pytest.raises(InputError, match="results of version 0 of the study, but this is version"):
-        results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")

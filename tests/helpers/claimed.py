@@ -80,7 +80,7 @@ def results(
     empty = pd.DataFrame({"truth": [], "count": []})
     known = dict(profile="laptop", source="planted", of_this_machine=False, data_set="streets", label_set=KITTI)
     return Results(**known, metrics=metrics, history=history, confusion=empty, pretrain=empty, examples=None,
-                   depth_examples={}, flow_examples={})  # fmt: skip
+                   depth_examples={}, flow_examples={}, plan={"runs": []})  # fmt: skip
 
 
 def _run(run: tuple, score: float, trial: int, diverges: bool, reverse: bool, noise: float, encoder: str, length: int):

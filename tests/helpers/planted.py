@@ -14,10 +14,12 @@ import torch
 from depthseg_lib.analysis.measurements import sizes as object_sizes
 from depthseg_lib.analysis.measurements.activations import Activations
 from depthseg_lib.analysis.measurements.grad_cam import LAYERS
+from depthseg_lib.analysis.measurements.load import _small as small
 from depthseg_lib.analysis.measurements.rescaling import Rescaling
 from depthseg_lib.analysis.measurements.sizes import Sizes
 from depthseg_lib.analysis.results import Results, load
 from depthseg_lib.analysis.runs import RUN
+from depthseg_lib.analysis.store import Stored
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.resize import FACTORS
 from depthseg_lib.losses import metrics
@@ -189,7 +191,9 @@ def activations(results: Results, images: int = 5) -> Activations:
         if run["trial"] == 0:
             sizes = {layer: (3, HEIGHT >> s, WIDTH >> s) for s, layer in enumerate(LAYERS, 1)}
             maps[run["name"]] = {layer: seed.integers(0, 256, size, np.uint8) for layer, size in sizes.items()}
-    return Activations("planted", pd.concat(scores, ignore_index=True), (), {}, maps)
+    table = pd.concat(scores, ignore_index=True)
+    flat = {f"{name}.{layer}": of for name, layers in maps.items() for layer, of in layers.items()}
+    return Activations("planted", _stored("activations", table, {"maps": flat}), table, (), maps)
 
 
 def rescaling(results: Results, images: int = 3) -> Rescaling:
@@ -204,7 +208,9 @@ def rescaling(results: Results, images: int = 3) -> Rescaling:
         if run["trial"] == 0:
             rolled = [np.where(truth == VOID, 0, np.roll(truth, 4 * n, axis=2)) for n in range(len(FACTORS))]
             predictions[run["name"]] = np.where(np.stack(rolled) == VOID, 0, np.stack(rolled)).astype(np.uint8)
-    return Rescaling("planted", pd.DataFrame(rows), (), {}, predictions)
+    table = pd.DataFrame(rows)
+    stored = _stored("rescaled predictions", table, {"predictions": predictions})
+    return Rescaling("planted", stored, table, (), predictions)
 
 
 def sizes(things=("car", "truck", "person", "traffic sign", "bicycle"), images: bool = True) -> Sizes:
@@ -222,8 +228,11 @@ def sizes(things=("car", "truck", "person", "traffic sign", "bicycle"), images: 
             examples[f"{thing}.{kind}"] = seed.integers(60, 200, (3, 64, 64), np.uint8)
     objects = pd.concat(parts, ignore_index=True)
     objects["size"] = object_sizes.size(objects["height"], objects["width"])
-    about = {"data": {"height": HEIGHT, "width": WIDTH}}
-    return Sizes("planted", objects, pd.DataFrame(shown), examples, about)
+    return Sizes("planted", Stored({}), objects, pd.DataFrame(shown), examples)
+
+
+def _stored(name: str, scores: pd.DataFrame, arrays: dict) -> Stored:
+    return Stored({"profile": "laptop", "measurement": name}, {"scores": small(scores)}, arrays)
 
 
 def crossed(results: Results, without: tuple[str, ...] = ()) -> Results:

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,15 @@ import pandas as pd
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_gradient_magnitude
 
-from depthseg_lib.analysis import store
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.analysis.store import Arrays, Kept, Kind
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.errors import InputError
 
 SHOWN = 4
 """Example images whose maps are kept: the first of `Results.examples`."""
-_CODE = ("analysis/measurements/activations.py", "analysis/measurements/grad_cam.py")
-KIND = Kind("activations", tables=("scores",), arrays=("maps",), code=_CODE)
 Maps = dict[str, dict[str, np.ndarray]]
 """By run name and layer: K h w uint8."""
 _COLUMNS = ["name", *RUN, "layer", "image", "energy", "area", "edges"]
@@ -36,7 +31,6 @@ class Activations(measuring.OfRuns):
     border band, 0..1: `energy` of the map, `area` of the labelled pixels, `edges` of the image's own gradient.
     """
 
-    kind = KIND
     maps: Maps
     """By run name and layer: maps of the first examples, K h w uint8 of the layer's size, each up to its own 255."""
 
@@ -69,23 +63,11 @@ def load(
     From where, and when they are computed anew, says `measuring.load`.
     """
 
-    def compute(chosen: Runs) -> tuple[dict, dict]:
-        return _compute(results, chosen, progress)
-
-    fields, arrays = measuring.load_scores(KIND, results, (runs, figures), _made_from, compute)
-    known, maps = set(fields["scores"]["name"]), _by_run(arrays["maps"])
+    fields = measuring.load_scores(
+        "activations", results, (runs, figures), lambda chosen: _compute(results, chosen, progress)
+    )
+    known, maps = set(fields["scores"]["name"]), _by_run(fields["stored"].arrays["maps"])
     return Activations(**fields, maps={name: of for name, of in maps.items() if name in known})
-
-
-def save(activations: Activations, profile: str, figures: str | Path) -> None:
-    """Keep them with the committed results, for machines without the weights."""
-    arrays = {"maps": _flat(activations.maps)}
-    content = Kept({"scores": activations.scores}, arrays, activations.made_from)
-    store.write_measurements(measuring.store(KIND, figures), profile, content)
-
-
-def _made_from(runs: Runs) -> dict:
-    return {"grad-cam": version("grad-cam"), "weights": measuring.weights_hashes(runs)}
 
 
 def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:

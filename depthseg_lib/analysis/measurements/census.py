@@ -7,31 +7,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from depthseg_lib.analysis import store
 from depthseg_lib.analysis.measurements import load as measuring
 from depthseg_lib.analysis.measurements.load import Progress, Runs
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.analysis.store import Kept, Kind
 from depthseg_lib.data.labels import VOID, LabelSet
 
 UNLABELLED = "void"
 """The row of pixels without a class."""
-_CODE = ("analysis/measurements/census.py", "data/labels.py")
-KIND = Kind("census", tables=("classes", "images"), arrays=(), code=_CODE)
 
 
 @dataclass(frozen=True, eq=False)
-class Census:
+class Census(measuring.Measured):
     """The classes of a profile's annotated images."""
 
-    source: str
-    """Where it came from, as a sentence for the reader."""
     classes: pd.DataFrame
     """`census` of the training and the validation images together."""
     images: int
     """How many images these are."""
-    made_from: dict
-    """The data's settings and hashes of the code."""
 
 
 def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Census:
@@ -40,28 +32,17 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", 
     From where, and when it is taken anew, says `measuring.load`.
     """
 
-    def compute(chosen: Runs) -> tuple[dict, dict]:
-        classes, images = _count(chosen, progress)
-        return {"classes": classes, "images": pd.DataFrame({"images": [images]})}, {}
-
-    found, source = measuring.load(KIND, results, (runs, figures), measuring.annotated_data, compute)
-    return Census(source, found.tables["classes"], int(found.tables["images"]["images"].iloc[0]), found.made_from)
+    stored, source = measuring.load("census", results, (runs, figures), lambda chosen: _compute(chosen, progress))
+    return Census(source, stored, stored.tables["classes"], int(stored.tables["images"]["images"].iloc[0]))
 
 
-def save(census: Census, profile: str, figures: str | Path) -> None:
-    """Keep it with the committed results, for machines without the images."""
-    tables = {"classes": census.classes, "images": pd.DataFrame({"images": [census.images]})}
-    store.write_measurements(measuring.store(KIND, figures), profile, Kept(tables, {}, census.made_from))
-
-
-def _count(runs: Runs, progress: Progress) -> tuple[pd.DataFrame, int]:
-    from depthseg_lib.analysis.measurements.networks import (
-        annotated,  # loads PyTorch, which a stored census does not need
-    )
+def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
+    from depthseg_lib.analysis.measurements.networks import annotated  # loads PyTorch, not needed for a stored one
 
     training, validation = annotated(runs, progress)
     labels = [*training.labels, *validation.labels]
-    return census(labels, training.label_set), len(labels)
+    tables = {"classes": census(labels, training.label_set), "images": pd.DataFrame({"images": [len(labels)]})}
+    return tables, {}
 
 
 def census(labels: Iterable[np.ndarray], label_set: LabelSet) -> pd.DataFrame:

@@ -2,48 +2,57 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from depthseg_lib import fingerprint
 from depthseg_lib.analysis import runs as run_folders
-from depthseg_lib.analysis import store as stores
+from depthseg_lib.analysis import store
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RunFolder
-from depthseg_lib.analysis.store import Kept, Kind
+from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path
-from depthseg_lib.fingerprint import source_hash
-from depthseg_lib.settings import PLACES, DataSettings
 
 Progress = Callable[[str], None]
 Runs = Mapping[str, RunFolder]
 """Runs of this machine by name."""
-_SHARED = ("analysis/measurements/load.py", "analysis/store.py", "analysis/measurements/networks.py")
-"""Library files that every measurement goes through."""
+Tables, Arrays = dict[str, pd.DataFrame], dict[str, np.ndarray]
+_COMPUTES = ("analysis/measurements/*.py", "losses/*.py", "data/resize.py", "data/photographs.py")
+"""The sources of measurements; those of what is measured are part of the runs' fingerprints."""
 
 
 @dataclass(frozen=True, eq=False)
-class OfRuns:
-    """Measurements of fine-tuned networks: scores of every trial, and something to look at of the first."""
+class Measured:
+    """What was measured, and where that came from."""
 
-    kind: ClassVar[Kind]
-    """What is measured."""
     source: str
     """Where these came from, as a sentence for the reader."""
+    stored: Stored
+    """The same in the form in which it is committed; its `about` has the measurement's name and what it was made from."""
+
+    def save(self, figures: str | Path) -> None:
+        """Keep it with the committed results, for machines without the runs."""
+        store.write(_committed_in(self.stored.about["measurement"], figures), self.stored)
+
+
+@dataclass(frozen=True, eq=False)
+class OfRuns(Measured):
+    """Measurements of fine-tuned networks: scores of every trial, and something to look at of the first."""
+
     scores: pd.DataFrame
     """Rows of a run: its name, its identity, and what was measured."""
     missing: tuple[str, ...]
     """Names of the runs that were asked for and have none."""
-    made_from: dict
-    """Hashes of the code and of the weights that they were computed from."""
 
     @property
     def note(self) -> str:
         """What a figure says of runs that it lacks."""
-        return f"No {self.kind.name} of {', '.join(self.missing)}." if self.missing else ""
+        return f"No {self.stored.about['measurement']} of {', '.join(self.missing)}." if self.missing else ""
 
     def first_runs(self, names) -> dict[tuple[str, str], str]:
         """Which of the runs `names` stands for an encoder and initialisation."""
@@ -51,46 +60,45 @@ class OfRuns:
         return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
 
 
-def load_scores(kind: Kind, results: Results, places, made_from, compute) -> tuple[dict, dict]:
-    """`load`, cut down to the runs asked for: the fields of `OfRuns` by name, and the other arrays."""
-    found, source = load(kind, results, places, made_from, compute)
-    table, wanted = found.tables["scores"], asked_for(results)
+def load_scores(name: str, results: Results, places: tuple, compute: Callable) -> dict:
+    """`load`, cut down to the runs asked for: the fields of `OfRuns` by name."""
+    stored, source = load(name, results, places, compute)
+    table, wanted = stored.tables["scores"], asked_for(results)
+    scores = table[table["name"].isin(wanted)].reset_index(drop=True)
     known = set(table["name"])
-    fields = {"scores": table[table["name"].isin(wanted)].reset_index(drop=True), "source": source}
-    fields |= {"missing": tuple(name for name in wanted if name not in known), "made_from": found.made_from}
-    return fields, found.arrays
+    missing = tuple(run for run in wanted if run not in known)
+    return {"source": source, "stored": stored, "scores": scores, "missing": missing}
 
 
 def load(
-    kind: Kind,
+    name: str,
     results: Results,
     places: tuple[str | Path, str | Path],
-    made_from: Callable[[Runs], dict],
-    compute: Callable[[Runs], tuple[dict, dict]],
-) -> tuple[Kept, str]:
+    compute: Callable[[Runs], tuple[Tables, dict[str, Arrays]]],
+) -> tuple[Stored, str]:
     """Measurements of `results` (select first) and where they came from, as a sentence for the reader.
 
     `places` are the folders of the runs and of the profile's figures (`figures/<profile>` when empty). Results of this
-    machine's runs are measured by `compute`, which gives tables and arrays, and kept in `runs/<profile>/measured` for
-    as long as the code and what `made_from` says stay the same; else the committed ones are read from
-    `<figures>/data`. Raises `InputError`, saying what to run, when there are neither.
+    machine's runs are measured by `compute`, which gives tables and groups of arrays, and kept in
+    `runs/<profile>/measured` for as long as what they were made from stays the same; else the committed ones are read
+    from `<figures>/data`. Raises `InputError`, saying what to run, when there are neither.
     """
     runs, figures = places
     if not results.of_this_machine:
-        return _committed(kind, results.profile, store(kind, figures or f"figures/{results.profile}"))
+        committed = _committed_in(name, figures or f"figures/{results.profile}")
+        if not store.exists(committed):
+            raise InputError(
+                f"{committed}: there are no committed {name}, and no runs to compute them from: run "
+                f"`make figures PROFILE={results.profile}`"
+            )
+        return _read(committed, results.profile), f"committed {name} under {'/'.join(committed.parts[-4:])}"
     chosen = _this_machines(results, project_path(runs) / results.profile)
-    made = {"code": source_hash(*(fingerprint.LIBRARY / name for name in (*_SHARED, *kind.code))), **made_from(chosen)}
-    cache = project_path(runs) / results.profile / "measured" / kind.folder
-    if not stores.is_made_from(cache, made):
-        stores.write_measurements(cache, results.profile, Kept(*compute(chosen), made))
-    return stores.read_measurements(
-        kind, cache, results.profile
-    ), f"{kind.name} from {len(chosen)} runs of this machine"
-
-
-def store(kind: Kind, figures: str | Path) -> Path:
-    """The folder of the committed ones."""
-    return project_path(figures) / "data" / kind.folder
+    about = {"profile": results.profile, "measurement": name, "made_from": _made_from(chosen)}
+    cache = project_path(runs) / results.profile / "measured" / _folder(name)
+    if not (store.exists(cache) and store.read(cache, results.profile).about == about):
+        tables, arrays = compute(chosen)
+        store.write(cache, Stored(about, {part: _small(table) for part, table in tables.items()}, arrays))
+    return _read(cache, results.profile), f"{name} from {len(chosen)} runs of this machine"
 
 
 def weights_file(run: RunFolder) -> Path:
@@ -98,31 +106,39 @@ def weights_file(run: RunFolder) -> Path:
     return run.folder / "weights.safetensors"
 
 
-def weights_hashes(runs: Runs) -> dict[str, str]:
-    """SHA-256 of the runs' weights by name."""
-    return {name: fingerprint.sha256(weights_file(run)) for name, run in sorted(runs.items())}
-
-
-def annotated_data(runs: Runs) -> dict:
-    """What the images of `runs` are made from: the data's settings, which they share, and the embedded world's code."""
-    parameters = next(iter(runs.values())).parameters
-    names = [name for name in DataSettings.model_fields if name not in (*PLACES, "fingerprint")]
-    world = sorted((fingerprint.LIBRARY / "world").glob("*.py"))
-    return {"world": source_hash(*world), "data": {name: parameters[name] for name in names}}
-
-
 def asked_for(results: Results) -> list[str]:
     """The runs that can be measured: those that did not diverge."""
     return list(results.metrics.loc[results.metrics["diverged_at"].isna(), "name"])
 
 
-def _committed(kind: Kind, profile: str, folder: Path) -> tuple[Kept, str]:
-    if not stores.has_measurements(folder):
-        raise InputError(
-            f"{folder}: there are no committed {kind.name}, and no runs to compute them from: run "
-            f"`make figures PROFILE={profile}`"
-        )
-    return stores.read_measurements(kind, folder, profile), f"committed {kind.name} under {'/'.join(folder.parts[-4:])}"
+def _made_from(runs: Runs) -> dict:
+    """What measurements of `runs` are the same for: the sources that compute them, and the runs by their fingerprints."""
+    sources = sorted(file for pattern in _COMPUTES for file in fingerprint.LIBRARY.glob(pattern))
+    made = {name: run.parameters["fingerprint"] for name, run in sorted(runs.items())}
+    return {"code": fingerprint.source_hash(*sources), "grad-cam": version("grad-cam"), "runs": made}
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "_")
+
+
+def _committed_in(name: str, figures: str | Path) -> Path:
+    return project_path(figures) / "data" / _folder(name)
+
+
+def _small(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with 32-bit floats and its texts as categories."""
+    words = {column: "category" for column in table if not is_numeric_dtype(table[column])}
+    return table.astype(words | {column: np.float32 for column in table if is_float_dtype(table[column])})
+
+
+def _read(folder: Path, profile: str) -> Stored:
+    """What is stored there, with categories as the texts that they were."""
+    found = store.read(folder, profile)
+    for name, table in found.tables.items():
+        texts = {column: str for column in table if isinstance(table[column].dtype, pd.CategoricalDtype)}
+        found.tables[name] = table.astype(texts)
+    return found
 
 
 def _this_machines(results: Results, folder: Path) -> dict[str, RunFolder]:

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from depthseg_lib.analysis import store
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.analysis.store import Arrays, Kept, Kind
 
 SHOWN = 4
 """Example images whose predictions are kept: the first of `Results.examples`."""
-_CODE = (
-    "analysis/measurements/rescaled.py",
-    "analysis/measurements/rescaling.py",
-    "data/resize.py",
-    "losses/metrics.py",
-)
-KIND = Kind("rescaled predictions", tables=("scores",), arrays=("predictions",), code=_CODE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +23,6 @@ class Rescaling(measuring.OfRuns):
     0..1, and `scored`, the number of images.
     """
 
-    kind = KIND
     predictions: Arrays
     """By run name: predicted classes of the first examples (F K H W uint8) at each of `factors`."""
 
@@ -62,25 +52,12 @@ def load(
     From where, and when they are computed anew, says `measuring.load`.
     """
 
-    def compute(chosen: Runs) -> tuple[dict, dict]:
-        return _compute(results, chosen, progress)
-
-    fields, arrays = measuring.load_scores(KIND, results, (runs, figures), _made_from, compute)
-    known = set(fields["scores"]["name"])
-    predictions = {name: of for name, of in arrays["predictions"].items() if name in known}
-    return Rescaling(**fields, predictions=predictions)
-
-
-def save(rescaling: Rescaling, profile: str, figures: str | Path) -> None:
-    """Keep them with the committed results, for machines without the weights."""
-    arrays = {"predictions": rescaling.predictions}
-    store.write_measurements(
-        measuring.store(KIND, figures), profile, Kept({"scores": rescaling.scores}, arrays, rescaling.made_from)
+    fields = measuring.load_scores(
+        "rescaled predictions", results, (runs, figures), lambda chosen: _compute(results, chosen, progress)
     )
-
-
-def _made_from(runs: Runs) -> dict:
-    return {"weights": measuring.weights_hashes(runs)}
+    known = set(fields["scores"]["name"])
+    predictions = {name: of for name, of in fields["stored"].arrays["predictions"].items() if name in known}
+    return Rescaling(**fields, predictions=predictions)
 
 
 def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:

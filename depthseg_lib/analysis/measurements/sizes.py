@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import find_objects, label
 
-from depthseg_lib.analysis import store
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.analysis.store import Arrays, Kept, Kind
 from depthseg_lib.data.labels import THINGS, LabelSet
 from depthseg_lib.errors import InputError
 from depthseg_lib.settings import FinetuneConfig
@@ -113,8 +111,6 @@ def _table(rows: list[tuple]) -> pd.DataFrame:
     return table.astype(whole).assign(size=size(table["height"], table["width"]))
 
 
-_CODE = ("analysis/measurements/sizes.py", "data/photographs.py", "data/streets.py")
-KIND = Kind("object sizes", tables=("objects", "shown"), arrays=("examples",), code=_CODE)
 PHOTOGRAPHS = 40
 """Photographs of each class that are measured."""
 SIDE = 64
@@ -128,21 +124,17 @@ _LARGE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes:
+class Sizes(measuring.Measured):
     """Sizes of objects in photographs and in streets, with a few to look at."""
 
-    source: str
-    """Where these came from, as a sentence for the reader."""
     objects: pd.DataFrame
-    """A row per object: where (photographs or streets), and the columns of `object_sizes.in_labels`."""
+    """A row per object: where (photographs or streets), and the columns of `in_labels`."""
     shown: pd.DataFrame
     """A row per example: thing, kind (photograph, small or large), its box (top, left, height, width) in the picture,
     and size."""
     examples: Arrays
     """The pictures by `<thing>.<kind>`, 3 h w uint8: whole photographs, and parts of street images. None of street
     images where those may not be passed on."""
-    made_from: dict
-    """The data's settings and hashes of the code."""
 
     @property
     def mismatch(self) -> pd.DataFrame:
@@ -156,19 +148,8 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", 
     From where, and when they are measured anew, says `measuring.load`.
     """
 
-    def compute(chosen: Runs) -> tuple[dict, dict]:
-        return _compute(chosen, progress)
-
-    found, source = measuring.load(KIND, results, (runs, figures), measuring.annotated_data, compute)
-    return Sizes(source, found.tables["objects"], found.tables["shown"], found.arrays["examples"], found.made_from)
-
-
-def save(sizes: Sizes, profile: str, figures: str | Path) -> None:
-    """Keep them with the committed results, for machines without the runs."""
-    tables = {"objects": sizes.objects, "shown": sizes.shown}
-    store.write_measurements(
-        measuring.store(KIND, figures), profile, Kept(tables, {"examples": sizes.examples}, sizes.made_from)
-    )
+    stored, source = measuring.load("object sizes", results, (runs, figures), lambda chosen: _compute(chosen, progress))
+    return Sizes(source, stored, stored.tables["objects"], stored.tables["shown"], stored.arrays["examples"])
 
 
 def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
