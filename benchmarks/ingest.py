@@ -22,7 +22,7 @@ import store
 import torch
 from PIL import Image
 
-from depthseg_lib.data import image_files, ingest, pack
+from depthseg_lib.data import cache, image_files, ingest
 
 BATCH = 12
 """Frames of a batch, as many as Monodepth2's has triplets."""
@@ -74,8 +74,8 @@ def reading(files: tuple[Path, ...], packed: np.ndarray, turns: int = 3) -> tupl
 
 def packing(clip: ingest.Clip, height: int, width: int) -> float:
     """Frames per second of packing `clip` into an empty cache."""
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["DEPTHSEG_CACHE"] = cache
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["DEPTHSEG_CACHE"] = place
         began = time.perf_counter()
         ingest.video([clip], height, width, False, 1, None)
         return len(clip.files) / (time.perf_counter() - began)
@@ -91,15 +91,15 @@ def main() -> None:
     files = image_files.image_files(given.folder)
     clip = ingest.Clip(files, image_files.size(files[0]), np.eye(3))
     size = f"{given.height}x{given.width}"
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["DEPTHSEG_CACHE"] = cache
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["DEPTHSEG_CACHE"] = place
         packed = ingest.video([clip], given.height, given.width, False, 1, print).images
-        fast, slow = reading(files, repeated(packed, Path(cache) / "repeated.npy"))
-    threads, cores = pack.THREADS, len(os.sched_getaffinity(0))
+        fast, slow = reading(files, repeated(packed, Path(place) / "repeated.npy"))
+    threads, cores = cache.THREADS, len(os.sched_getaffinity(0))
     parallel = packing(clip, given.height, given.width)
-    pack.THREADS = 1
+    cache.THREADS = 1
     single = packing(clip, given.height, given.width)
-    pack.THREADS = threads
+    cache.THREADS = threads
     what = f"{given.name} at {size}"
     rows = [
         store.row(f"batches of packed {what}, beside PIL on {cores} threads", fast, slow, "samples/s", goal=10.0),

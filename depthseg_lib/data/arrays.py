@@ -1,7 +1,6 @@
 """What every data source returns: packed uint8 arrays, usually memory maps from the cache."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -139,11 +138,6 @@ class Photographs:
     labels: np.ndarray
     """(N,) int64, index into `classes`."""
     classes: tuple[str, ...]
-
-
-def load_arrays(folder: Path, *names: str) -> list[np.ndarray]:
-    """Memory-map `<name>.npy` for each name in a cache folder, read-only."""
-    return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in names]
 
 
 def split_triplets(video: Video, step: int) -> tuple[np.ndarray, np.ndarray]:

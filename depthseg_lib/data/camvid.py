@@ -6,8 +6,8 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Labelled, Video
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.labels import CAMVID
-from depthseg_lib.data.pack import Progress
 from depthseg_lib.errors import InputError
 
 SPLITS = ("train", "val", "test")

@@ -16,8 +16,7 @@ from depthseg_lib.data import image_files as files_of_images
 from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data import resize
 from depthseg_lib.data.arrays import Labelled, Video
-from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.pack import packed
+from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 

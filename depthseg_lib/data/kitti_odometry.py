@@ -7,7 +7,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
-from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.errors import InputError
 

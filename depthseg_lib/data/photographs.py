@@ -1,7 +1,7 @@
 """Photographs of single things, one label each: what the study's classification is pre-trained on."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from depthseg_lib import world
-from depthseg_lib.data.arrays import Photographs, load_arrays
-from depthseg_lib.data.cache import cached, require_space, reserved
+from depthseg_lib.data.arrays import Photographs
+from depthseg_lib.data.cache import Progress, cached, load_arrays, require_space, reserved
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 from depthseg_lib.world.raycast import EMPTY, split
@@ -77,9 +77,7 @@ def shots(config: PhotographsConfig) -> Shots:
     return Shots(labels, np.where(usual, home, other), usual, rng.uniform(*config.scale_range, config.count))
 
 
-def photographs(
-    config: PhotographsConfig, device: str = "cpu", progress: Callable[[str], None] | None = None
-) -> Photographs:
+def photographs(config: PhotographsConfig, device: str = "cpu", progress: Progress = None) -> Photographs:
     """Photographs of `CLASSES`, each of one centred thing; rendered once, then cached."""
     files = sorted(Path(world.__file__).parent.glob("*.py"))
     key = {"what": "photographs", **asdict(config), "source": source_hash(__file__, *files), "device": device}
@@ -88,7 +86,7 @@ def photographs(
     return Photographs(images, shots(config).labels, CLASSES)
 
 
-def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress=None) -> None:
+def render_photographs(folder: Path, config: PhotographsConfig, device: str = "cpu", progress: Progress = None) -> None:
     """Render all photographs into `images.npy` under `folder`, past the cache."""
     shape = (config.count, 3, config.size, config.size)
     require_space(folder, 3 * config.count * config.size**2)

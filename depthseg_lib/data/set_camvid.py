@@ -1,6 +1,6 @@
 """The `camvid` profile's data: CamVid's labels, and the video of all small real clips in one folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from depthseg_lib.data import camvid, image_files, kitti_odometry
 from depthseg_lib.data.arrays import Labelled, Video
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.labels import CAMVID
 from depthseg_lib.data.sets import kitti_raw, own
 from depthseg_lib.data.sets import listing as samples
 from depthseg_lib.data.sets.listing import Sample
 from depthseg_lib.errors import InputError
 
-Progress = Callable[[str], None] | None
 HIGHWAY_STEP = 2
 """Every second highway frame: at 25 frames/s neighbours hardly differ."""
 PARTS = ("highway", "kitti_odometry", "camvid", "kitti_raw")

@@ -6,7 +6,6 @@ be read before anything is trained) and the functions `check(folder)`, `parts(fo
 `set_camvid` shows what each is for. With `sample(folder)`, which `make check-data` needs, it lists what it found.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 
 from depthseg_lib.data import image_files, photographs, set_camvid, streets
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.sets import cityscapes, image_folder, kitti, nyu, own
 from depthseg_lib.data.streets import DepthCamera
 from depthseg_lib.errors import InputError
@@ -30,17 +30,16 @@ REAL_SETS = {
     "folder": own,
 }
 """The module of each real set, by the name that a run's settings give it."""
-Progress = Callable[[str], None]
 
 
-def load_video(settings: DataSettings, progress: Progress | None = None) -> Video:
+def load_video(settings: DataSettings, progress: Progress = None) -> Video:
     """The unlabelled video that depth is pre-trained on."""
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
     return REAL_SETS[settings.data_set].video(_folder(settings), settings.height, settings.width, progress)
 
 
-def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress | None = None) -> np.ndarray | None:
+def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress = None) -> np.ndarray | None:
     """The exact flow (N 2 H W pixels) between the frames of `pairs` (N 2) of the video; None where there is none.
 
     The embedded world has it from a frame to the next one; real sets, and pairs further apart, have none.
@@ -55,7 +54,7 @@ def depth_camera(settings: DataSettings) -> DepthCamera | None:
     return DepthCamera() if settings.data_set == "streets" else None
 
 
-def load_photographs(settings: PretrainConfig, progress: Progress | None = None) -> Photographs:
+def load_photographs(settings: PretrainConfig, progress: Progress = None) -> Photographs:
     """The photographs that classification is pre-trained on: a folder's where one is given, else the embedded world's,
     whatever the data set."""
     if settings.photographs_folder:
@@ -64,7 +63,7 @@ def load_photographs(settings: PretrainConfig, progress: Progress | None = None)
     return photographs.photographs(config, _device(), progress)
 
 
-def load_annotated(settings: DataSettings, images: int, progress: Progress | None = None) -> tuple[Labelled, Labelled]:
+def load_annotated(settings: DataSettings, images: int, progress: Progress = None) -> tuple[Labelled, Labelled]:
     """A training set of `images` annotated images, and the validation set.
 
     Both are fixed: the training set is the first of one random order. Validation is on a real set's own test images
@@ -84,7 +83,7 @@ def split_order(count: int) -> np.ndarray:
     return np.random.default_rng(SPLIT_SEED).permutation(count)
 
 
-def check(settings: DataSettings, images: int, progress: Progress | None = None, decode: bool = True) -> None:
+def check(settings: DataSettings, images: int, progress: Progress = None, decode: bool = True) -> None:
     """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
 
     What is annotated, and a short video, is read whole: what is cut short, of the wrong size or wrongly labelled is
@@ -107,7 +106,7 @@ def digest(settings: DataSettings) -> str:
     return image_files.digest(REAL_SETS[settings.data_set].parts(_folder(settings)))
 
 
-def _annotated(settings: DataSettings, progress: Progress | None) -> tuple[Labelled, Labelled | None]:
+def _annotated(settings: DataSettings, progress: Progress) -> tuple[Labelled, Labelled | None]:
     if settings.data_set == "streets":
         return streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
     return REAL_SETS[settings.data_set].annotated(_folder(settings), settings.height, settings.width, progress)

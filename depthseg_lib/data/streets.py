@@ -1,7 +1,6 @@
 """The embedded world: street video and annotated street images, made from a seed and cached on disk."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import numpy as np
 
 from depthseg_lib import world
 from depthseg_lib.data import labels as label_sets
-from depthseg_lib.data.arrays import Labelled, Video, load_arrays
-from depthseg_lib.data.cache import cached, require_space, reserved
+from depthseg_lib.data.arrays import Labelled, Video
+from depthseg_lib.data.cache import Progress, cached, load_arrays, require_space, reserved
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
@@ -19,7 +18,6 @@ from depthseg_lib.world.render import Frame, Street, intrinsics, render
 
 __all__ = ["Frame", "Street", "StreetsConfig", "annotated", "build_street", "render", "video"]
 
-Progress = Callable[[str], None]
 _VIDEO, _ANNOTATED = 0, 1  # the second number of a street's seed, so that the two sets share no street
 _CLIP = 12
 
@@ -47,7 +45,7 @@ class StreetsConfig:
                 raise InputError(f"StreetsConfig: {name} must be a whole number, {least} or more, but is {value!r}")
 
 
-def video(config: StreetsConfig, device: str = "cpu", progress: Progress | None = None) -> Video:
+def video(config: StreetsConfig, device: str = "cpu", progress: Progress = None) -> Video:
     """Drives through `config.streets` streets, with exact depth, poses and intrinsics; rendered once, then cached."""
     seeds = [(config.seed, _VIDEO, number) for number in range(config.streets)]
     key = {"what": "video", **asdict(config)}
@@ -60,9 +58,7 @@ def video(config: StreetsConfig, device: str = "cpu", progress: Progress | None 
     return Video(images, np.repeat(np.arange(config.streets, dtype=np.int32), config.frames), matrix, depth, poses)
 
 
-def annotated(
-    config: StreetsConfig, count: int = 200, device: str = "cpu", progress: Progress | None = None
-) -> Labelled:
+def annotated(config: StreetsConfig, count: int = 200, device: str = "cpu", progress: Progress = None) -> Labelled:
     """`count` images with KITTI labels and depth, each of a street of its own, none of them a street of the video."""
     if not isinstance(count, int) or count < 1:
         raise InputError(f"streets.annotated: count must be a whole number, 1 or more, but is {count!r}")
@@ -78,7 +74,7 @@ def _source(device: str) -> dict[str, str]:
     return {"source": source_hash(__file__, label_sets.__file__, *files), "device": device}
 
 
-def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, device: str, progress: Progress | None):
+def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, device: str, progress: Progress) -> None:
     """Render `frames` frames of each street into arrays under `folder`; a single frame is from within a drive."""
     count, size = len(seeds) * frames, (config.height, config.width)
     require_space(folder, 6 * count * size[0] * size[1])
@@ -156,9 +152,7 @@ def at_discontinuities(depth: np.ndarray, jump: float) -> np.ndarray:
     return found
 
 
-def flow(
-    config: StreetsConfig, frames: np.ndarray, device: str = "cpu", progress: Progress | None = None
-) -> np.ndarray:
+def flow(config: StreetsConfig, frames: np.ndarray, device: str = "cpu", progress: Progress = None) -> np.ndarray:
     """Flow (N 2 H W float32 pixels, along x and y) from the `frames` (N numbers) of `streets.video` to the next ones.
 
     It is that of every pixel's own point, moving objects and the sky included, whether or not it is still in sight.
@@ -171,7 +165,7 @@ def flow(
     return load_arrays(folder, "flow")[0]
 
 
-def _render_flow(folder: Path, config: StreetsConfig, frames: np.ndarray, device: str, progress) -> None:
+def _render_flow(folder: Path, config: StreetsConfig, frames: np.ndarray, device: str, progress: Progress) -> None:
     size = (config.height, config.width)
     require_space(folder, 8 * len(frames) * size[0] * size[1])
     found = np.zeros((len(frames), 2, *size), np.float32)

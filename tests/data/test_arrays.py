@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from depthseg_lib.data.arrays import Labelled, PartialDepth, Video, load_arrays
+from depthseg_lib.data.arrays import Labelled, PartialDepth, Video
 from depthseg_lib.data.labels import CAMVID
 from depthseg_lib.errors import InputError
 
@@ -71,10 +71,3 @@ def test_a_view_is_the_subset_and_reads_nothing_before_it_is_asked(tmp_path):
     assert (view.view([1]).images[0] == images[0]).all() and (view.subset([1]).labels == labels[:1]).all()
     labels[4] = 77
     assert (view.labels[0] == 77).all() and not (subset.labels[0] == 77).any()
-
-
-def test_arrays_are_mapped_read_only(tmp_path):
-    np.save(tmp_path / "images.npy", np.arange(6))
-    (images,) = load_arrays(tmp_path, "images")
-    with pytest.raises(ValueError, match="read-only"):
-        images[0] = 1

@@ -10,7 +10,7 @@ import pytest
 from helpers.limited import child, files_of_at_most, folder_for_all, ordinary_user
 
 from depthseg_lib.data import cache
-from depthseg_lib.data.cache import cached, require_space, reserved
+from depthseg_lib.data.cache import cached, load_arrays, require_space, reserved
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import cache_root
 from depthseg_lib.fingerprint import source_hash
@@ -183,18 +183,11 @@ def test_what_was_left_long_ago_goes_and_what_was_written_lately_stays(root):
     assert {path for path in (root / "kind").iterdir() if path.is_dir()} == {folder, root / "kind" / "new.partial"}
 
 
-def test_a_folder_that_is_not_sound_is_said_and_built_anew():
-    said, built = [], []
-    for _ in range(3):
-        folder = cached(
-            "kind",
-            {},
-            lambda folder: built.append((folder / "value").write_text("good")),
-            said.append,
-            sound=lambda folder: folder.is_dir() and (folder / "value").read_text() == "good",
-        )
-        (folder / "value").write_text("good" if built[1:] else "bad")
-    assert len(built) == 2 and said == [f"{folder} is not as it was written: it is removed and made anew"]
+def test_arrays_are_mapped_read_only(tmp_path):
+    np.save(tmp_path / "images.npy", np.arange(6))
+    (images,) = load_arrays(tmp_path, "images")
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 1
 
 
 def test_source_hash_follows_the_text(tmp_path):

@@ -8,8 +8,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, resize
 from depthseg_lib.data.arrays import Photographs
-from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.pack import packed
+from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 

@@ -1,6 +1,5 @@
 """The `kitti` profile's data, the paper's: depth from KITTI raw, segmentation on KITTI semantics."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Labelled, PartialDepth, Video
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.data.pack import Progress
 from depthseg_lib.data.sets import kitti_raw, kitti_split
 from depthseg_lib.data.sets import listing as samples
 from depthseg_lib.data.sets.kitti_split import Frame, Split
@@ -100,7 +99,6 @@ def _depth(files: list[Path], training, held_out, video: Video, progress: Progre
     )
 
 
-Progress = Callable[[str], None] | None
 RAW, SEMANTICS, LISTS = ("raw", "kitti_raw"), ("semantics", "kitti_semantics", "data_semantics"), "splits"
 """Names of the folders of both sets below DATA, any of them, and that of the lists of frames."""
 LAYOUT = (

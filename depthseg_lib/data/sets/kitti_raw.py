@@ -9,8 +9,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
-from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.pack import Progress, packed
+from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.data.sets.listing import Measured
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash

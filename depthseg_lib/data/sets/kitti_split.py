@@ -9,10 +9,7 @@ import numpy as np
 from PIL import Image
 
 from depthseg_lib.data import image_files
-from depthseg_lib.data.arrays import load_arrays
-from depthseg_lib.data.cache import Progress, cached
-from depthseg_lib.data.listing import listing
-from depthseg_lib.data.pack import Progress, mapped
+from depthseg_lib.data.cache import Progress, cached, files_digest, load_arrays, mapped
 from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
@@ -60,7 +57,7 @@ def _kept(files: Sequence[Path], progress: Progress) -> np.ndarray:
         found = [motion(a, b) for a, b in zip(small, small[1:], strict=False)]
         np.save(folder / "motion.npy", np.array(found, np.float32))
 
-    key = {"files": listing(files).digest, "code": source_hash(__file__, image_files.__file__)}
+    key = {"files": files_digest(files), "code": source_hash(__file__, image_files.__file__)}
     return load_arrays(cached("motion", key, build, progress), "motion")[0]
 
 

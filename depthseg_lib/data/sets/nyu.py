@@ -10,9 +10,8 @@ from PIL import Image
 from depthseg_lib.data import image_files, resize
 from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data.arrays import Labelled, Video
-from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.data.labels import NYU13, NYU40, NYU_40_TO_13, LabelSet
-from depthseg_lib.data.pack import packed
 from depthseg_lib.data.sets import nyu_raw
 from depthseg_lib.data.sets.listing import LabelledImage, Measured, Sample, evenly
 from depthseg_lib.errors import InputError

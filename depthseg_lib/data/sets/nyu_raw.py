@@ -11,8 +11,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest, resize
 from depthseg_lib.data.arrays import Video
-from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.pack import mapped, packed
+from depthseg_lib.data.cache import Progress, mapped, packed
 from depthseg_lib.data.resize import Resize
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash

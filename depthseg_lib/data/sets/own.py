@@ -12,7 +12,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Labelled, Video
-from depthseg_lib.data.pack import Progress
+from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.sets import description as descriptions
 from depthseg_lib.data.sets import listing as samples
 from depthseg_lib.data.sets.description import INTRINSICS, NAME, Description, Footage, Globs, is_positive
