@@ -22,7 +22,6 @@ from depthseg_lib.files import PLAN, cache_root, read_json
 from depthseg_lib.models.published import Published, add_options
 from depthseg_lib.study import plan as study_plan
 from depthseg_lib.study import workflow
-from depthseg_lib.study.plan import PLAN
 from depthseg_lib.study.workflow import FIGURES, Key, Request
 
 ROOT = workflow.SNAKEFILE.parents[1]
