@@ -1,4 +1,4 @@
-"""Depth and motion from unlabelled video: Monodepth2's training loss and its evaluation (paper, section 4.1)."""
+"""Depth: from unlabelled video by Monodepth2's loss (paper, section 4.1), or from measured depth (section 4.3)."""
 
 import numpy as np
 import torch
@@ -17,6 +17,12 @@ from depthseg_lib.settings import PretrainConfig
 from depthseg_lib.training.engine import step_at_three_quarters
 
 SMOOTHNESS_WEIGHT = 1e-3
+"""Of the disparity's smoothness beside the photometric error (equation 15), halved from scale to scale."""
+FIRST_DEPTH = 5.0
+"""Metres that the untrained supervised network answers with, about: the middle, on a logarithmic scale, of a camera's
+range."""
+CAMERA_SEED = 13
+"""Seed of the camera's patches without an echo; the same in every run, as a data set's are."""
 
 
 class DepthTraining(nn.Module):
@@ -32,33 +38,27 @@ class DepthTraining(nn.Module):
 
     def loss(self, triplet: Triplet) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and what tells whether training works: share of pixels kept by the auto-mask, mean translation."""
-        disparities = self.depth(triplet.jittered[:, 1])
-        transforms = self.pose.transforms(triplet.jittered)
+        disparities, transforms = self.depth(triplet.jittered[:, 1]), self.pose.transforms(triplet.jittered)
+        previous, target, following = triplet.frames.unbind(1)
+        losses, kept = [], []
         # half precision breaks warps and SSIM: from here on float32, whatever the networks ran in
         with torch.autocast(triplet.frames.device.type, enabled=False):
-            disparities = [d.float() for d in disparities]
-            total, kept = self._multi_scale(disparities, [t.float() for t in transforms], triplet)
+            motions = [transform.float() for transform in transforms]
+            error = Photometric(target)
+            identity = torch.cat([error(source) for source in (previous, following)], dim=1)
+            identity = identity + 1e-5 * torch.randn_like(identity)  # breaks ties where nothing moves
+            for scale, disparity in enumerate(d.float() for d in disparities):
+                full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
+                depth = disparity_to_depth(full)
+                sources = zip((previous, following), motions, strict=True)
+                views = [warp(source, depth, triplet.intrinsics, motion) for source, motion in sources]
+                warped = torch.cat([error(view) for view in views], dim=1)
+                reprojection, share = minimum_reprojection(warped, identity)
+                image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
+                losses.append(reprojection + SMOOTHNESS_WEIGHT / 2**scale * smoothness(disparity, image))
+                kept.append(share)
         translation = torch.stack([t[:, :3, 3].norm(dim=1).mean() for t in transforms]).mean()
-        return total, {"kept": kept, "translation": translation}
-
-    def _multi_scale(self, disparities, transforms, triplet: Triplet) -> tuple[Tensor, Tensor]:
-        previous, target, following = triplet.frames.unbind(1)
-        error = Photometric(target)
-        identity = torch.cat([error(source) for source in (previous, following)], dim=1)
-        identity = identity + 1e-5 * torch.randn_like(identity)  # breaks ties where nothing moves
-        losses, kept = [], []
-        for scale, disparity in enumerate(disparities):
-            full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
-            depth = disparity_to_depth(full)
-            views = [
-                warp(s, depth, triplet.intrinsics, t) for s, t in zip((previous, following), transforms, strict=True)
-            ]
-            warped = torch.cat([error(view) for view in views], dim=1)
-            reprojection, share = minimum_reprojection(warped, identity)
-            image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
-            losses.append(reprojection + SMOOTHNESS_WEIGHT / 2**scale * smoothness(disparity, image))
-            kept.append(share)
-        return torch.stack(losses).mean(), torch.stack(kept).mean()
+        return torch.stack(losses).mean(), {"kept": torch.stack(kept).mean(), "translation": translation}
 
 
 class DepthTask:
@@ -141,12 +141,6 @@ def mean_depth(depth: np.ndarray) -> Tensor:
     depth = torch.from_numpy(depth.astype(np.float32))
     known = (depth > 0).sum(0)
     return torch.where(known > 0, depth.sum(0) / known.clamp(min=1), depth.sum() / known.sum().clamp(min=1))
-
-
-FIRST_DEPTH = 5.0
-"""Metres that the untrained network answers with, about: the middle, on a logarithmic scale, of a camera's range."""
-CAMERA_SEED = 13
-"""Seed of the camera's patches without an echo; the same in every run, as a data set's are."""
 
 
 class SupervisedTraining(nn.Module):

@@ -101,126 +101,93 @@ def train(
     Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
     with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation.
     """
-    return _Run(task, schedule, fabric, Path(folder), identity, progress).train()
+    folder, began = Path(folder), time.perf_counter()
+    rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
+    trained = [p for p in task.module.parameters() if p.requires_grad]
+    module, optimiser = fabric.setup(task.module, torch.optim.Adam(trained, lr=schedule.learning_rate))
 
+    def seconds() -> float:
+        return seconds_before + time.perf_counter() - began
 
-class _Run:
-    def __init__(self, task, schedule, fabric, folder, identity, progress):
-        self.task, self.schedule, self.fabric = task, schedule, fabric
-        self.folder, self.identity, self.progress = folder, identity, progress
-        parameters = [p for p in task.module.parameters() if p.requires_grad]
-        optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate)
-        self.module, self.optimiser = fabric.setup(task.module, optimiser)
-        self.rows, self.losses, self.start, self.seconds_before = [], [], 0, 0.0
-        self.began = time.perf_counter()
+    if state := _checkpoint(folder / CHECKPOINT, identity, fabric, progress):
+        task.module.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+        rows, start, seconds_before = state["rows"], state["iteration"], state["seconds"]
+        progress(f"going on from iteration {start}")
+        # what the last evaluation left outside the checkpoint, should no other follow: history, the task's results
+        _write_history(folder, rows)
+        _evaluated(task)
 
-    @property
-    def seconds(self) -> float:
-        return self.seconds_before + time.perf_counter() - self.began
+    for iteration in range(start, schedule.iterations + 1):
+        last = iteration == schedule.iterations
+        due = last or iteration % schedule.evaluate_every == 0
+        learning_rate = schedule.learning_rate * schedule.decay(iteration / schedule.iterations)
 
-    def train(self) -> Outcome:
-        self._resume()
-        diverged_at = None
-        for iteration in range(self.start, self.schedule.iterations + 1):
-            last = iteration == self.schedule.iterations
-            if last or iteration % CHECK_EVERY == 0 or iteration % self.schedule.evaluate_every == 0:
-                diverged_at = self._diverged(iteration)
-            if diverged_at is not None:
-                self.progress(f"diverged at iteration {diverged_at}: the loss is not finite")
+        if losses and (due or iteration % CHECK_EVERY == 0):
+            wrong = (~torch.isfinite(torch.stack(losses))).nonzero()
+            if len(wrong):
+                diverged_at = iteration - len(losses) + int(wrong[0])
+                progress(f"diverged at iteration {diverged_at}: the loss is not finite")
                 break
-            if (last or iteration % self.schedule.evaluate_every == 0) and not self._recorded(iteration):
-                self._record(iteration)
-            if not last:
-                self._step(iteration)
-        return Outcome(pd.DataFrame(self.rows), diverged_at, self.seconds)
 
-    def _step(self, iteration: int) -> None:
-        torch.manual_seed(self.schedule.seed * 1_000_003 + iteration)
-        self.module.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(iteration)
-        indices = epoch_indices(self.task.count, self.schedule.batch, iteration, self.schedule.seed)
-        loss = self.module(self.task.batch(indices))
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.losses.append(loss.detach())
+        if due and not (rows and rows[-1]["iteration"] == iteration):
+            loss = torch.stack(losses).mean().item() if losses else math.nan
+            losses.clear()
+            row = {"iteration": iteration, "train_loss": loss, **_evaluated(task), "learning_rate": learning_rate}
+            rows.append(row | {"seconds": seconds()})
+            _write_history(folder, rows)
+            state = {"module": task.module.state_dict(), "optimiser": optimiser.state_dict(), "rows": rows}
+            state |= {"iteration": iteration, "seconds": seconds(), "identity": identity}
+            packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
+            torch.save(state, packed)
+            with replacing(folder / CHECKPOINT) as scratch:
+                scratch.write_bytes(packed.getbuffer())
+            shown = ", ".join([f"{name} {value:.4g}" for name, value in row.items() if name != "iteration"][:5])
+            done = iteration - start
+            left = (time.perf_counter() - began) / done * (schedule.iterations - iteration) if done else 0
+            time_left = f", {left:.0f} s left" if left else ""
+            progress(f"iteration {iteration}/{schedule.iterations}: {shown}{time_left}")
 
-    def _learning_rate(self, iteration: int) -> float:
-        return self.schedule.learning_rate * self.schedule.decay(iteration / self.schedule.iterations)
+        if not last:
+            torch.manual_seed(schedule.seed * 1_000_003 + iteration)
+            module.train()
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate
+            indices = epoch_indices(task.count, schedule.batch, iteration, schedule.seed)
+            loss = module(task.batch(indices))
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            optimiser.step()
+            losses.append(loss.detach())
 
-    def _diverged(self, iteration: int) -> int | None:
-        if not self.losses:
-            return None
-        wrong = (~torch.isfinite(torch.stack(self.losses))).nonzero()
-        return iteration - len(self.losses) + int(wrong[0]) if len(wrong) else None
+    return Outcome(pd.DataFrame(rows), diverged_at, seconds())
 
-    def _recorded(self, iteration: int) -> bool:
-        return bool(self.rows) and self.rows[-1]["iteration"] == iteration
 
-    @torch.no_grad()
-    def _record(self, iteration: int) -> None:
-        loss = torch.stack(self.losses).mean().item() if self.losses else math.nan
-        self.losses.clear()
-        self.module.eval()
-        # no NumPy scalars: a checkpoint that holds one cannot be read again
-        found = {name: float(value) for name, value in self.task.evaluate().items()}
-        row = {"iteration": iteration, "train_loss": loss, **found}
-        row |= {"learning_rate": self._learning_rate(iteration), "seconds": self.seconds}
-        self.rows.append(row)
-        self._write_history()
-        self._save_checkpoint(iteration)
-        self._report(row)
+@torch.no_grad()
+def _evaluated(task: Task) -> dict[str, float]:
+    task.module.eval()
+    # no NumPy scalars: a checkpoint that holds one cannot be read again
+    return {name: float(value) for name, value in task.evaluate().items()}
 
-    def _write_history(self) -> None:
-        with replacing(self.folder / "history.parquet") as scratch:
-            pd.DataFrame(self.rows).to_parquet(scratch, index=False)
 
-    def _report(self, row: dict) -> None:
-        done = row["iteration"] - self.start
-        left = (time.perf_counter() - self.began) / done * (self.schedule.iterations - row["iteration"]) if done else 0
-        shown = [f"{name} {value:.4g}" for name, value in row.items() if name not in ("iteration", "seconds")]
-        time_left = f", {left:.0f} s left" if left else ""
-        self.progress(f"iteration {row['iteration']}/{self.schedule.iterations}: {', '.join(shown[:5])}{time_left}")
+def _write_history(folder: Path, rows: list[dict]) -> None:
+    with replacing(folder / "history.parquet") as scratch:
+        pd.DataFrame(rows).to_parquet(scratch, index=False)
 
-    def _save_checkpoint(self, iteration: int) -> None:
-        state = {
-            "module": self.task.module.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "rows": self.rows,
-            "iteration": iteration,
-            "seconds": self.seconds,
-            "identity": self.identity,
-        }
-        packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
-        torch.save(state, packed)
-        with replacing(self.folder / CHECKPOINT) as scratch:
-            scratch.write_bytes(packed.getbuffer())
 
-    def _resume(self) -> None:
-        path = self.folder / CHECKPOINT
-        if not path.exists():
-            return
-        try:
-            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        except pickle.UnpicklingError:
-            self.progress("the checkpoint in this folder cannot be read: starting anew")
-            return
-        if state["identity"] != self.identity:
-            self.progress("the checkpoint in this folder is of other settings: starting anew")
-            return
-        self.task.module.load_state_dict(state["module"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.rows, self.start, self.seconds_before = state["rows"], state["iteration"], state["seconds"]
-        self.progress(f"going on from iteration {self.start}")
-        self._restore_results()
-
-    @torch.no_grad()
-    def _restore_results(self) -> None:
-        """What the last evaluation left outside the checkpoint, should no other follow: history, the task's results."""
-        self._write_history()
-        self.module.eval()
-        self.task.evaluate()
+def _checkpoint(path: Path, identity: str, fabric: Fabric, progress: Callable[[str], None]) -> dict | None:
+    """The state that a run of the same identity left, on the device; None, with a word, for any other."""
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location=fabric.device, weights_only=True)
+    except pickle.UnpicklingError:
+        progress("the checkpoint in this folder cannot be read: starting anew")
+        return None
+    if state["identity"] != identity:
+        progress("the checkpoint in this folder is of other settings: starting anew")
+        return None
+    return state
 
 
 def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics: dict) -> None:

@@ -62,7 +62,8 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
         else:
             done.append(run(one, place, report, data))
     known = {"fingerprint": fingerprint.of("finetune", config), "trials": trials}
-    write_json(folder / "metrics.json", known | {"diverged_at": _first_divergence(done)})
+    diverged = [one.metrics["diverged_at"] for one in done if one.metrics["diverged_at"] is not None]
+    write_json(folder / "metrics.json", known | {"diverged_at": min(diverged, default=None)})
     return done
 
 
@@ -84,11 +85,29 @@ def run(
     taken = start(config, task.module.network)
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
-    outcome = train(
-        task, _schedule(config), fabric, folder, f"{fingerprint.of('finetune', config)} trial {config.trial}", progress
+    schedule = Schedule(
+        config.iterations, config.batch, config.learning_rate, cosine, config.evaluate_every, config.trial
     )
-    _save(config, task, folder)
-    engine.finish(folder, "finetune", config, outcome, _final_metrics(outcome.history))
+    identity = f"{fingerprint.of('finetune', config)} trial {config.trial}"
+    outcome = train(task, schedule, fabric, folder, identity, progress)
+
+    about = {"encoder": config.encoder, "initialisation": config.initialisation}
+    save_weights(task.module.network, folder / "weights.safetensors", **about)
+    with replacing(folder / "confusion.npz") as scratch, scratch.open("wb") as file:
+        names = np.array(task.validation.names)
+        np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=names)
+    count = len(validation.images)
+    shown = np.arange(count)[-SHOWN:]
+    chosen, from_end = validation.subset(shown), shown - count  # so counted they are the same at every training size
+    pictures = {"names": np.array(chosen.names), "images": chosen.images, "truth": chosen.labels}
+    with replacing(folder / "predictions.npz") as scratch, scratch.open("wb") as file:
+        np.savez_compressed(file, indices=from_end, **pictures, predictions=task.predict(shown))
+
+    last = outcome.history.iloc[-1].drop(["iteration", "seconds"])
+    of_class = {name: float(value) for name, value in last.items() if name.startswith("iou_")}
+    found = {name: float(value) for name, value in last.items() if name not in of_class}
+    found["iou"] = {name.removeprefix("iou_"): value for name, value in of_class.items()}
+    engine.finish(folder, "finetune", config, outcome, found)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return read(folder)
 
@@ -110,38 +129,3 @@ def start(config: FinetuneConfig, network: nn.Module) -> Transfer | None:
     if config.setting in ("encoder-only", "deeplab"):
         state = {name: tensor for name, tensor in state.items() if name.startswith("encoder.")}
     return transfer(state, network, source)
-
-
-def _schedule(config: FinetuneConfig) -> Schedule:
-    return Schedule(config.iterations, config.batch, config.learning_rate, cosine, config.evaluate_every, config.trial)
-
-
-def _first_divergence(done: list[Finetuned]) -> int | None:
-    return min((one.metrics["diverged_at"] for one in done if one.metrics["diverged_at"] is not None), default=None)
-
-
-def _final_metrics(history: pd.DataFrame) -> dict:
-    last = history.iloc[-1]
-    per_class = {n.removeprefix("iou_"): float(v) for n, v in last.items() if n.startswith("iou_")}
-    others = {n: float(v) for n, v in last.items() if not n.startswith("iou_") and n not in ("iteration", "seconds")}
-    return {**others, "iou": per_class}
-
-
-def _save(config: FinetuneConfig, task: SegmentationTask, folder: Path) -> None:
-    about = {"encoder": config.encoder, "initialisation": config.initialisation}
-    save_weights(task.module.network, folder / "weights.safetensors", **about)
-    with replacing(folder / "confusion.npz") as scratch, scratch.open("wb") as file:
-        names = np.array(task.validation.names)
-        np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=names)
-    count = len(task.validation.images)
-    shown = np.arange(count)[-SHOWN:]
-    chosen = task.validation.subset(shown)
-    with replacing(folder / "predictions.npz") as scratch, scratch.open("wb") as file:
-        np.savez_compressed(
-            file,
-            indices=shown - count,  # from the end: the same images at every size
-            names=np.array(chosen.names),
-            images=chosen.images,
-            truth=chosen.labels,
-            predictions=task.predict(shown),
-        )

@@ -33,20 +33,15 @@ class FlowTraining(nn.Module):
         self.flow = FlowNetwork(encoder)
 
     def forward(self, pair: Pair) -> Tensor:
-        flows = self.flow(*pair.jittered.unbind(1))
+        flows, (first, second) = self.flow(*pair.jittered.unbind(1)), pair.frames.unbind(1)
+        losses = []
         # half precision breaks warps and SSIM: from here on float32, whatever the network ran in
         with torch.autocast(pair.frames.device.type, enabled=False):
-            return self._multi_scale([flow.float() for flow in flows], *pair.frames.unbind(1))
-
-    @staticmethod
-    def _multi_scale(flows: list[Tensor], first: Tensor, second: Tensor) -> Tensor:
-        size, error = first.shape[-2:], Photometric(first)
-        unit = torch.tensor(HALF_SIZES, device=first.device).view(2, 1, 1)
-        losses = []
-        for flow in flows:
-            full = F.interpolate(flow, size=size, mode="bilinear", align_corners=False)
-            smooth = FLOW_SMOOTHNESS * edge_aware(full / unit, first)
-            losses.append(flow_photometric(error, warp_by_flow(second, full)) + smooth)
+            error, unit = Photometric(first), torch.tensor(HALF_SIZES, device=first.device).view(2, 1, 1)
+            for flow in flows:
+                full = F.interpolate(flow.float(), size=first.shape[-2:], mode="bilinear", align_corners=False)
+                smooth = FLOW_SMOOTHNESS * edge_aware(full / unit, first)
+                losses.append(flow_photometric(error, warp_by_flow(second, full)) + smooth)
         return torch.stack(losses).mean()
 
 

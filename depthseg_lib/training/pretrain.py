@@ -68,65 +68,49 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     """
     folder, fabric = Path(folder), make_fabric(config.precision)
     torch.manual_seed(config.seed)
-    task = _task(config, fabric.device, progress)
-    taken = _start(config, task)
-    if taken:
-        progress(f"weights of {config.starts_from}: {taken}")
-    outcome = train(task, _schedule(config, task), fabric, folder, fingerprint.of("pretrain", config), progress)
-    with torch.no_grad():
-        task.module.eval()
-        found = {"task": config.task} | _last(outcome.history) | task.baselines()
-        _save_examples(task.examples(), folder / ("flow_examples.npz" if config.task == "flow" else "examples.npz"))
-    warnings = check_training(found)
-    _save_networks(config, task.networks(), folder)
-    engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
-    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
-
-
-def _task(config: PretrainConfig, device, progress: Progress) -> PretrainingTask:
     if config.task == "classification":
-        return ClassificationTask(config, load_photographs(config, progress), device)
-    video = load_video(config, progress)
-    if config.task == "supervised":
-        return SupervisedTask(config, video, depth_camera(config), device)
-    if config.task == "flow":
-        return FlowTask(config, video, load_flow(config, held_out_pairs(config, video), progress), device)
-    return DepthTask(config, video, device)
+        task: PretrainingTask = ClassificationTask(config, load_photographs(config, progress), fabric.device)
+    else:
+        video = load_video(config, progress)
+        if config.task == "supervised":
+            task = SupervisedTask(config, video, depth_camera(config), fabric.device)
+        elif config.task == "flow":
+            truth = load_flow(config, held_out_pairs(config, video), progress)
+            task = FlowTask(config, video, truth, fabric.device)
+        else:
+            task = DepthTask(config, video, fabric.device)
 
+    taken = None
+    if config.starts_from != "none":
+        state, source = starting_weights(config.encoder, config.starts_from, config.start_weights)
+        taken = transfer(state, task.module.depth, source)
+        # the pose encoder starts from the same weights, as Monodepth2's do from ImageNet's
+        pose, depth = task.module.pose.encoder, task.module.depth.encoder
+        narrow = {name: tensor for name, tensor in depth.state_dict().items() if name != "resnet.conv1.weight"}
+        pose.load_state_dict({**pose.state_dict(), **narrow})
+        pose.load_single_image_stem(depth.resnet.conv1.weight.detach())
+        progress(f"weights of {config.starts_from}: {taken}")
 
-def _schedule(config: PretrainConfig, task: PretrainingTask) -> Schedule:
-    return Schedule(
+    schedule = Schedule(
         config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every, config.seed
     )
+    outcome = train(task, schedule, fabric, folder, fingerprint.of("pretrain", config), progress)
 
-
-def _start(config: PretrainConfig, task) -> Transfer | None:
-    """Depth and pose encoder both start from the classifier's, as Monodepth2's do from ImageNet's."""
-    if config.starts_from == "none":
-        return None
-    state, source = starting_weights(config.encoder, config.starts_from, config.start_weights)
-    taken = transfer(state, task.module.depth, source)
-    pose, depth = task.module.pose.encoder, task.module.depth.encoder
-    narrow = {name: tensor for name, tensor in depth.state_dict().items() if name != "resnet.conv1.weight"}
-    pose.load_state_dict({**pose.state_dict(), **narrow})
-    pose.load_single_image_stem(depth.resnet.conv1.weight.detach())
-    return taken
-
-
-def _last(history: pd.DataFrame) -> dict:
-    return {name: float(value) for name, value in history.iloc[-1].items() if name not in ("iteration", "seconds")}
-
-
-def _save_networks(config: PretrainConfig, networks: dict[str, nn.Module], folder: Path) -> None:
-    for name, network in networks.items():
+    last = outcome.history.iloc[-1].drop(["iteration", "seconds"])
+    with torch.no_grad():
+        task.module.eval()
+        found = {"task": config.task} | {name: float(value) for name, value in last.items()} | task.baselines()
+        examples = task.examples()
+    if examples:
+        name = "flow_examples.npz" if config.task == "flow" else "examples.npz"
+        with replacing(folder / name) as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **examples)
+    for name, network in task.networks().items():
         about = {"encoder": config.encoder, "initialisation": config.initialisation}
         save_weights(network, folder / f"{name}.safetensors", **about)
-
-
-def _save_examples(arrays: dict[str, np.ndarray], path: Path) -> None:
-    if arrays:
-        with replacing(path) as scratch, scratch.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+    warnings = check_training(found)
+    engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
+    return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
 
 
 def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -1,5 +1,8 @@
 """Segmentation of a few annotated images: the task that fine-tuning trains (paper, section 4.2)."""
 
+from collections.abc import Iterable
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -52,7 +55,6 @@ class SegmentationTask:
         self.module = SegmentationTraining(network, config.setting == "frozen")
         self.module.to(device, memory_format=torch.channels_last)
         self.confusion = np.zeros((0, 0, 0), np.int64)
-        self._trained_on, self._validated_on = None, None
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
@@ -61,7 +63,7 @@ class SegmentationTask:
             return segmentation_batch(self.training, indices, torch.default_generator, self.device, flip)
         mirrored = torch.rand(len(indices)) < (0.5 if flip else 0.0)
         chosen = (indices + self.count * mirrored).to(self.device)
-        features, labels = self._training_features()
+        features, labels = self._training_features
         return [maps[chosen] for maps in features], labels[chosen]
 
     def evaluate(self) -> dict[str, float]:
@@ -87,7 +89,7 @@ class SegmentationTask:
 
     def _logits(self, start: int, stop: int) -> Tensor:
         if self._stores(len(self.validation.images)):
-            return self.module.network.decode([maps[start:stop] for maps in self._validation_features()])
+            return self.module.network.decode([maps[start:stop] for maps in self._validation_features])
         images = torch.from_numpy(self.validation.images[start:stop])
         return self.module.network(images_to_float(images.to(self.device)))
 
@@ -97,39 +99,37 @@ class SegmentationTask:
         sizes = (c * (height >> s) * (width >> s) for s, c in enumerate(self.module.network.encoder.channels, start=1))
         return self.module.frozen and images * 4 * sum(sizes) <= FEATURE_BYTES
 
+    @cached_property
     def _training_features(self) -> tuple[list[Tensor], Tensor]:
         """The frozen encoder's maps and the labels of all training images, then of all mirrored; computed once."""
-        if self._trained_on is None:
-            images, labels = segmentation_batch(
-                self.training, torch.arange(self.count), torch.default_generator, self.device, flip=False
-            )
-            both = torch.cat([images, images.flip(-1)])
-            self._trained_on = self._features(both.split(TOGETHER)), torch.cat([labels, labels.flip(-1)])
-        return self._trained_on
+        images, labels = segmentation_batch(
+            self.training, torch.arange(self.count), torch.default_generator, self.device, flip=False
+        )
+        both = torch.cat([images, images.flip(-1)])
+        return self._features(both.split(TOGETHER)), torch.cat([labels, labels.flip(-1)])
 
+    @cached_property
     def _validation_features(self) -> list[Tensor]:
-        if self._validated_on is None:
-            starts, images = range(0, len(self.validation.images), TOGETHER), self.validation.images
-            batches = (torch.from_numpy(images[start : start + TOGETHER]).to(self.device) for start in starts)
-            self._validated_on = self._features(map(images_to_float, batches))
-        return self._validated_on
+        """The frozen encoder's maps of all validation images; computed once."""
+        starts, images = range(0, len(self.validation.images), TOGETHER), self.validation.images
+        batches = (torch.from_numpy(images[start : start + TOGETHER]).to(self.device) for start in starts)
+        return self._features(map(images_to_float, batches))
 
     @torch.no_grad()
-    def _features(self, batches) -> list[Tensor]:
+    def _features(self, batches: Iterable[Tensor]) -> list[Tensor]:
         return [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, batches), strict=True)]
 
 
 def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
-    """The network of a fine-tuning run, before any weights are taken over."""
+    """The network of a fine-tuning run, before any weights are taken over.
+
+    What learned from photographs saw ImageNet's normalisation; everything else, Monodepth2's (Appendix A).
+    """
+    photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
+    normalisation = "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"
     if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
-        return DeepLab(config.encoder, classes, _normalisation(config))
-    network = SegmentationNetwork(config.encoder, classes, _normalisation(config))
+        return DeepLab(config.encoder, classes, normalisation)
+    network = SegmentationNetwork(config.encoder, classes, normalisation)
     if config.fresh_decoder == "kaiming":
         draw_kaiming(network.decoder)
     return network
-
-
-def _normalisation(config: FinetuneConfig) -> str:
-    """What learned from photographs saw ImageNet's normalisation; everything else, Monodepth2's (Appendix A)."""
-    photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
-    return "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"

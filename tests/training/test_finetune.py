@@ -1,7 +1,5 @@
 """Fine-tuning: what is trained and what is not, what a run leaves, that trials are paired and repeat."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,16 +139,16 @@ def test_the_same_trial_repeats_to_the_bit(finished, tmp_path):
 def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
     config, said = finetuning(), []
     done = finetune.run_trials(config, 2, tmp_path, said.append)
-    alone = finetune.run(replace(config, trial=1), tmp_path / "alone", quiet)
+    alone = finetune.run(config.changed(trial=1), tmp_path / "alone", quiet)
     assert done[1].metrics == alone.metrics != done[0].metrics
-    assert read_json(tmp_path / "metrics.json") == {"diverged_at": None, "trials": 2}
+    assert read_json(tmp_path / "metrics.json").items() >= {"diverged_at": None, "trials": 2}.items()
     said.clear()
     before = (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns
     again = finetune.run_trials(config, 3, tmp_path, said.append)
     assert [one.metrics for one in again[:2]] == [one.metrics for one in done]
     assert said[:3] == ["trial 0: finished before", "trial 1: finished before", said[2]] and "iteration 0/4" in said[2]
     assert (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns == before
-    finetune.run_trials(replace(config, learning_rate=1e-4), 1, tmp_path, said.append)
+    finetune.run_trials(config.changed(learning_rate=1e-4), 1, tmp_path, said.append)
     assert (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns > before  # of other settings: done anew
     with pytest.raises(InputError, match="trials = 0: expected one at least"):
         finetune.run_trials(config, 0, tmp_path, quiet)
@@ -179,7 +177,7 @@ def test_a_frozen_encoder_is_evaluated_from_stored_features_alike(weights, monke
         with torch.no_grad():
             found.append(one.evaluate())
     assert found[0] == pytest.approx(found[1], rel=1e-4, nan_ok=True)
-    assert stored._validated_on is not None and computed._validated_on is None
+    assert "_validation_features" in vars(stored) and "_validation_features" not in vars(computed)
 
 
 @pytest.mark.parametrize("setting", ["encoder-only", "deeplab"])

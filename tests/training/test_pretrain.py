@@ -88,7 +88,7 @@ def test_flow_leaves_its_errors_baselines_and_examples(tmp_path):
     stored, history = read_json(tmp_path / "metrics.json"), pd.read_parquet(tmp_path / "history.parquet")
     assert stored["task"] == "flow" and stored["epe"] == history["epe"].iloc[-1] and stored["epe_mean_map"] > 0
     assert history["epe"].iloc[0] == stored["epe_zero"]  # the network starts at rest
-    assert list(history["learning_rate"]) == pytest.approx([1e-4, 1e-5, 1e-5])
+    assert list(history["learning_rate"]) == pytest.approx([5e-4, 5e-5, 5e-5])
     images, predicted, exact = pretrain.load_flow_examples(tmp_path)
     assert images.shape[1:] == (2, 3, 64, 96) and predicted.shape == exact.shape == (len(images), 2, 64, 96)
     state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "flow")

@@ -18,7 +18,7 @@ SCRIPT = """
 import json, sys
 from depthseg_lib.training import finetune
 from depthseg_lib.settings import FinetuneConfig
-finetune.run(FinetuneConfig.from_mapping(json.loads(sys.argv[1])), sys.argv[2], lambda line: print(line, flush=True))
+finetune.run(FinetuneConfig(**json.loads(sys.argv[1])), sys.argv[2], lambda line: print(line, flush=True))
 """
 
 
