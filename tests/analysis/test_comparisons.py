@@ -8,8 +8,9 @@ import pytest
 from helpers.claimed import DIVERGES, ENCODER, PAPER, results, stand_in
 
 from depthseg_lib.analysis.claims import ledger as claims_ledger
-from depthseg_lib.analysis.claims.comparisons import FROM_LARGE
 from depthseg_lib.data.labels import NYU13
+from depthseg_lib.settings import FROM_LARGE
+from depthseg_lib.study.profiles import PROFILES
 
 
 def said(*rows: dict) -> dict[str, str]:
@@ -57,7 +58,9 @@ def test_depth_that_was_learned_for_another_time_at_the_large_size_is_said():
     assert not any(text in notes[part] for part in ("C1", "C11c", "C12d"))
     assert not any("steps" in note for note in said(depth(), depth(name="depth-large")))
     assert not any("steps" in note for note in said(depth(name="depth-large", iterations=360)))
-    assert FROM_LARGE == {"high", "whole", "large-to-small"}
+    assert set(FROM_LARGE) == {
+        part.experiment for of in PROFILES.values() for part in of.parts if part.pretrained_large
+    }
 
 
 def test_the_two_architectures_of_claim_3_are_said_to_share_batches_alone():

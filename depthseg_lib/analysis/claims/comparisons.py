@@ -10,8 +10,7 @@ from depthseg_lib.analysis.claims.claims import BASE, EVERY, Part, Side
 from depthseg_lib.analysis.claims.effects import Trials
 from depthseg_lib.analysis.results import DATA, Results
 from depthseg_lib.errors import InputError
-from depthseg_lib.settings import pretrained_name
-from depthseg_lib.study.profiles import PROFILES
+from depthseg_lib.settings import FROM_LARGE, pretrained_name
 
 STAND_INS = {"imagenet": "classification", "depth-imagenet": "depth-classification"}
 """What is compared where ImageNet's initialisations were not run: classification of the embedded photographs."""
@@ -121,8 +120,6 @@ def _text(side: Side) -> str:
 
 LEARNED = 0.95
 """A network has learned something of its image when its error is below this share of the error without an image."""
-FROM_LARGE = {part.experiment for of in PROFILES.values() for part in of.parts if part.pretrained_large}
-"""The experiments whose depth was learned at the large size."""
 _ERRORS = {"epe": ("the mean flow", " px"), "abs_rel": ("the mean depth map", "")}
 """The errors of pre-trained networks: what has the same error without an image, and the unit."""
 
