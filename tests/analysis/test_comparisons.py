@@ -58,8 +58,9 @@ def test_depth_that_was_learned_for_another_time_at_the_large_size_is_said():
     assert not any(text in notes[part] for part in ("C1", "C11c", "C12d"))
     assert not any("steps" in note for note in said(depth(), depth(name="depth-large")))
     assert not any("steps" in note for note in said(depth(name="depth-large", iterations=360)))
-    learned_large = {part.experiment for of in PROFILES.values() for part in of.parts if part.pretrained_large}
-    assert set(FROM_LARGE) == learned_large
+    assert set(FROM_LARGE) == {
+        part.experiment for of in PROFILES.values() for part in of.parts if part.pretrained_large
+    }
 
 
 def test_the_two_architectures_of_claim_3_are_said_to_share_batches_alone():
