@@ -152,7 +152,7 @@ def layout_of(folder: Path) -> Layout:
     if not found:
         raise InputError(
             f"{folder} has no images with label images: expected {_EXPECTED}, {image_files.found(folder)}; arrange the "
-            "files so, or write the description by hand (README, Your own data)"
+            "files so, or write the description by hand (docs/data.md, Your own data)"
         )
     test = [pair for pair in found if re.search(r"(^|/)test", pair[0].folder)]
     test = test if len(test) < len(found) else []
