@@ -245,7 +245,7 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
         say(f"profile {profile}, {project_path(data)}")
         sample = report.attempt(REAL_SETS[settings.data_set].sample, project_path(data))
         if sample is not None:
-            _look(plan, sample, report, Path(runs, profile, SHEET))
+            _look(plan, sample, report, Path(runs, plan.profile.name, SHEET))
             _say_all(say, report.lines)
             say("")
             _cost(plan, sample, report, say, runs)
