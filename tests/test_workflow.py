@@ -81,7 +81,7 @@ def test_a_changed_code_cell_remakes_its_own_runs(project):
     assert project.to_do() == []
 
 
-@pytest.mark.parametrize("file", ["plots/curves.py", "panels/panel.py", "analysis/statistics.py"])
+@pytest.mark.parametrize("file", ["plots/learning_curves.py", "panels/panel.py", "analysis/statistics.py"])
 def test_a_changed_plot_retrains_nothing(project, file):
     with changed(project.root / "depthseg_lib" / file):
         assert project.to_do() == [DRAWN]
@@ -93,7 +93,7 @@ def test_a_changed_command_makes_nothing_anew(project, file):
         assert project.to_do() == []
 
 
-@pytest.mark.parametrize("file", ["losses/losses.py", "training/engine.py", "models/decoder.py", "plots/curves.py"])
+@pytest.mark.parametrize("file", ["losses/losses.py", "training/engine.py", "models/decoder.py", "plots/learning_curves.py"])
 def test_a_changed_comment_or_docstring_makes_nothing_anew(project, file):
     with changed(project.root / "depthseg_lib" / file, "", "\n\n# why\n"):
         assert project.to_do() == []

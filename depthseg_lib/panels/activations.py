@@ -19,7 +19,7 @@ from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels.panel import DPI, Panel, Paste, buttons, fitted, numbers, offer
 from depthseg_lib.plots import style
-from depthseg_lib.plots.activations import coloured
+from depthseg_lib.plots.activation_maps import coloured
 
 SIZE = (9.6, 3.95)
 PLACE = (468, 156)

@@ -1,5 +1,6 @@
 """Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,8 +126,20 @@ def save(figure: Figure, name: str, folder: str | Path, described: About) -> Sav
     for kind in ("png", "svg"):
         with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.settings()):
             figure.savefig(scratch, format=kind, dpi=DPI, metadata=_NO_DATE[kind])
+            if kind == "svg":
+                scratch.write_text(_with_numbered_clips(scratch.read_text("utf-8")), "utf-8")
     write_json(folder / f"{name}.json", asdict(described))
     return Saved(folder / f"{name}.png")
+
+
+def _with_numbered_clips(svg: str) -> str:
+    """The same drawing with its clips named in their order.
+
+    Matplotlib names them by where they lie, to the last bit, in which the layouts of two processes differ.
+    """
+    names = dict.fromkeys(re.findall(r'clip-path="url\(#(p[0-9a-f]{10})\)"', svg))
+    numbers = {name: f"clip{number}" for number, name in enumerate(names)}
+    return re.sub(r"\bp[0-9a-f]{10}\b", lambda found: numbers.get(found[0], found[0]), svg)
 
 
 def save_table(

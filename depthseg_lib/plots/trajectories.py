@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
-from depthseg_lib.plots.curves import BAND
+from depthseg_lib.plots.learning_curves import BAND
 from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou", "miou_seven")

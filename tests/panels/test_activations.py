@@ -19,7 +19,7 @@ from depthseg_lib.panels.activations import (
     score,
 )
 from depthseg_lib.panels.panel import fitted
-from depthseg_lib.plots.activations import coloured
+from depthseg_lib.plots.activation_maps import coloured
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,9 @@ from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.panels import panel as panels_panel
 from depthseg_lib.plots import style
-from depthseg_lib.plots.activations import coloured
+from depthseg_lib.plots.activation_maps import coloured
+from depthseg_lib.plots.object_sizes import SEEN, UNSEEN
 from depthseg_lib.plots.pretrained import flow_colours
-from depthseg_lib.plots.scale_mismatch import SEEN, UNSEEN
 from depthseg_lib.settings import INITIALISATIONS
 
 FOOTER = "embedded street world, profile laptop, ResNet-18 slim (quarter width), 3 trials, 95 % t-interval of the mean."

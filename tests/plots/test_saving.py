@@ -1,6 +1,8 @@
 """Figures on disk: three files, the same bytes for the same data, and a json that says what they show."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 
 from depthseg_lib import plots
 from depthseg_lib.errors import InputError
+from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.plots import saving
 
 
@@ -26,6 +29,34 @@ def test_png_svg_and_json_and_the_same_bytes_again(results, tmp_path):
     image, size = shown._repr_png_()
     assert image.startswith(b"\x89PNG") and 600 < size["width"] < 900
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["fig.json", "fig.png", "fig.svg"]
+
+
+DRAWN = """
+import sys
+from depthseg_lib import plots
+from depthseg_lib.analysis import results
+from depthseg_lib.analysis.claims.ledger import ledger
+from depthseg_lib.plots import pretrained, saving
+
+found = results.load("laptop", "no runs")
+moved = pretrained.flow(found)
+flow = plots.flow_examples(moved.images, moved.predicted["flow"], moved.truth)
+for name, figure in {"claims": plots.claims(ledger(found)), "flow": flow}.items():
+    saving.save(figure, name, sys.argv[1], saving.drawing(name, "laptop"))
+"""
+
+
+def test_another_process_writes_the_same_bytes(tmp_path):
+    """Of the figures whose layouts differ from process to process, in the last bits, by which clips are named."""
+    for folder in ("a", "b"):
+        subprocess.run([sys.executable, "-c", DRAWN, tmp_path / folder], cwd=LIBRARY.parent, check=True)
+    for name in ("claims.png", "claims.svg", "flow.png", "flow.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_name_of_the_plots_is_either_a_figure_or_a_module():
+    modules = {path.stem for path in (LIBRARY / "plots").glob("*.py")}
+    assert not modules & set(plots.__all__) and all(callable(getattr(plots, name)) for name in plots.__all__)
 
 
 def test_json_tells_data_profile_commit_device_runs_and_trials(results, tmp_path):
