@@ -104,7 +104,7 @@ def train(
     folder, began = Path(folder), time.perf_counter()
     rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
     trained = [p for p in task.module.parameters() if p.requires_grad]
-    module, optimiser = fabric.setup(task.module, torch.optim.Adam(trained, lr=schedule.learning_rate))
+    _, optimiser = fabric.setup(task.module, torch.optim.Adam(trained, lr=schedule.learning_rate))
 
     def seconds() -> float:
         return seconds_before + time.perf_counter() - began
@@ -150,11 +150,14 @@ def train(
 
         if not last:
             torch.manual_seed(schedule.seed * 1_000_003 + iteration)
-            module.train()
+            task.module.train()
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate
             indices = epoch_indices(task.count, schedule.batch, iteration, schedule.seed)
-            loss = module(task.batch(indices))
+            batch = task.batch(indices)
+            # not Fabric's wrapper, which casts what goes in: images, intrinsics and measured depth stay float32
+            with fabric.autocast():
+                loss = task.module(batch)
             optimiser.zero_grad()
             fabric.backward(loss)
             optimiser.step()
