@@ -82,7 +82,7 @@ def test_links_lead_to_files_and_headings_that_are_there(page):
 def test_places_in_the_library_that_a_page_names_are_there(page):
     text = text_of(page)
     dotted = [name for name in re.findall(r"`([a-z_]+(?:\.\w+)+)`", text) if name.split(".")[0] in ROOMS]
-    files = re.findall(r"`(?:depthseg_lib/)?((?:%s)/[\w/]+\.py)`" % "|".join(ROOMS), text)
+    files = re.findall(rf"`(?:depthseg_lib/)?((?:{'|'.join(ROOMS)})/[\w/]+\.py)`", text)
     assert [name for name in dotted if not is_there(name)] == []
     assert [name for name in files if not (LIBRARY / name).is_file()] == []
 
