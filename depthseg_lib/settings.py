@@ -19,6 +19,9 @@ TRAINED_HERE = {
     "flow": "none",
 }
 """Initialisations that a pre-training run makes, and the initialisation which that run starts from."""
+TASKS = dict.fromkeys(("depth", "depth-imagenet", "depth-classification"), "depth")
+TASKS |= {"classification": "classification", "depth-supervised": "supervised", "flow": "flow"}
+"""What each of them learns; `training.pretrain` knows how."""
 NEEDS_VIDEO = tuple(name for name in TRAINED_HERE if name != "classification")
 """Those of them that are learned from video, at its resolution."""
 APART = ("flow", "depth-supervised")
@@ -152,9 +155,7 @@ class PretrainConfig(DataSettings):
     @property
     def task(self) -> str:
         """classification, flow, supervised (measured depth) or depth (from video)."""
-        if self.initialisation in ("classification", "flow"):
-            return self.initialisation
-        return "supervised" if self.initialisation == "depth-supervised" else "depth"
+        return TASKS[self.initialisation]
 
     @property
     def starts_from(self) -> str:

@@ -93,7 +93,9 @@ def test_a_changed_command_makes_nothing_anew(project, file):
         assert project.to_do() == []
 
 
-@pytest.mark.parametrize("file", ["losses/losses.py", "training/engine.py", "models/decoder.py", "plots/learning_curves.py"])
+@pytest.mark.parametrize(
+    "file", ["losses/losses.py", "training/engine.py", "models/decoder.py", "plots/learning_curves.py"]
+)
 def test_a_changed_comment_or_docstring_makes_nothing_anew(project, file):
     with changed(project.root / "depthseg_lib" / file, "", "\n\n# why\n"):
         assert project.to_do() == []
@@ -135,13 +137,17 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     names = {name: f"resnet18-slim-{name}-full-n4" for name in ("depth", "none")}
     folders = {name: project.root / "runs/tiny/finetune" / of for name, of in names.items()}
     asked = project.root / "asked.json"
-    project.change(finetune={"iterations": 9})
+    project.change(finetune={"iterations": 9}, depth={"iterations": 9})
     asked.write_text(json.dumps({"broken": [names["depth"]]}))
     failed = project()
     assert failed.returncode == 1
     assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
     assert f"log: runs/tiny/finetune/{names['depth']}/failed.ipynb" in failed.stdout
     assert f"finetune {names['none']}  finished" in failed.stdout
+    waited = [
+        failed.stdout.index(f"{of} started") for of in ("pretrain resnet18-slim-depth ", f"finetune {names['depth']} ")
+    ]
+    assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth  finished") < waited[1]
     assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
     assert not (folders["depth"] / "metrics.json").exists()
 

@@ -71,6 +71,7 @@ def make(options) -> int:
         if options.dry:
             return _dry(jobs, order)
         began = time.monotonic()
+        workflow.touch(request, study, order)
         screen = Screen(jobs, order, request.folder, request.cores)
         status = _run(request, order, screen, lock)
         for stem in (name for kind, name in order if kind == FIGURES and (kind, name) not in screen.waiting):

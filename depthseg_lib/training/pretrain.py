@@ -12,6 +12,7 @@ from torch import nn
 
 from depthseg_lib import fingerprint
 from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
+from depthseg_lib.errors import InputError
 from depthseg_lib.files import replacing
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PretrainConfig
@@ -77,8 +78,10 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
         elif config.task == "flow":
             truth = load_flow(config, held_out_pairs(config, video), progress)
             task = FlowTask(config, video, truth, fabric.device)
-        else:
+        elif config.task == "depth":
             task = DepthTask(config, video, fabric.device)
+        else:
+            raise InputError(f"'{config.initialisation}' is learned by '{config.task}', which has no procedure here")
 
     taken = None
     if config.starts_from != "none":
