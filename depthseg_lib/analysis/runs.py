@@ -88,11 +88,7 @@ def read(found: Found) -> Contents:
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
     predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
-    about = {
-        "profile": found.plan["profile"],
-        "data_set": found.plan["data_set"],
-        "label_set": found.plan["label_set"],
-    }
+    about = {"profile": found.plan["profile"], "data_set": found.plan["data_set"], "label_set": found.plan["label_set"]}
     frames = {
         "metrics": pd.DataFrame(metrics),
         "history": pd.concat(history, ignore_index=True),

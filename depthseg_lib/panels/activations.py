@@ -17,7 +17,7 @@ from depthseg_lib.analysis.measurements.activations import (
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.panels.panel import DPI, Panel, Paste, buttons, fitted, numbers, offer
+from depthseg_lib.panels.panel import DPI, Panel, Paste, Shown, buttons, fitted, numbers, offer
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activation_maps import coloured
 
@@ -43,21 +43,12 @@ class ActivationState:
     """Whether the true label borders are drawn into the map."""
 
 
-class ActivationResults:
+class ActivationResults(Shown):
     """What the panel draws from."""
 
     def __init__(self, results: Results, activations: Activations):
-        self.results, self.activations = results, activations
+        self.results, self.shown, self.activations = results, activations.shown, activations
         self.scores = activations.boundary_scores()
-
-    @property
-    def encoders(self) -> list[str]:
-        """Encoders that have maps."""
-        return list(dict.fromkeys(encoder for encoder, _ in self.activations.shown))
-
-    def initialisations(self, encoder: str) -> list[str]:
-        """Initialisations of an encoder that have maps."""
-        return style.present(name for of, name in self.activations.shown if of == encoder)
 
     def maps(self, state: ActivationState) -> dict[str, np.ndarray]:
         """The maps of the state's run by layer."""
@@ -131,7 +122,7 @@ def _picture(figure: Figure, place: int, shown: np.ndarray, title: str) -> None:
 
 
 class ActivationPanel(Panel):
-    """Pickers of image, layer, initialisation and encoder."""
+    """The panel of notebook 05: pickers of image, layer, initialisation and encoder."""
 
     def __init__(self, results: Results, activations: Activations):
         self.held = ActivationResults(results, activations)
@@ -149,8 +140,3 @@ class ActivationPanel(Panel):
         offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
         self.state = ActivationState(**self.values("encoder", "initialisation", "layer", "example", "borders"))
         return activation_figure(self.state, self.held)
-
-
-def activation_panel(results: Results, activations: Activations) -> ActivationPanel:
-    """The panel of notebook 05; it shows itself."""
-    return ActivationPanel(results, activations)

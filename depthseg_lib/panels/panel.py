@@ -3,11 +3,13 @@
 import io
 from abc import ABC, abstractmethod
 from base64 import b64encode
+from collections.abc import Iterable
 from itertools import chain
 
 import ipywidgets
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -92,6 +94,12 @@ def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, na
         figure.add_artist(Line2D([x], [y], **look, markeredgecolor=style.LOOK[initialisation][0]))
 
 
+def name_lines(axes: Axes, initialisations: Iterable[str]) -> None:
+    """A legend of the initialisations, where the lines leave room for it."""
+    handles = [style.handle(name) for name in style.present(initialisations)]
+    axes.legend(handles=handles, fontsize=8, loc="best", handlelength=3)
+
+
 def write(figure: Figure, text: str) -> None:
     """A line above the curve."""
     figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)
@@ -135,6 +143,22 @@ class Panel(ABC):
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The controls, and the picture alone for readers of the executed notebook, where there is no kernel."""
         return self.box._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.picture.value).decode()}
+
+
+class Shown:
+    """What a panel has to show of the first trial of some initialisations."""
+
+    shown: dict[tuple[str, str], str]
+    """The name of that run by encoder and initialisation."""
+
+    @property
+    def encoders(self) -> list[str]:
+        """Encoders that have any."""
+        return list(dict.fromkeys(encoder for encoder, _ in self.shown))
+
+    def initialisations(self, encoder: str) -> list[str]:
+        """Initialisations of an encoder that have."""
+        return style.present(name for of, name in self.shown if of == encoder)
 
 
 def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:

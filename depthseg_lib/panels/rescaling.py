@@ -1,6 +1,7 @@
 """The picture of the resize-factor panel: a pure function from what the controls say to a Figure, built for speed."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import ipywidgets
 import numpy as np
@@ -11,24 +12,8 @@ from depthseg_lib.analysis.measurements.rescaling import Rescaling
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
 from depthseg_lib.data.resize import rescaled
-from depthseg_lib.panels.panel import (
-    CURVE,
-    DPI,
-    METRICS,
-    PICTURE,
-    SIZE,
-    Panel,
-    Paste,
-    add_picture,
-    buttons,
-    mark,
-    metrics,
-    numbers,
-    offer,
-    pixels,
-    slider,
-    write,
-)
+from depthseg_lib.panels import panel
+from depthseg_lib.panels.panel import Panel, Shown
 from depthseg_lib.plots import style
 from depthseg_lib.plots.against import FACTORS_APART, factor_axes
 
@@ -49,21 +34,11 @@ class RescalingState:
     """Which of the validation images with predictions, from 0."""
 
 
-class RescalingResults:
+class RescalingResults(Shown):
     """What the panel draws from; curves are drawn once."""
 
     def __init__(self, results: Results, rescaling: Rescaling):
-        self.results, self.rescaling, self.factors = results, rescaling, rescaling.factors
-        self._backgrounds: dict[tuple[str, str], tuple] = {}
-
-    @property
-    def encoders(self) -> list[str]:
-        """Encoders that have predictions."""
-        return list(dict.fromkeys(encoder for encoder, _ in self.rescaling.shown))
-
-    def initialisations(self, encoder: str) -> list[str]:
-        """Initialisations of an encoder that have predictions."""
-        return style.present(name for of, name in self.rescaling.shown if of == encoder)
+        self.results, self.shown, self.rescaling, self.factors = results, rescaling.shown, rescaling, rescaling.factors
 
     def scores(self, encoder: str) -> pd.DataFrame:
         """A row per run of the encoder and factor."""
@@ -74,23 +49,21 @@ class RescalingResults:
         run = self.rescaling.shown[state.encoder, state.initialisation]
         return self.rescaling.predictions[run][self.factors.index(state.factor), state.example]
 
+    @cache
     @style.styled
     def background(self, encoder: str, metric: str) -> tuple[np.ndarray, tuple]:
         """The curve of an encoder and metric as pixels (H W 3, uint8), with its axes' limits."""
-        if (encoder, metric) not in self._backgrounds:
-            figure = Figure(figsize=SIZE, dpi=DPI)
-            axes = figure.add_axes(CURVE)
-            factor_axes(axes, self.scores(encoder), metric)
-            handles = [style.handle(name) for name in style.present(self.scores(encoder)["initialisation"])]
-            axes.legend(handles=handles, fontsize=8, loc="best", handlelength=3)
-            self._backgrounds[encoder, metric] = pixels(figure), (axes.get_xlim(), axes.get_ylim())
-        return self._backgrounds[encoder, metric]
+        figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
+        axes = figure.add_axes(panel.CURVE)
+        factor_axes(axes, self.scores(encoder), metric)
+        panel.name_lines(axes, self.scores(encoder)["initialisation"])
+        return panel.pixels(figure), (axes.get_xlim(), axes.get_ylim())
 
 
 def first_state(held: RescalingResults) -> RescalingState:
     """Where the panel starts: the last initialisation, on images as trained."""
     encoder = held.encoders[0]
-    return RescalingState(encoder, held.initialisations(encoder)[-1], 1.0, METRICS[0], 0)
+    return RescalingState(encoder, held.initialisations(encoder)[-1], 1.0, panel.METRICS[0], 0)
 
 
 @style.styled
@@ -100,23 +73,27 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     The image is as large beside those of other factors as the network sees it; prediction and truth are at the labels'
     size. The curve is drawn once and pasted.
     """
-    figure, examples, colour = Figure(figsize=SIZE, dpi=DPI), held.results.examples, held.results.label_set.colour
+    figure, examples, colour = (
+        Figure(figsize=panel.SIZE, dpi=panel.DPI),
+        held.results.examples,
+        held.results.label_set.colour,
+    )
     background, limits = held.background(state.encoder, state.metric)
-    figure.add_artist(Paste(background))
+    figure.add_artist(panel.Paste(background))
     image = rescaled(examples.images[state.example], state.factor)
     share = state.factor / held.factors[-1]
     size = f"image, {image.shape[1]} x {image.shape[2]} pixels"
-    add_picture(figure, 0, image.transpose(1, 2, 0), size, tuple(share * pixels for pixels in PICTURE))
+    panel.add_picture(figure, 0, image.transpose(1, 2, 0), size, tuple(share * side for side in panel.PICTURE))
     title = f"prediction: {state.initialisation}, factor {state.factor:.2g}"
-    add_picture(figure, 1, colour(held.predicted(state)), title)
-    add_picture(figure, 2, colour(examples.truth[state.example]), "truth")
+    panel.add_picture(figure, 1, colour(held.predicted(state)), title)
+    panel.add_picture(figure, 2, colour(examples.truth[state.example]), "truth")
     scores = held.scores(state.encoder)
     here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
     mean = mean_interval(here[state.metric] * style.scale(state.metric))
-    mark(
+    panel.mark(
         figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), FACTORS_APART
     )
-    write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
+    panel.write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
     return figure
 
 
@@ -128,28 +105,25 @@ def _sentence(state: RescalingState, mean, scored: int) -> str:
 
 
 class RescalingPanel(Panel):
-    """A slider over the resize factor, pickers of image, initialisation, metric and encoder."""
+    """The panel of notebook 06: a slider over the resize factor, pickers of image, initialisation, metric and encoder."""
 
     def __init__(self, results: Results, rescaling: Rescaling):
         self.held = RescalingResults(results, rescaling)
         self.state = first_state(self.held)
-        self.factor = slider("resize factor", [(f"{f:.2g}", f) for f in self.held.factors], self.state.factor)
-        self.example = numbers("image", rescaling.predictions[next(iter(rescaling.predictions))].shape[1])
-        self.initialisation = buttons("start", self.held.initialisations(self.state.encoder), self.state.initialisation)
-        self.metric = metrics(METRICS)
+        self.factor = panel.slider("resize factor", [(f"{f:.2g}", f) for f in self.held.factors], self.state.factor)
+        self.example = panel.numbers("image", rescaling.predictions[next(iter(rescaling.predictions))].shape[1])
+        self.initialisation = panel.buttons(
+            "start", self.held.initialisations(self.state.encoder), self.state.initialisation
+        )
+        self.metric = panel.metrics(panel.METRICS)
         self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
         for encoder in self.held.encoders:  # drawn now, so that no later move of a control waits for it
-            for metric in METRICS:
+            for metric in panel.METRICS:
                 self.held.background(encoder, metric)
         super().__init__([self.factor, self.example], [self.initialisation], [self.metric, self.encoder])
 
     def figure(self) -> Figure:
         """The initialisations of the chosen encoder, and the chosen one's prediction at the chosen factor."""
-        offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
+        panel.offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
         self.state = RescalingState(**self.values("encoder", "initialisation", "factor", "metric", "example"))
         return rescaling_figure(self.state, self.held)
-
-
-def rescaling_panel(results: Results, rescaling: Rescaling) -> RescalingPanel:
-    """The panel of notebook 06; it shows itself."""
-    return RescalingPanel(results, rescaling)

@@ -1,30 +1,16 @@
 """The picture of the training-size panel: a pure function from what the controls say to a Figure, built for speed."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from depthseg_lib.analysis.results import Results, common_scores
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.panels.panel import (
-    CURVE,
-    DPI,
-    METRICS,
-    SIZE,
-    Panel,
-    Paste,
-    add_picture,
-    buttons,
-    mark,
-    metrics,
-    numbers,
-    offer,
-    pixels,
-    slider,
-    write,
-)
+from depthseg_lib.panels import panel
+from depthseg_lib.panels.panel import Panel
 from depthseg_lib.plots import style
 from depthseg_lib.plots.against import size_axes
 
@@ -52,8 +38,6 @@ class SizeResults:
 
     def __init__(self, results: Results):
         self.results = results
-        self._curves = {}
-        self._backgrounds = {}
 
     @cached_property
     def encoders(self) -> list[str]:
@@ -72,26 +56,22 @@ class SizeResults:
         """Initialisations that were run so."""
         return style.present(self._runs(encoder=encoder, setting=setting)["initialisation"])
 
+    @cache
     def scores(self, encoder: str, setting: str):
         """`scores.common_scores` of an encoder and setting."""
-        if (encoder, setting) not in self._curves:
-            chosen = self.results.select(encoder=encoder, setting=setting)
-            self._curves[encoder, setting] = common_scores(chosen.confusion, self.results.label_set)
-        return self._curves[encoder, setting]
+        chosen = self.results.select(encoder=encoder, setting=setting)
+        return common_scores(chosen.confusion, self.results.label_set)
 
+    @cache
     @style.styled
     def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
         """The curve of an encoder, setting and metric as pixels (H W 3, uint8), with its axes' limits."""
-        key = encoder, setting, metric
-        if key not in self._backgrounds:
-            figure = Figure(figsize=SIZE, dpi=DPI)
-            axes = figure.add_axes(CURVE)
-            size_axes(axes, self.scores(encoder, setting), metric)
-            axes.set_xlabel("annotated training images")
-            names = self.initialisations(encoder, setting)
-            axes.legend(handles=[style.handle(name) for name in names], fontsize=8, loc="best", handlelength=3)
-            self._backgrounds[key] = pixels(figure), (axes.get_xlim(), axes.get_ylim())
-        return self._backgrounds[key]
+        figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
+        axes = figure.add_axes(panel.CURVE)
+        size_axes(axes, self.scores(encoder, setting), metric)
+        axes.set_xlabel("annotated training images")
+        panel.name_lines(axes, self.initialisations(encoder, setting))
+        return panel.pixels(figure), (axes.get_xlim(), axes.get_ylim())
 
     def first_run(self, state: SizeState) -> str | None:
         """The name of the first trial with this state, whose prediction is shown; None when there is none."""
@@ -113,7 +93,7 @@ def first_state(held: SizeResults) -> SizeState:
     setting = held.settings(encoder)[0]
     sizes, base = held.sizes(encoder, setting), held.results.base_images
     start = held.initialisations(encoder, setting)[-1]
-    return SizeState(encoder, base if base in sizes else sizes[0], start, setting, METRICS[0], 0)
+    return SizeState(encoder, base if base in sizes else sizes[0], start, setting, panel.METRICS[0], 0)
 
 
 @style.styled
@@ -123,15 +103,15 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     What stands still while a slider moves, the curve with its axes, is drawn once and pasted; nothing here has axes of
     its own, since matplotlib spends more time on their ticks than on everything else.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI)
+    figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
     background, limits = held.background(state.encoder, state.setting, state.metric)
-    figure.add_artist(Paste(background))
+    figure.add_artist(panel.Paste(background))
     examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
     predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
     title = f"{state.initialisation}, {state.setting}, {state.images} images" if run else "not run"
-    add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
-    add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
-    add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
+    panel.add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
+    panel.add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
+    panel.add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
     _here(figure, state, held.scores(state.encoder, state.setting), limits)
     return figure
 
@@ -140,47 +120,37 @@ def _here(figure: Figure, state: SizeState, scores, limits) -> None:
     """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
     mean = here[state.metric].mean() * style.scale(state.metric)
-    mark(figure, limits, state.images, mean, state.initialisation, scores["initialisation"].unique())
+    panel.mark(figure, limits, state.images, mean, state.initialisation, scores["initialisation"].unique())
     counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
     value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
-    write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
+    panel.write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
 
 
 class TrainingSizePanel(Panel):
-    """Sliders over size, initialisation, setting, metric, image and encoder."""
+    """The panel of notebook 04: sliders over size, initialisation, setting, metric, image and encoder."""
 
     def __init__(self, results: Results):
         self.held = SizeResults(results)
         self.state = first_state(self.held)
         here = self.state.encoder, self.state.setting
-        self.size = slider("training images", self.held.sizes(*here), self.state.images)
-        self.initialisation = buttons("start", self.held.initialisations(*here), self.state.initialisation)
-        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
-        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
-        self.metric = metrics(METRICS)
-        self.example = numbers("image", len(results.examples.indices))
-        self._draw_backgrounds()
+        self.size = panel.slider("training images", self.held.sizes(*here), self.state.images)
+        self.initialisation = panel.buttons("start", self.held.initialisations(*here), self.state.initialisation)
+        self.setting = panel.buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
+        self.encoder = panel.buttons("encoder", self.held.encoders, self.state.encoder)
+        self.metric = panel.metrics(panel.METRICS)
+        self.example = panel.numbers("image", len(results.examples.indices))
+        for encoder in self.held.encoders:  # drawn now, so that no later move of a control waits for it
+            for setting, metric in product(self.held.settings(encoder), panel.METRICS):
+                self.held.background(encoder, setting, metric)
         rows = [self.size, self.example], [self.initialisation], [self.setting, self.metric]
         super().__init__(*rows, *([[self.encoder]] if len(self.held.encoders) > 1 else []))
 
     def figure(self) -> Figure:
         """What was run with the chosen encoder in the chosen setting, at the chosen size."""
-        offer(self.setting, self.held.settings(self.encoder.value))
+        panel.offer(self.setting, self.held.settings(self.encoder.value))
         here = self.encoder.value, self.setting.value
-        offer(self.size, self.held.sizes(*here))
-        offer(self.initialisation, self.held.initialisations(*here))
+        panel.offer(self.size, self.held.sizes(*here))
+        panel.offer(self.initialisation, self.held.initialisations(*here))
         chosen = self.values("encoder", "initialisation", "setting", "metric", "example")
         self.state = SizeState(images=self.size.value, **chosen)
         return training_size_figure(self.state, self.held)
-
-    def _draw_backgrounds(self) -> None:
-        """Now, so that no later move of a control waits for it."""
-        for encoder in self.held.encoders:
-            for setting in self.held.settings(encoder):
-                for metric in METRICS:
-                    self.held.background(encoder, setting, metric)
-
-
-def training_size_panel(results: Results) -> TrainingSizePanel:
-    """The panel of notebook 04; it shows itself."""
-    return TrainingSizePanel(results)

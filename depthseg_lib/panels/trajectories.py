@@ -1,7 +1,7 @@
 """The picture of the trajectory panel: a pure function from what the controls say to a Figure, built for speed."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from depthseg_lib.analysis.learning_curves import PREFIX, class_shares
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.panels.panel import DPI, SIZE, Panel, Paste, buttons, metrics, offer, pixels, slider
+from depthseg_lib.panels.panel import DPI, SIZE, Panel, Paste, buttons, metrics, name_lines, offer, pixels, slider
 from depthseg_lib.plots import style
 from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
 from depthseg_lib.settings import encoder_name
@@ -42,7 +42,6 @@ class TrajectoryResults:
     def __init__(self, results: Results):
         self.results = results
         self.history = results.history[results.history["iteration"] > 0]
-        self._backgrounds = {}
 
     @cached_property
     def encoders(self) -> list[str]:
@@ -78,19 +77,16 @@ class TrajectoryResults:
         """Iterations at which these runs were evaluated."""
         return sorted(map(int, self.course(encoder, setting)["iteration"].unique()))
 
+    @cache
     @style.styled
     def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
         """What stands still: the courses and the axes of the classes, as pixels (H W 3, uint8), and the limits."""
-        key = encoder, setting, metric
-        if key not in self._backgrounds:
-            figure = Figure(figsize=SIZE, dpi=DPI)
-            course = figure.add_axes(COURSE)
-            trajectory_axes(course, self.course(encoder, setting), metric)
-            handles = [style.handle(name) for name in self.initialisations(encoder, setting)]
-            course.legend(handles=handles, fontsize=8, loc="best", handlelength=3)
-            self._class_axes(figure)
-            self._backgrounds[key] = pixels(figure), (course.get_xlim(), course.get_ylim())
-        return self._backgrounds[key]
+        figure = Figure(figsize=SIZE, dpi=DPI)
+        course = figure.add_axes(COURSE)
+        trajectory_axes(course, self.course(encoder, setting), metric)
+        name_lines(course, self.initialisations(encoder, setting))
+        self._class_axes(figure)
+        return pixels(figure), (course.get_xlim(), course.get_ylim())
 
     def _class_axes(self, figure: Figure) -> None:
         axes = figure.add_axes(CLASSES)
@@ -164,7 +160,7 @@ def _titles(figure: Figure, state: TrajectoryState, held: TrajectoryResults) -> 
 
 
 class TrajectoryPanel(Panel):
-    """A slider over the iterations and choices of what is drawn."""
+    """The panel of notebook 07: a slider over the iterations and choices of what is drawn."""
 
     def __init__(self, results: Results):
         self.held = TrajectoryResults(results)
@@ -190,8 +186,3 @@ class TrajectoryPanel(Panel):
 
     def _iterations(self) -> list[int]:
         return self.held.iterations(self.encoder.value, self.setting.value)
-
-
-def trajectory_panel(results: Results) -> TrajectoryPanel:
-    """The panel of notebook 07; it shows itself."""
-    return TrajectoryPanel(results)

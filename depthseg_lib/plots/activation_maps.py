@@ -47,8 +47,7 @@ def activations(
     names, (count, _, height, width) = style.present(maps), images.shape
     picture = (style.WIDTH - 0.95) / (2 * count)
     tall = picture * height / width * (len(names) + 1) + 1.2
-    figure = style.Drawing(figsize=(style.WIDTH, tall), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = style.sheet(style.WIDTH, tall)
     axes = figure.subplots(len(names) + 1, 2 * count, squeeze=False)
     for k in range(count):
         _pair(axes[0, 2 * k :], images[k].transpose(1, 2, 0), label_set.colour(truth[k]), "image", "truth")
@@ -104,15 +103,13 @@ def _score_axes(axes: Axes, scores: pd.DataFrame) -> None:
     layers, names = list(dict.fromkeys(scores["layer"])), style.present(scores["initialisation"])
     means = summarise(scores, ["initialisation", "layer"], ["ratio"])
     for name in names:
-        colour, _, marker = style.LOOK[name]
+        colour = style.LOOK[name][0]
         mean, trials = (frame[frame["initialisation"] == name] for frame in (means, scores))
         offset = 0.11 * (names.index(name) - (len(names) - 1) / 2)
         x = mean["layer"].map(layers.index) + offset
         half = (mean["ratio_high"] - mean["ratio_mean"]).fillna(0)
-        axes.errorbar(
-            x, mean["ratio_mean"], half, fmt=marker, color=colour, capsize=2, elinewidth=1.1, markersize=6, zorder=4,
-            markeredgecolor="white", markeredgewidth=0.5,
-        )  # fmt: skip
+        known = style.look(name, line=False) | dict(linestyle="none", markersize=6, zorder=4)
+        axes.errorbar(x, mean["ratio_mean"], half, capsize=2, elinewidth=1.1, **known)
         beside = trials["layer"].map(layers.index) + offset + 0.045
         axes.scatter(beside, trials["ratio"], s=7, color=colour, alpha=0.5, linewidths=0)
     _reference_lines(axes, scores["edges"].mean())

@@ -39,25 +39,14 @@ def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str, apa
     places, names = sorted(scores[column].unique()), style.present(scores["initialisation"])
     means, factor = summarise(scores, ["initialisation", column], [metric]), style.scale(metric)
     for name in names:
-        colour, line, marker = style.LOOK[name]
+        colour, line, _ = style.LOOK[name]
         shift = dodge(name, names, apart)
         mean = means[means["initialisation"] == name].sort_values(column)
         x, y = mean[column] * shift, mean[f"{metric}_mean"] * factor
         half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]) * factor
         axes.plot(x, y, color=colour, linestyle=line, zorder=3)
-        axes.errorbar(
-            x,
-            y,
-            half.fillna(0),
-            fmt=marker,
-            color=colour,
-            capsize=2,
-            elinewidth=1,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            markersize=6.5,
-            zorder=4,
-        )
+        known = style.look(name, line=False) | dict(linestyle="none", markersize=6.5, zorder=4)
+        axes.errorbar(x, y, half.fillna(0), capsize=2, elinewidth=1, **known)
         trials = scores[scores["initialisation"] == name]
         axes.scatter(trials[column] * shift, trials[metric] * factor, s=7, color=colour, alpha=0.4, linewidths=0)
     axes.set_xscale("log", base=2)

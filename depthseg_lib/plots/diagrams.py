@@ -1,6 +1,7 @@
 """Figure 1: the question, as a drawing."""
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Polygon, Rectangle
@@ -31,12 +32,8 @@ def network(
     """A trapezoid centred at (x, y): an encoder narrows to the right, a decoder widens; a frozen one is hatched."""
     wide, thin = height / 2, height / 4.2
     left, right = (wide, thin) if narrowing else (thin, wide)
-    corners = [
-        (x - width / 2, y - left),
-        (x + width / 2, y - right),
-        (x + width / 2, y + right),
-        (x - width / 2, y + left),
-    ]
+    first, last = x - width / 2, x + width / 2
+    corners = [(first, y - left), (last, y - right), (last, y + right), (first, y + left)]
     hatch = {"hatch": "////", "edgecolor": "#7f868d"} if frozen else {"edgecolor": INK}
     axes.add_patch(Polygon(corners, facecolor=fill, linewidth=0 if frozen else 1, **hatch))
     axes.add_patch(Polygon(corners, fill=False, edgecolor=INK, linewidth=1))
@@ -54,26 +51,13 @@ def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed=False, colour=INK, bend=0.0) -> None:
     """An arrow; dashed ones carry weights from one network to the next."""
-    axes.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=9,
-            linewidth=1.1,
-            color=colour,
-            shrinkA=0,
-            shrinkB=0,
-            linestyle=(0, (3, 2)) if dashed else "-",
-            connectionstyle=f"arc3,rad={bend}",
-        )
-    )
+    look = dict(arrowstyle="-|>", mutation_scale=9, linewidth=1.1, color=colour, shrinkA=0, shrinkB=0)
+    look |= dict(linestyle=(0, (3, 2)) if dashed else "-", connectionstyle=f"arc3,rad={bend}")
+    axes.add_patch(FancyArrowPatch(start, end, **look))
 
 
 def street(axes: Axes, x: float, y: float, width: float, height: float, shows: str) -> None:
     """The drawn street centred at (x, y): `shows` image, depth (near is bright) or labels."""
-    from matplotlib import colormaps
-
     frame = Rectangle((x - width / 2, y - height / 2), width, height, fill=False, edgecolor=INK, linewidth=0.8)
     axes.add_patch(frame)
     for outline, picture, label, distance in _STREET.values():
@@ -119,15 +103,8 @@ def question() -> Figure:
     _segmentation(axes, _BOTTOM, DEPTH, DEPTH)
     arrow(axes, (1.62, _TOP + 0.32), (4.75, _TOP + 0.32), dashed=True, colour="#b5562a", bend=-0.16)
     arrow(axes, (1.63, _BOTTOM - 0.34), (5.11, _BOTTOM - 0.34), dashed=True, colour="#1f6fa8", bend=0.16)
-    axes.text(
-        5.3,
-        1.95,
-        "which one is better, with few annotated images?",
-        ha="center",
-        va="center",
-        style="italic",
-        fontsize=10,
-    )
+    asked = "which one is better, with few annotated images?"
+    axes.text(5.3, 1.95, asked, ha="center", va="center", style="italic", fontsize=10)
     return figure
 
 
@@ -138,15 +115,8 @@ def _classification(axes: Axes) -> None:
     axes.text(2.62, _TOP, "“car”", va="center", fontsize=10)
     for start, end in ((0.97, 1.22), (2.01, 2.2), (2.4, 2.6)):
         arrow(axes, (start, _TOP), (end, _TOP))
-    axes.text(
-        1.75,
-        _TOP - 0.62,
-        "classification: one label for a photograph,\ngiven by people",
-        ha="center",
-        va="center",
-        fontsize=8,
-        color=SOFT,
-    )
+    taught = "classification: one label for a photograph,\ngiven by people"
+    axes.text(1.75, _TOP - 0.62, taught, ha="center", va="center", fontsize=8, color=SOFT)
 
 
 def _depth(axes: Axes) -> None:
@@ -157,15 +127,8 @@ def _depth(axes: Axes) -> None:
     street(axes, 2.93, _BOTTOM, 0.66, 0.5, "depth")
     for start, end in ((0.82, 0.94), (1.6, 1.66), (2.32, 2.58)):
         arrow(axes, (start, _BOTTOM), (end, _BOTTOM))
-    axes.text(
-        1.75,
-        _BOTTOM - 1.02,
-        "monocular depth: the next frame of the video\nis the teacher, no labels",
-        ha="center",
-        va="center",
-        fontsize=8,
-        color=SOFT,
-    )
+    taught = "monocular depth: the next frame of the video\nis the teacher, no labels"
+    axes.text(1.75, _BOTTOM - 1.02, taught, ha="center", va="center", fontsize=8, color=SOFT)
 
 
 def _segmentation(axes: Axes, y: float, encoder: str, decoder: str) -> None:
@@ -189,12 +152,8 @@ def setups() -> Figure:
     figure = style.Drawing(figsize=(style.WIDTH, 5.2), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.1)
     panels = figure.subplots(2, 2).flat
-    titles = (
-        "(a)  common practice",
-        "(b)  best practice of the paper",
-        "(c)  across architectures",
-        "(d)  frozen encoder",
-    )
+    titles = ("(a)  common practice", "(b)  best practice of the paper")
+    titles += ("(c)  across architectures", "(d)  frozen encoder")
     decoders = (("DeepLab", FRESH), ("depth\ndecoder", DEPTH), ("DeepLab", FRESH), ("depth\ndecoder", DEPTH))
     for axes, title, (name, fill) in zip(panels, titles, decoders, strict=True):
         canvas(axes, 3.5, 2.1)

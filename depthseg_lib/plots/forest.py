@@ -78,14 +78,10 @@ def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
 
 def _reach(rows: pd.DataFrame, least: float, cut: float, transformed) -> float:
     """Half the width of a panel: room for means and the paper's values, and for intervals as far as `cut` or twice."""
-    means, ends = (np.abs(transformed(_seen(rows, names))) for names in (["effect", "paper"], ["low", "high"]))
+    values = (rows[names].to_numpy(float) for names in (["effect", "paper"], ["low", "high"]))
+    means, ends = (np.abs(transformed(of[np.isfinite(of)])) for of in values)
     needed = 1.2 * max(means, default=0)
     return max(least, needed, min(1.1 * max(ends, default=0), max(cut, 2 * needed)))
-
-
-def _seen(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    values = rows[columns].to_numpy(float).ravel()
-    return values[np.isfinite(values)]
 
 
 def _ratio(value: float) -> str:
@@ -161,7 +157,8 @@ def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], en
         for row in part.itertuples():
             y, lane = _lane(row, keys, encoders)
             mark(panel, row, y, lane, MARKERS[encoders.index(row.encoder)])
-            _word(words, row, y)
+            word = dict(color=VERDICTS[row.verdict], fontsize=7.5, va="center", transform=words.get_yaxis_transform())
+            words.text(0.06, y, row.verdict if row.decides else f"({row.verdict})", **word)
         panel.set_title(TITLES[unit], loc="left", fontsize=8.5)
     for words in axes[::2]:
         words.set_axis_off()
@@ -170,11 +167,6 @@ def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], en
         at.tick_params(axis="y", length=0, labelleft=False)
         at.grid(axis="y", visible=False)
         at.set_ylim(len(keys) - 0.5, -0.5)
-
-
-def _word(words: Axes, row, y: float) -> None:
-    word, across = row.verdict if row.decides else f"({row.verdict})", words.get_yaxis_transform()
-    words.text(0.06, y, word, color=VERDICTS[row.verdict], fontsize=7.5, va="center", transform=across)
 
 
 def _labels(axes: Axes, rows: pd.DataFrame) -> None:

@@ -41,7 +41,8 @@ def curves(history: pd.DataFrame, footer: str = "") -> Figure:
     for at, ((encoder, experiment), metric) in zip(axes.flat, product(groups, PANELS), strict=True):
         curve_axes(at, history[(history["encoder"] == encoder) & (history["experiment"] == experiment)], metric)
         if not single and metric == PANELS[0]:
-            style.panel(at, "", _row(encoder, experiment))
+            where = EXPERIMENT_NAMES.get(experiment, "")
+            style.panel(at, "", encoder_name(encoder) + (f": {where}" if where else ""))
     for at, (_, metric) in zip(axes.flat, product(groups, PANELS), strict=True):
         finish(at, metric)
     for at in axes[-1]:
@@ -74,10 +75,9 @@ def finish(axes: Axes, metric: str) -> None:
 
 def _mean_line(axes: Axes, mean: pd.DataFrame, metric: str, name: str, bar: float) -> None:
     """The mean with its band, and the last interval once more as a bar at the iteration `bar`."""
-    (colour, line, marker), factor = style.LOOK[name], style.scale(metric)
+    colour, factor = style.LOOK[name][0], style.scale(metric)
     x, (y, low, high) = mean["iteration"], (mean[f"{metric}_{part}"] * factor for part in ("mean", "low", "high"))
-    known = dict(markevery=_spread(len(x)), markeredgecolor="white", markeredgewidth=0.5)
-    axes.plot(x, y, color=colour, linestyle=line, marker=marker, **known)
+    axes.plot(x, y, **style.look(name), markevery=style.every_eighth(len(x)))
     axes.fill_between(x, low, high, color=colour, alpha=BAND, linewidth=0)
     if len(mean) and np.isfinite(low.iloc[-1]):
         axes.vlines(bar, low.iloc[-1], high.iloc[-1], color=colour, linewidth=1.6, alpha=0.9)
@@ -88,16 +88,6 @@ def _stopped_lines(axes: Axes, history: pd.DataFrame, metric: str, name: str) ->
     for _, trial in history.groupby("trial"):
         shown = dict(color=style.LOOK[name][0], linewidth=0.8, marker="x", markevery=[len(trial) - 1])
         axes.plot(trial["iteration"], trial[metric] * style.scale(metric), **shown)
-
-
-def _row(encoder: str, experiment: str) -> str:
-    where = EXPERIMENT_NAMES.get(experiment, "")
-    return encoder_name(encoder) + (f": {where}" if where else "")
-
-
-def _spread(points: int) -> int:
-    """Mark about eight points of a line."""
-    return max(1, points // 8)
 
 
 CURVES = ("train_loss", "accuracy")
@@ -190,10 +180,7 @@ def _paper(axes: Axes, published: pd.DataFrame, metric: str) -> None:
 
 
 def _finish(axes: Axes, names: list[str], metric: str) -> None:
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
+    style.name_lines(axes, names)
     axes.set_xlabel(style.METRICS[metric])
     axes.margins(x=0.08)
 

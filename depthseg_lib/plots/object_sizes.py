@@ -97,32 +97,25 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
             low, middle, high = np.percentile(sizes, (5, 50, 95))
             axes.plot([low, high], [place + height] * 2, color=colour, linewidth=1.3)
             axes.plot(middle, place + height, marker="|", color=colour, markersize=9, markeredgewidth=2.2)
-        _shares(axes, place, row)
-    _share_heads(axes)
+    _shares(axes, mismatch)
     counted = [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()]
-    axes.set_yticks(range(len(mismatch)), counted)
-    axes.set_ylim(len(mismatch) - 0.5, -0.5)
+    style.name_lines(axes, counted)
     axes.set_xscale("log")
     low, high = objects["size"].min(), objects["size"].max()
     axes.set_xlim(low / 1.15, high * 1.15)
     axes.set_xticks([tick for tick in _TICKS if low / 1.1 <= tick <= high * 1.1])
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
     axes.set_xlabel("size of a thing in the network's input (pixels)")
 
 
-def _shares(axes: Axes, place: int, row: dict) -> None:
-    """The share of street objects, and of their pixels, below the range, in two columns beside the axes."""
-    where = axes.get_yaxis_transform()
-    for x, text in ((1.09, f"{row['smaller']:.0%}"), (1.23, f"{row['pixels_smaller']:.0%}")):
-        axes.text(x, place, text, transform=where, ha="center", va="center", fontsize=8.5)
-
-
-def _share_heads(axes: Axes) -> None:
-    for x, text in ((1.09, "objects"), (1.23, "pixels")):
+def _shares(axes: Axes, mismatch: pd.DataFrame) -> None:
+    """The shares of street objects, and of their pixels, below the range, in two columns beside the axes."""
+    for x, text, column in ((1.09, "objects", "smaller"), (1.23, "pixels", "pixels_smaller")):
         axes.text(x, 1.01, text, transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
+        for place, share in enumerate(mismatch[column]):
+            where = axes.get_yaxis_transform()
+            axes.text(x, place, f"{share:.0%}", transform=where, ha="center", va="center", fontsize=8.5)
     axes.text(1.16, 1.075, "in streets, below yellow", transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
 
 

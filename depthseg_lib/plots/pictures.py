@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -43,8 +42,7 @@ def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: 
     columns = min(columns, count)
     rows = -(-count // columns)
     tall = style.WIDTH / columns * height / width + (0.2 if len(titles) else 0.03)
-    figure = style.Drawing(figsize=(style.WIDTH, tall * rows + (0.3 if footer else 0)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = style.sheet(style.WIDTH, tall * rows + (0.3 if footer else 0))
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for at, image, title in zip_longest(axes, images, list(titles)[:count], fillvalue=None):
         at.set_axis_off()
@@ -60,37 +58,23 @@ def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]
     across = max(style.WIDTH, 1.75 * len(columns))
-    figure = style.Drawing(
-        figsize=(across, share * across / len(columns) * height / width * count + 0.95), layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = style.sheet(across, share * across / len(columns) * height / width * count + 0.95)
     axes = figure.subplots(count, len(columns), squeeze=False)
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for at, picture in zip(column, pictures, strict=True):
-            _show(at, picture, **(mapping if picture.ndim == 2 else {}))
+            at.imshow(picture, interpolation="nearest", **(mapping if picture.ndim == 2 else {}))
+            at.set_axis_off()
         column[0].set_title(title, fontsize=9)
     style.name_rows(axes[:, 0], rows)
     return figure
-
-
-def _show(axes: Axes, picture: np.ndarray, **mapping) -> None:
-    axes.imshow(picture, interpolation="nearest", **mapping)
-    axes.set_axis_off()
 
 
 def class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
     """The colours of the classes that occur in `truth` (K H W), in a row above all panels."""
     present = [i for i in range(len(label_set.classes)) if (truth == i).any()]
     handles = [Patch(facecolor=np.array(label_set.colours[i]) / 255, label=label_set.classes[i]) for i in present]
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=min(len(handles), 10),
-        fontsize=7.5,
-        handlelength=1,
-        handleheight=1,
-        columnspacing=1.2,
-    )
+    size = dict(fontsize=7.5, handlelength=1, handleheight=1, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 10), **size)
 
 
 COLUMNS = 4
@@ -115,7 +99,8 @@ class Row:
 def data_sheet(rows: Sequence[Row], truth: np.ndarray | None, label_set: LabelSet, footer: str = "") -> Figure:
     """All rows under one another, with the colours of the classes that occur in `truth` (any shape of indices)."""
     wide = style.WIDTH * 1.4 / COLUMNS
-    heights = [_tallest(row) * wide + (0.25 if row.names else 0.05) for row in rows]
+    tallest = [max(picture.shape[0] / picture.shape[1] for picture in row.pictures) for row in rows]
+    heights = [tall * wide + (0.25 if row.names else 0.05) for tall, row in zip(tallest, rows, strict=True)]
     figure = style.Drawing(figsize=(style.WIDTH * 1.4, sum(heights) + 0.9), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     axes = figure.subplots(len(rows), COLUMNS, squeeze=False, gridspec_kw={"height_ratios": heights})
@@ -132,7 +117,3 @@ def data_sheet(rows: Sequence[Row], truth: np.ndarray | None, label_set: LabelSe
         class_legend(figure, truth, label_set)
     style.footer(figure, footer)
     return figure
-
-
-def _tallest(row: Row) -> float:
-    return max(picture.shape[0] / picture.shape[1] for picture in row.pictures)

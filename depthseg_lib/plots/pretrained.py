@@ -162,9 +162,7 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 def _layout(rows: int, columns: int, ratio: float) -> tuple[Figure, np.ndarray, Axes]:
     """A figure with axes for rows of pictures as tall as `ratio` times wide, and one to their right for the key."""
     wide = (style.WIDTH + 1 - _KEY) / columns
-    size = (style.WIDTH + 1, max(rows * (ratio * wide + 0.04) + 0.45, 2.0))
-    figure = style.Drawing(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure = style.sheet(style.WIDTH + 1, max(rows * (ratio * wide + 0.04) + 0.45, 2.0))
     cells = figure.add_gridspec(rows, columns + 1, width_ratios=[wide] * columns + [_KEY])
     grid = [[figure.add_subplot(cells[row, column]) for column in range(columns)] for row in range(rows)]
     return figure, np.array(grid), figure.add_subplot(cells[:, -1])
@@ -207,14 +205,8 @@ def depth_examples(
     figure = _grid(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
     mapped = figure.axes[1].images[0]
     ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
-    bar = figure.colorbar(
-        mapped,
-        ax=figure.axes,
-        shrink=0.9,
-        label="depth (m)" if known else "depth (up to scale)",
-        ticks=ticks,
-        format="%g",
-    )
+    label = "depth (m)" if known else "depth (up to scale)"
+    bar = figure.colorbar(mapped, ax=figure.axes, shrink=0.9, label=label, ticks=ticks, format="%g")
     bar.minorticks_off()
     style.footer(figure, footer)
     return figure

@@ -1,6 +1,7 @@
 """The figure of fine-tuning at another resolution than that of the pre-training (section 4.2)."""
 
 from collections.abc import Mapping
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,7 +31,8 @@ def cross_resolution(
     that is written.
     """
     encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
-    parts = [(encoder, at) for encoder in encoders for at in SIZES if _has(rows, encoder, at)]
+    there = set(zip(rows["encoder"].astype(str), rows["fine_tuned_at"], strict=True))
+    parts = [part for part in product(encoders, SIZES) if part in there]
     figure = style.Drawing(figsize=(style.WIDTH + 0.6, 1.75 * len(parts) + 0.9), layout="constrained")
     axes = figure.subplots(len(parts), 3, squeeze=False, width_ratios=(3, 3, 2.5), sharex="col")
     notes, lines = divergence(rows), {at: _lines(at, rows) for at in SIZES}
@@ -51,10 +53,6 @@ def cross_resolution(
     other = "Triangles to the left: depth learned at the other size; small dots: single trials."
     style.footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
     return figure
-
-
-def _has(rows: pd.DataFrame, encoder: str, at: str) -> bool:
-    return ((rows["encoder"] == encoder) & (rows["fine_tuned_at"] == at)).any()
 
 
 def _lines(at: str, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -86,7 +84,7 @@ def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]
     """The paper's numbers, and in words where it has none; a panel without any number has no axis."""
     there = {(row["initialisation"], row["experiment"]): row for row in published.to_dict("records")}
     for place, (name, experiment, _) in enumerate(lines):
-        row = there.get((_published(name), experiment))
+        row = there.get((name.replace("classification", "imagenet"), experiment))
         if row is None or row["diverged"]:
             text, where = "no number published" if row is None else "diverged", axes.get_yaxis_transform()
             axes.text(0.04, place, text, transform=where, va="center", fontsize=8, color=style.GREY)
@@ -104,11 +102,6 @@ def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]
         axes.set_xlabel(style.METRICS[PANELS[0]])
 
 
-def _published(initialisation: str) -> str:
-    """The paper's initialisation that stands beside ours."""
-    return initialisation.replace("classification", "imagenet")
-
-
 def _name_diverged(axes: Axes, lines: list[tuple[str, str, str]], notes: dict[str, str]) -> None:
     names = [name for _, _, name in lines]
     for name, text in notes.items():
@@ -117,9 +110,5 @@ def _name_diverged(axes: Axes, lines: list[tuple[str, str, str]], notes: dict[st
 
 
 def _finish(axes: Axes, lines: list[tuple[str, str, str]], labelled: bool) -> None:
-    names = [name for _, _, name in lines]
-    axes.set_yticks(range(len(names)), names if labelled else [""] * len(names))
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
+    style.name_lines(axes, [name if labelled else "" for _, _, name in lines])
     axes.margins(x=0.1)

@@ -85,6 +85,13 @@ class Drawing(Figure):
         return buffer.getvalue(), {"width": round(self.get_figwidth() * SCREEN_DPI)}
 
 
+def sheet(width: float, height: float) -> Drawing:
+    """A Drawing (inches) of pictures that nearly touch."""
+    figure = Drawing(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    return figure
+
+
 def settings() -> dict:
     """The matplotlib settings of all figures, for saving under the same ones."""
     return dict(_RC)
@@ -101,31 +108,35 @@ def present(initialisations: Iterable[str]) -> list[str]:
     return [name for name in LOOK if name in names]
 
 
+def look(initialisation: str, line: bool = True) -> dict:
+    """How an initialisation is drawn: colour, marker with a white edge, and line if any."""
+    colour, style, marker = LOOK[initialisation]
+    known = dict(color=colour, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
+    return known | {"linestyle": style} if line else known
+
+
+def every_eighth(points: int) -> int:
+    """Every how many points of a line have a marker, so that about eight do."""
+    return max(1, points // 8)
+
+
 def handle(initialisation: str) -> Line2D:
     """A legend entry with the initialisation's line and marker."""
-    colour, line, marker = LOOK[initialisation]
-    return Line2D(
-        [],
-        [],
-        color=colour,
-        linestyle=line,
-        marker=marker,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        label=initialisation,
-    )
+    return Line2D([], [], label=initialisation, **look(initialisation))
 
 
 def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> None:
     """One legend above all panels."""
-    handles = [handle(name) for name in present(initialisations)]
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=min(columns, len(handles)),
-        handlelength=3.0,
-        columnspacing=1.6,
-    )
+    handles, where = [handle(name) for name in present(initialisations)], "outside upper center"
+    figure.legend(handles=handles, loc=where, ncols=min(columns, len(handles)), handlelength=3.0, columnspacing=1.6)
+
+
+def name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """A line of the axes for each name, from the top, without a grid between them."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
 
 
 def footer(figure: Figure, text: str) -> None:

@@ -45,13 +45,14 @@ def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     """Draw pixel accuracy against one mIoU into `axes`: each trial's course, and the mean course with its markers."""
     means = summarise(history, ["initialisation", "iteration"], [metric, "accuracy"])
     for name in style.present(history["initialisation"]):
-        colour, line, marker = style.LOOK[name]
         for _, trial in history[history["initialisation"] == name].groupby("trial"):
             course = trial.sort_values("iteration")
-            axes.plot(100 * course[metric], 100 * course["accuracy"], color=colour, linewidth=0.6, alpha=0.35)
+            axes.plot(
+                100 * course[metric], 100 * course["accuracy"], color=style.LOOK[name][0], linewidth=0.6, alpha=0.35
+            )
         mean = means[means["initialisation"] == name].sort_values("iteration")
-        known = dict(color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
-        axes.plot(100 * mean[f"{metric}_mean"], 100 * mean["accuracy_mean"], **known, markevery=_spread(len(mean)))
+        known = style.look(name) | {"markevery": style.every_eighth(len(mean))}
+        axes.plot(100 * mean[f"{metric}_mean"], 100 * mean["accuracy_mean"], **known)
     axes.set_xlabel(style.METRICS[metric])
     axes.set_ylabel(style.METRICS["accuracy"])
     style.few_ticks(axes)
@@ -120,20 +121,15 @@ def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
 def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
     means = summarise(history, ["initialisation", "iteration"], ["miou"])
     for name in style.present(history["initialisation"]):
-        colour, line, marker = style.LOOK[name]
         mean = means[means["initialisation"] == name].sort_values("iteration")
-        known = dict(color=colour, linestyle=line, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
-        axes.plot(mean["iteration"], 100 * mean["miou_mean"], **known, markevery=_spread(len(mean)))
+        known = style.look(name) | {"markevery": style.every_eighth(len(mean))}
+        axes.plot(mean["iteration"], 100 * mean["miou_mean"], **known)
         band = (100 * mean[f"miou_{end}"] for end in ("low", "high"))
-        axes.fill_between(mean["iteration"], *band, color=colour, alpha=BAND, linewidth=0)
+        axes.fill_between(mean["iteration"], *band, color=style.LOOK[name][0], alpha=BAND, linewidth=0)
     axes.set_xlabel("fine-tuning iteration")
     axes.set_ylabel(style.METRICS["miou"])
     axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))
     style.few_ticks(axes)
-
-
-def _spread(points: int) -> int:
-    return max(1, points // 8)
 
 
 def _percent(share: float) -> str:

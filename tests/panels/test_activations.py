@@ -12,9 +12,9 @@ from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels.activations import (
     PLACE,
+    ActivationPanel,
     ActivationResults,
     activation_figure,
-    activation_panel,
     first_state,
     score,
 )
@@ -34,7 +34,7 @@ def held(full):
 
 @pytest.fixture(scope="module")
 def panel(full):
-    return activation_panel(full, planted.activations(full))
+    return ActivationPanel(full, planted.activations(full))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_another_encoder_offers_its_own_initialisations(full):
     active = planted.activations(full)
     first = active.shown["resnet18-slim", "classification"]
     scores = active.scores.assign(encoder=active.scores["encoder"].where(active.scores["name"] != first, "resnet18"))
-    panel = activation_panel(full, replace(active, scores=scores))
+    panel = ActivationPanel(full, replace(active, scores=scores))
     assert "classification" not in panel.initialisation.options
     panel.encoder.value = "resnet18"
     assert panel.initialisation.options == ("classification",) and panel.state.initialisation == "classification"

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.resize import FACTORS, rescaled
 from depthseg_lib.panels.panel import PICTURE, Paste, fitted
-from depthseg_lib.panels.rescaling import RescalingResults, first_state, rescaling_figure, rescaling_panel
+from depthseg_lib.panels.rescaling import RescalingPanel, RescalingResults, first_state, rescaling_figure
 from depthseg_lib.plots import style
 
 
@@ -28,7 +28,7 @@ def held(full):
 
 @pytest.fixture(scope="module")
 def panel(full):
-    return rescaling_panel(full, planted.rescaling(full))
+    return RescalingPanel(full, planted.rescaling(full))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_another_encoder_offers_its_own_initialisations(full):
     found = planted.rescaling(full)
     chosen = found.shown["resnet18-slim", "classification"]
     scores = found.scores.assign(encoder=found.scores["encoder"].where(found.scores["name"] != chosen, "resnet18"))
-    panel = rescaling_panel(full, replace(found, scores=scores))
+    panel = RescalingPanel(full, replace(found, scores=scores))
     assert "classification" not in panel.initialisation.options
     panel.encoder.value = "resnet18"
     assert panel.initialisation.options == ("classification",) and panel.state.initialisation == "classification"

@@ -14,9 +14,9 @@ from depthseg_lib.panels.panel import fitted
 from depthseg_lib.panels.training_size import (
     SizeResults,
     SizeState,
+    TrainingSizePanel,
     first_state,
     training_size_figure,
-    training_size_panel,
 )
 from depthseg_lib.plots import style
 
@@ -25,7 +25,7 @@ ENCODER = "resnet18-slim"
 
 @pytest.fixture(scope="module")
 def panel():
-    return training_size_panel(planted.laptop())
+    return TrainingSizePanel(planted.laptop())
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def with_second_encoder(results):
 
 def test_encoders_are_not_mixed():
     slim = planted.laptop()
-    panel = training_size_panel(with_second_encoder(slim))
+    panel = TrainingSizePanel(with_second_encoder(slim))
     before = panel.held.scores(ENCODER, "full")
     alone = SizeResults(slim).scores(ENCODER, "full")
     pd.testing.assert_frame_equal(before, alone, check_dtype=False, check_categorical=False)
@@ -80,7 +80,7 @@ def test_what_diverged_in_all_trials_is_not_offered():
     frozen = slim.metrics["setting"] == "frozen"
     metrics = slim.metrics.assign(diverged_at=slim.metrics["diverged_at"].mask(frozen, 7.0))
     kept = slim.confusion[slim.confusion["setting"].astype(str) != "frozen"]
-    panel = training_size_panel(replace(slim, metrics=metrics, confusion=kept))
+    panel = TrainingSizePanel(replace(slim, metrics=metrics, confusion=kept))
     assert panel.setting.options == ("full",)
 
 

@@ -12,10 +12,10 @@ from matplotlib.patches import Rectangle
 from depthseg_lib.panels.trajectories import (
     CLASSES,
     COURSE,
+    TrajectoryPanel,
     TrajectoryResults,
     first_state,
     trajectory_figure,
-    trajectory_panel,
 )
 
 
@@ -26,7 +26,7 @@ def results():
 
 @pytest.fixture(scope="module")
 def panel(results):
-    return trajectory_panel(results)
+    return TrajectoryPanel(results)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_slider_waits_until_it_is_let_go(panel):
 def test_a_setting_offers_only_what_was_run_with_it(results):
     frozen = results.history["setting"] == "frozen"
     kept = ~frozen | results.history["initialisation"].isin(["none", "depth"]) & (results.history["iteration"] < 200)
-    panel = trajectory_panel(replace(results, history=results.history[kept]))
+    panel = TrajectoryPanel(replace(results, history=results.history[kept]))
     panel.initialisation.value, panel.iteration.value = "classification", 280
     panel.setting.value = "frozen"
     assert panel.initialisation.options == ("none", "depth") and panel.state.initialisation == "none"
@@ -58,7 +58,7 @@ def test_encoders_have_their_own_course(results):
     history = results.history.loc[both].reset_index(drop=True)
     history.loc[len(results.history) :, "encoder"] = "resnet50"
     history.loc[len(results.history) :, "accuracy"] /= 2
-    panel = trajectory_panel(replace(results, history=history))
+    panel = TrajectoryPanel(replace(results, history=history))
     before = drawn(panel)
     panel.encoder.value = "resnet50"
     assert panel.encoder.options == ("resnet18-slim", "resnet50") and (drawn(panel) != before).any()
