@@ -69,20 +69,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     """
     folder, fabric = Path(folder), make_fabric(config.precision)
     torch.manual_seed(config.seed)
-    if config.task == "classification":
-        task: PretrainingTask = ClassificationTask(config, load_photographs(config, progress), fabric.device)
-    else:
-        video = load_video(config, progress)
-        if config.task == "supervised":
-            task = SupervisedTask(config, video, depth_camera(config), fabric.device)
-        elif config.task == "flow":
-            truth = load_flow(config, held_out_pairs(config, video), progress)
-            task = FlowTask(config, video, truth, fabric.device)
-        elif config.task == "depth":
-            task = DepthTask(config, video, fabric.device)
-        else:
-            raise InputError(f"'{config.initialisation}' is learned by '{config.task}', which has no procedure here")
-
+    task = make_task(config, fabric.device, progress)
     taken = None
     if config.starts_from != "none":
         state, source = starting_weights(config.encoder, config.starts_from, config.start_weights)
@@ -114,6 +101,20 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     warnings = check_training(found)
     engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, taken, warnings)
+
+
+def make_task(config: PretrainConfig, device, progress: Progress = print) -> PretrainingTask:
+    """The task of a run with its data, before any weights are taken over."""
+    if config.task == "classification":
+        return ClassificationTask(config, load_photographs(config, progress), device)
+    video = load_video(config, progress)
+    if config.task == "supervised":
+        return SupervisedTask(config, video, depth_camera(config), device)
+    if config.task == "flow":
+        return FlowTask(config, video, load_flow(config, held_out_pairs(config, video), progress), device)
+    if config.task == "depth":
+        return DepthTask(config, video, device)
+    raise InputError(f"'{config.initialisation}' is learned by '{config.task}', which has no procedure here")
 
 
 def load_examples(folder: str | Path, name: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -18,6 +18,7 @@ from depthseg_lib.models.networks import (
     PoseNetwork,
     SegmentationNetwork,
 )
+from depthseg_lib.models.weights import load_weights, save_weights, transfer
 from depthseg_lib.settings import ENCODERS
 
 
@@ -25,12 +26,51 @@ def parameters(*modules):
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
+SLIM = "resnet18-slim"
+SCALES = [(64, 96), (32, 48), (16, 24), (8, 12)]
+NETWORKS = {
+    "depth": (lambda: DepthNetwork(SLIM), 1, [(2, 1, *size) for size in SCALES]),
+    "pose": (lambda: PoseNetwork(SLIM), 2, [(2, 3), (2, 3)]),
+    "flow": (lambda: FlowNetwork(SLIM), 2, [(2, 2, *size) for size in SCALES]),
+    "classification": (lambda: Classifier(SLIM, 7), 1, [(2, 7)]),
+    "segmentation": (lambda: SegmentationNetwork(SLIM, 19), 1, [(2, 19, 64, 96)]),
+    "deeplab": (lambda: DeepLab(SLIM, 19), 1, [(2, 19, 64, 96)]),
+}
+"""How each network is made, the images that it takes, and the shapes that it gives for two of 64x96."""
+
+
 @pytest.mark.parametrize("name", ENCODERS)
-def test_encoder_gives_five_maps_of_its_channels(name):
-    encoder = Encoder(name).eval()
-    maps = encoder(torch.rand(1, 3, 64, 96))
+def test_encoder_gives_five_maps_of_its_channels_and_learns_from_all(name):
+    encoder = Encoder(name)
+    maps = encoder(torch.rand(2, 3, 64, 96))
     assert [m.shape[1] for m in maps] == list(encoder.channels)
     assert [tuple(m.shape[2:]) for m in maps] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+    maps[-1].square().mean().backward()
+    assert all(p.grad.abs().max() > 0 for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_gives_its_shapes_learns_everywhere_and_comes_back_from_a_file(name, tmp_path):
+    make, images, shapes = NETWORKS[name]
+    torch.manual_seed(3)
+    network = make()
+    outputs = network(*torch.rand(images, 2, 3, 64, 96))
+    outputs = [outputs] if torch.is_tensor(outputs) else outputs
+    assert [tuple(output.shape) for output in outputs] == shapes
+    assert all(output.dtype == torch.float32 for output in outputs)
+    sum((output - 0.3).square().mean() for output in outputs).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+    save_weights(network, tmp_path / "w.safetensors", encoder=SLIM, initialisation=name)
+    state = load_weights(tmp_path / "w.safetensors", SLIM, name)
+    assert state.keys() == network.state_dict().keys()
+    torch.manual_seed(3)
+    other = make()
+    fresh = {n: p.detach().clone() for n, p in other.named_parameters()}
+    assert all(torch.equal(fresh[n], p) for n, p in network.named_parameters())  # a seed draws the same
+    taken = transfer(state, other, "a file")
+    assert not taken.fresh and not taken.dropped
+    assert all(torch.equal(other.state_dict()[n], t) for n, t in network.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -57,17 +97,19 @@ def test_unknown_encoder_and_odd_image_size_are_named():
     with pytest.raises(InputError, match="unknown encoder 'resnet19'.*resnet18"):
         Encoder("resnet19")
     with pytest.raises(InputError, match="100x96.*multiples of 32"):
-        Encoder("resnet18-slim")(torch.rand(1, 3, 100, 96))
+        Encoder(SLIM)(torch.rand(1, 3, 100, 96))
 
 
-def test_depth_network_gives_four_scales_of_sigmoids():
-    outputs = DepthNetwork("resnet18-slim")(torch.rand(2, 3, 64, 96))
-    assert [tuple(o.shape) for o in outputs] == [(2, 1, 64, 96), (2, 1, 32, 48), (2, 1, 16, 24), (2, 1, 8, 12)]
-    assert all((o > 0).all() and (o < 1).all() for o in outputs)
+def test_depth_is_a_sigmoid_and_motion_and_flow_start_at_rest():
+    first, second = torch.rand(2, 2, 3, 64, 96)
+    assert all((o > 0).all() and (o < 1).all() for o in DepthNetwork(SLIM)(first))
+    assert not any(flow.any() for flow in FlowNetwork(SLIM)(first, second))
+    for motion in PoseNetwork(SLIM).transforms(torch.stack([first, second, first], 1)):
+        assert torch.equal(motion, torch.eye(4).expand(2, 4, 4))
 
 
 def test_pose_network_sees_frames_in_time_order_and_inverts_for_the_earlier():
-    pose = PoseNetwork("resnet18-slim").eval()
+    pose = PoseNetwork(SLIM).eval()
     torch.nn.init.normal_(pose.head.weight)
     frames = torch.rand(2, 3, 3, 64, 96)
     backward, forward = pose.transforms(frames)
@@ -79,7 +121,7 @@ def test_pose_network_sees_frames_in_time_order_and_inverts_for_the_earlier():
 
 
 def test_motions_are_float32_while_the_network_runs_in_half_precision():
-    pose, frames = PoseNetwork("resnet18-slim").eval(), torch.rand(2, 3, 3, 64, 96)
+    pose, frames = PoseNetwork(SLIM).eval(), torch.rand(2, 3, 3, 64, 96)
     torch.nn.init.normal_(pose.head.weight)
     with torch.autocast("cpu", torch.bfloat16):
         backward, forward = pose.transforms(frames)
@@ -89,25 +131,15 @@ def test_motions_are_float32_while_the_network_runs_in_half_precision():
     torch.testing.assert_close(backward.double(), exact, rtol=1e-5, atol=1e-6)
 
 
-def test_pose_network_starts_at_a_standstill():
-    for motion in PoseNetwork("resnet18-slim").transforms(torch.rand(2, 3, 3, 64, 96)):
-        assert torch.equal(motion, torch.eye(4).expand(2, 4, 4))
-
-
 def test_wide_stem_of_equal_frames_sees_what_the_narrow_one_sees():
-    one, two = Encoder("resnet18-slim").eval(), Encoder("resnet18-slim", images=2).eval()
+    one, two = Encoder(SLIM).eval(), Encoder(SLIM, images=2).eval()
     two.load_single_image_stem(one.resnet.conv1.weight.detach())
     image = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(two(torch.cat([image, image], 1))[0], one(image)[0], rtol=1e-4, atol=1e-5)
 
 
-def test_segmentation_and_classification_outputs():
-    assert SegmentationNetwork("resnet18-slim", 19)(torch.rand(2, 3, 64, 96)).shape == (2, 19, 64, 96)
-    assert Classifier("resnet18-slim", 7)(torch.rand(2, 3, 64, 64)).shape == (2, 7)
-
-
 def test_segmentation_keeps_the_depth_networks_names_but_for_the_head():
-    depth, segmentation = DepthNetwork("resnet18-slim"), SegmentationNetwork("resnet18-slim", 19)
+    depth, segmentation = DepthNetwork(SLIM), SegmentationNetwork(SLIM, 19)
     shared = set(depth.state_dict()) & set(segmentation.state_dict())
     assert {n.split(".")[0] for n in set(depth.state_dict()) - shared} == {"heads"}
     assert {n.split(".")[0] for n in set(segmentation.state_dict()) - shared} == {"head"}
@@ -115,9 +147,9 @@ def test_segmentation_keeps_the_depth_networks_names_but_for_the_head():
 
 def test_same_seed_gives_the_same_fresh_decoder_whatever_the_normalisation():
     torch.manual_seed(3)
-    first = SegmentationNetwork("resnet18-slim", 5, "depth").state_dict()
+    first = SegmentationNetwork(SLIM, 5, "depth").state_dict()
     torch.manual_seed(3)
-    second = SegmentationNetwork("resnet18-slim", 5, "imagenet").state_dict()
+    second = SegmentationNetwork(SLIM, 5, "imagenet").state_dict()
     assert all(np.array_equal(first[n], second[n]) for n in first)
 
 
@@ -136,7 +168,7 @@ def test_deeplab_is_torchvisions_on_resnet50():
         torch.testing.assert_close(ours(images), theirs(normalised)["out"])
 
 
-@pytest.mark.parametrize("encoder", ["resnet18-slim", "resnet18"])
+@pytest.mark.parametrize("encoder", [SLIM, "resnet18"])
 def test_deeplab_keeps_an_eighth_of_the_resolution(encoder):
     network = DeepLab(encoder, 5).eval()
     with torch.no_grad():
@@ -147,14 +179,8 @@ def test_deeplab_keeps_an_eighth_of_the_resolution(encoder):
     assert names == {name: tensor.shape for name, tensor in Encoder(encoder).state_dict().items()}
 
 
-def test_flow_network_gives_four_scales_that_start_at_rest():
-    flows = FlowNetwork("resnet18-slim")(torch.rand(2, 3, 64, 96), torch.rand(2, 3, 64, 96))
-    assert [tuple(f.shape) for f in flows] == [(2, 2, 64, 96), (2, 2, 32, 48), (2, 2, 16, 24), (2, 2, 8, 12)]
-    assert all((f == 0).all() for f in flows)
-
-
 def test_flow_network_is_siamese_and_a_unit_of_its_heads_is_a_twentieth_of_the_image():
-    network = FlowNetwork("resnet18-slim").eval()
+    network = FlowNetwork(SLIM).eval()
     seen = []
     network.flow_decoder.register_forward_hook(lambda module, features, maps: seen.append(features[0]))
     first, second = torch.rand(2, 1, 3, 64, 96)

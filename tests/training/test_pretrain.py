@@ -1,4 +1,6 @@
-"""Pre-training runs: what they leave, what they start from, that they learn and repeat."""
+"""Pre-training runs: one check of every task, and what the runs start from."""
+
+import math
 
 import numpy as np
 import pandas as pd
@@ -13,122 +15,178 @@ from depthseg_lib.files import read_json
 from depthseg_lib.models import weights
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.training import pretrain
-from depthseg_lib.training.classification import ClassificationTask
+
+SLIM = "resnet18-slim"
+LEFT = {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "checkpoint.pt"}
+ERRORS = ("abs_rel", "rmse", "a1")
+DEPTH = {f"{error}{of}" for error in ERRORS for of in ("", "_mean_map", "_untrained")}
+METRIC = {f"{error}_unscaled{of}" for error in ERRORS for of in ("", "_mean_map", "_untrained")}
+TASKS = {
+    "classification": (set(), {"accuracy"}, (4, 0.9)),
+    "depth": ({"pose.safetensors", "examples.npz"}, {*DEPTH, "kept", "translation"}, (12, 0.97)),
+    "depth-supervised": ({"examples.npz"}, DEPTH | METRIC, (20, 0.9)),
+    "flow": ({"flow_examples.npz"}, {"epe", "epe_zero", "epe_mean_map"}, (15, 0.95)),
+}
+"""What a run leaves besides `LEFT`, the metrics that it has, and how soon a batch is learned: steps, and the share of
+the first loss."""
 
 
 def quiet(_):
     pass
 
 
-@pytest.fixture(scope="module")
-def classification(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classification")
-    schedule = dict(iterations=30, batch=16, learning_rate=1e-3, evaluate_every=10)
-    config = pretraining(initialisation="classification", **schedule)
-    return folder, pretrain.run(config, folder, quiet)
+@pytest.fixture(scope="module", params=TASKS)
+def finished(request, tmp_path_factory):
+    """Initialisation, folder and outcome of a finished run of every task."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return request.param, folder, pretrain.run(pretraining(initialisation=request.param), folder, quiet)
 
 
-def test_classification_learns_and_leaves_its_results(classification):
-    folder, result = classification
-    assert result.history["train_loss"].iloc[-1] < result.history["train_loss"].iloc[1]
-    names = {path.name for path in folder.iterdir()} - {"checkpoint.pt"}
-    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json"}
-    stored = read_json(folder / "metrics.json")
-    assert stored["task"] == "classification" and stored["accuracy"] == result.metrics["accuracy"]
+def same_tensors(one, other):
+    first, second = (safetensors.torch.load_file(folder / "weights.safetensors") for folder in (one, other))
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_leaves_history_metrics_with_baselines_and_weights(finished):
+    name, folder, result = finished
+    more, measured, _ = TASKS[name]
+    assert {path.name for path in folder.iterdir()} == LEFT | more
+    history, stored = pd.read_parquet(folder / "history.parquet"), read_json(folder / "metrics.json")
+    assert list(history["iteration"]) == [0, 2, 4] and math.isnan(history["train_loss"][0])
+    assert measured <= set(stored) and all(math.isfinite(stored[metric]) for metric in measured)
+    assert stored["task"] == pretraining(initialisation=name).task and stored["iteration"] == 4
+    assert all(stored[metric] == value for metric, value in history.iloc[-1].items() if metric in measured)
+    assert result.metrics["diverged_at"] is stored["diverged_at"] is None
+    assert stored["warnings"] == "; ".join(result.warnings)
     about = read_json(folder / "environment.json")
-    assert about["settings"]["initialisation"] == "classification" and about["peak_memory_mib"] > 0
+    assert about["settings"]["initialisation"] == name and about["peak_memory_mib"] > 0
 
 
-def test_a_run_that_failed_after_its_training_has_nothing_to_train_again(tmp_path, monkeypatch):
-    """As when a figure cannot be drawn: the graph removes what the job had declared, the checkpoint stays."""
-    config = pretraining(initialisation="classification", iterations=4, batch=4, evaluate_every=2)
-    first = pretrain.run(config, tmp_path, quiet)
-    before = safetensors.torch.load_file(tmp_path / "weights.safetensors")
-    for name in ("metrics.json", "history.parquet", "weights.safetensors"):
-        (tmp_path / name).unlink()
-    monkeypatch.setattr(ClassificationTask, "batch", lambda *_: pytest.fail("it was trained again"))
-    again = pretrain.run(config, tmp_path, quiet)
-    pd.testing.assert_frame_equal(again.history, first.history)
-    after = safetensors.torch.load_file(tmp_path / "weights.safetensors")
-    assert all(torch.equal(before[name], after[name]) for name in before)
+def test_fine_tuning_starts_from_its_encoder_and_from_its_decoder_where_it_has_one(finished):
+    name, folder, _ = finished
+    state = weights.load_weights(folder / "weights.safetensors", SLIM, name)
+    taken = weights.transfer(state, SegmentationNetwork(SLIM, 19), f"{name} run")
+    fresh = {"head"} if name.startswith("depth") else {"decoder", "head"}
+    assert {layer.split(".")[0] for layer in taken.fresh} == fresh
 
 
-def test_depth_leaves_errors_baselines_and_examples(tmp_path):
-    result = pretrain.run(pretraining(initialisation="depth"), tmp_path, quiet)
-    stored = read_json(tmp_path / "metrics.json")
-    for name in ("abs_rel", "rmse", "a1"):
-        assert stored[name] > 0 and stored[f"{name}_mean_map"] > 0 and stored[f"{name}_untrained"] > 0
-    assert list(pd.read_parquet(tmp_path / "history.parquet")["iteration"]) == [0, 2, 4]
-    images, truth, predicted = pretrain.load_examples(tmp_path, "depth")
-    assert images.shape[1:] == (3, 64, 96) and truth.shape == predicted["depth"].shape
-    valid = (truth[0] > 0.1) & (truth[0] < 80)
-    assert np.median(predicted["depth"][0][valid]) == pytest.approx(np.median(truth[0][valid]), rel=0.05)
-    assert result.metrics["diverged_at"] is None
+def test_a_stopped_run_goes_on_to_the_same_numbers(finished, tmp_path, monkeypatch):
+    name, folder, whole = finished
+    config, made = pretraining(initialisation=name), pretrain.make_task
 
+    def breaking(*args):
+        task = made(*args)
+        batch, left = task.batch, iter(range(3))
+        task.batch = lambda indices: batch(indices) if next(left, None) is not None else pytest.fail("stop here")
+        return task
 
-def test_supervised_depth_leaves_what_depth_leaves_but_for_the_pose(tmp_path):
-    pretrain.run(pretraining(initialisation="depth-supervised"), tmp_path, quiet)
-    names = {path.name for path in tmp_path.iterdir()} - {"checkpoint.pt"}
-    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "examples.npz"}
-    stored = read_json(tmp_path / "metrics.json")
-    assert stored["task"] == "supervised" and stored["warnings"] == ""
-    for name in ("abs_rel", "rmse", "a1"):
-        assert stored[name] > 0 and stored[f"{name}_mean_map"] > 0 and stored[f"{name}_unscaled"] >= 0
-    images, truth, predicted = pretrain.load_examples(tmp_path, "depth-supervised")
-    assert images.shape[1:] == (3, 64, 96) and truth.shape == predicted["depth-supervised"].shape
-    state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "depth-supervised")
-    taken = weights.transfer(state, SegmentationNetwork("resnet18-slim", 19), "supervised run")
-    assert set(taken.fresh) == {"head.weight", "head.bias"}
-
-
-def test_flow_leaves_its_errors_baselines_and_examples(tmp_path):
-    pretrain.run(pretraining(initialisation="flow"), tmp_path, quiet)
-    names = {path.name for path in tmp_path.iterdir()} - {"checkpoint.pt"}
-    assert names == {"weights.safetensors", "history.parquet", "metrics.json", "environment.json", "flow_examples.npz"}
-    stored, history = read_json(tmp_path / "metrics.json"), pd.read_parquet(tmp_path / "history.parquet")
-    assert stored["task"] == "flow" and stored["epe"] == history["epe"].iloc[-1] and stored["epe_mean_map"] > 0
-    assert history["epe"].iloc[0] == stored["epe_zero"]  # the network starts at rest
-    assert list(history["learning_rate"]) == pytest.approx([5e-4, 5e-5, 5e-5])
-    images, predicted, exact = pretrain.load_flow_examples(tmp_path)
-    assert images.shape[1:] == (2, 3, 64, 96) and predicted.shape == exact.shape == (len(images), 2, 64, 96)
-    state = weights.load_weights(tmp_path / "weights.safetensors", "resnet18-slim", "flow")
-    taken = weights.transfer(state, SegmentationNetwork("resnet18-slim", 19), "flow run")
-    assert all(name.startswith("encoder.") for name in taken.loaded)
-
-
-def test_depth_classification_starts_depth_and_pose_from_the_classifier(classification, tmp_path):
-    folder, _ = classification
+    with monkeypatch.context() as patched, pytest.raises(pytest.fail.Exception, match="stop here"):
+        patched.setattr(pretrain, "make_task", breaking)
+        pretrain.run(config, tmp_path, quiet)
     lines = []
-    config = pretraining(initialisation="depth-classification", start_weights=str(folder / "weights.safetensors"))
-    result = pretrain.run(config, tmp_path, lines.append)
-    assert any("weights of classification" in line for line in lines)
-    assert all(not name.startswith("encoder.") for name in result.transfer.fresh)
-    classifier = safetensors.torch.load_file(folder / "weights.safetensors")
+    resumed = pretrain.run(config, tmp_path, lines.append)
+    assert "going on from iteration 2" in lines
+    pd.testing.assert_frame_equal(
+        resumed.history.drop(columns="seconds"), whole.history.drop(columns="seconds"), check_exact=True
+    )
+    assert resumed.metrics == whole.metrics and same_tensors(folder, tmp_path)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_batch_is_learned(name):
+    steps, share = TASKS[name][2]
+    torch.manual_seed(0)
+    task = pretrain.make_task(pretraining(initialisation=name, batch=4), "cpu", quiet)
+    optimiser, losses = torch.optim.Adam(task.module.parameters(), 1e-3), []
+    for _ in range(steps):
+        torch.manual_seed(1)  # one draw of the augmentation
+        loss = task.module(task.batch(torch.arange(4)))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < share * losses[0]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_it_trains_in_half_precision_from_inputs_of_full_precision(name, tmp_path, monkeypatch):
+    seen, made = [], pretrain.make_task
+
+    def watched(*args):
+        task = made(*args)
+        task.module.register_forward_pre_hook(lambda module, given: seen.append((module.training, given[0])))
+        return task
+
+    monkeypatch.setattr(pretrain, "make_task", watched)
+    config = pretraining(initialisation=name, precision="bf16-mixed", iterations=1, evaluated=1)
+    history = pretrain.run(config, tmp_path, quiet).history
+    assert math.isfinite(history["train_loss"][1])
+    (batch,) = (given for training, given in seen if training)
+    tensors = batch if isinstance(batch, tuple) else vars(batch).values()
+    assert {tensor.dtype for tensor in tensors} <= {torch.float32, torch.int64}
+
+
+def test_a_run_that_failed_after_its_training_has_nothing_to_train_again(finished, tmp_path, monkeypatch):
+    """As when a figure cannot be drawn: the workflow removes what the job had declared, the checkpoint stays."""
+    name, folder, first = finished
+    (tmp_path / "checkpoint.pt").write_bytes((folder / "checkpoint.pt").read_bytes())
+    made = pretrain.make_task
+
+    def untrained(*args):
+        task = made(*args)
+        task.batch = lambda indices: pytest.fail("it was trained again")
+        return task
+
+    monkeypatch.setattr(pretrain, "make_task", untrained)
+    again = pretrain.run(pretraining(initialisation=name), tmp_path, quiet)
+    pd.testing.assert_frame_equal(again.history, first.history)
+    assert same_tensors(folder, tmp_path)
+
+
+def test_examples_are_held_out_images_with_truth_and_prediction(finished):
+    name, folder, _ = finished
+    if name == "flow":
+        images, predicted, exact = pretrain.load_flow_examples(folder)
+        assert images.shape[1:] == (2, 3, 64, 96) and predicted.shape == exact.shape == (len(images), 2, 64, 96)
+    elif name != "classification":
+        images, truth, predicted = pretrain.load_examples(folder, name)
+        assert images.shape[1:] == (3, 64, 96) and truth.shape == predicted[name].shape == (len(images), 64, 96)
+        valid = (truth[0] > 0.1) & (truth[0] < 80)
+        assert np.median(predicted[name][0][valid]) == pytest.approx(np.median(truth[0][valid]), rel=0.05)
+
+
+def test_the_step_size_follows_the_tasks_schedule(finished):
+    name, _, result = finished
+    last = {"depth-supervised": 0.5}.get(name, 0.1)
+    assert result.history["learning_rate"].iloc[-1] == pytest.approx(last * pretraining().learning_rate)
+    task = pretrain.make_task(pretraining(initialisation=name), "cpu", quiet)
+    middle = {"depth-supervised": 0.5, "flow": 0.5}.get(name, 0.75)
+    assert [task.decay(p) for p in (0, middle - 0.01, middle, 1)] == [1, 1, last, last]
+
+
+@pytest.mark.parametrize("initialisation", ["depth-classification", "depth-imagenet"])
+def test_depth_and_pose_start_from_the_classifier(initialisation, tmp_path):
+    encoder = SLIM if initialisation == "depth-classification" else "resnet18"
+    if encoder == SLIM:
+        pretrain.run(pretraining(initialisation="classification", iterations=1), tmp_path, quiet)
+        start = tmp_path / "weights.safetensors"
+        known = {n: t for n, t in safetensors.torch.load_file(start).items() if n.startswith("encoder.")}
+    else:
+        network, start = torchvisions_file(tmp_path)
+        known = {f"encoder.resnet.{n}": t for n, t in network.state_dict().items() if not n.startswith("fc.")}
+    config = pretraining(initialisation=initialisation, encoder=encoder, start_weights=str(start))
+    lines = []
+    result = pretrain.run(config.changed(iterations=1, batch=1, evaluated=1), tmp_path / "run", lines.append)
+    assert any(f"weights of {config.starts_from}: " in line for line in lines)
+    counts = {name for name in result.transfer.fresh if name.startswith("encoder.")}
+    assert all(name.endswith("num_batches_tracked") for name in counts)  # torchvision's old files have none
     for file in ("weights", "pose"):
-        encoder = safetensors.torch.load_file(tmp_path / f"{file}.safetensors")
-        name = "encoder.resnet.layer1.0.conv1.weight"
-        assert (encoder[name] - classifier[name]).abs().max() < 0.01  # four small steps away
-    wide = safetensors.torch.load_file(tmp_path / "pose.safetensors")["encoder.resnet.conv1.weight"]
-    narrow = classifier["encoder.resnet.conv1.weight"]
-    torch.testing.assert_close(wide[:, :3], narrow / 2, atol=0.01, rtol=0)
-
-
-def test_depth_imagenet_starts_depth_and_pose_from_torchvisions_file(tmp_path):
-    network, file = torchvisions_file(tmp_path)
-    config = pretraining(initialisation="depth-imagenet", encoder="resnet18", start_weights=str(file), iterations=1)
-    result = pretrain.run(config, tmp_path / "run", quiet)
-    assert {name.split(".")[0] for name in result.transfer.fresh} == {"encoder", "decoder", "heads"}
-    theirs = network.state_dict()["layer3.0.conv1.weight"]
-    for kind in ("weights", "pose"):
-        ours = safetensors.torch.load_file(tmp_path / "run" / f"{kind}.safetensors")
-        assert (ours["encoder.resnet.layer3.0.conv1.weight"] - theirs).abs().max() < 0.01  # a small step at most
-
-
-def test_the_same_seed_gives_the_same_weights(tmp_path):
-    for name in ("first", "second"):
-        pretrain.run(pretraining(initialisation="depth"), tmp_path / name, quiet)
-    first, second = (safetensors.torch.load_file(tmp_path / n / "weights.safetensors") for n in ("first", "second"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+        ours = safetensors.torch.load_file(tmp_path / "run" / f"{file}.safetensors")
+        name = "encoder.resnet.layer3.0.conv1.weight"
+        assert (ours[name] - known[name]).abs().max() < 0.01  # a small step at most
+        stem = ours["encoder.resnet.conv1.weight"]
+        copies = stem.shape[1] // 3
+        torch.testing.assert_close(stem[:, :3] * copies, known["encoder.resnet.conv1.weight"], atol=0.01, rtol=0)
 
 
 def test_missing_start_weights_stop_the_run_before_it_trains(tmp_path):
@@ -136,3 +194,13 @@ def test_missing_start_weights_stop_the_run_before_it_trains(tmp_path):
     with pytest.raises(InputError, match="there is no weights file"):
         pretrain.run(config, tmp_path, quiet)
     assert not (tmp_path / "history.parquet").exists()
+
+
+def test_what_looks_wrong_is_warned_of():
+    warnings = pretrain.check_training({"kept": 0.01, "translation": 1e-7})
+    assert "auto-mask removed 99 %" in warnings[0] and "stays at zero" in warnings[1]
+    (warning,) = pretrain.check_training({"epe": 4.2, "epe_zero": 3.8})
+    assert "4.20 px" in warning and "nothing was learned" in warning
+    (warning,) = pretrain.check_training({"epe": 2.0, "epe_zero": 3.8, "epe_mean_map": 2.05})
+    assert "hardly below that of the mean flow" in warning
+    assert pretrain.check_training({"kept": 0.6, "translation": 0.01, "epe": 2.0, "epe_zero": 3.8}) == ()
