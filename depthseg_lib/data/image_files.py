@@ -155,8 +155,8 @@ def sequences(root: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name is a PNG or JPEG image."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
+    """Whether a file of this name is a PNG or JPEG image, and none that a system or an editor left."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not _SYSTEM.fullmatch(name)
 
 
 def _file_digest(file: Path) -> str:

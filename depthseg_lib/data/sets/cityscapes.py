@@ -42,6 +42,7 @@ class Cityscapes(Listing):
 
     def check(self) -> None:
         """Raise `InputError` unless all parts are there."""
+        super().check()
         image_files.existing(self.folder, _packages(FOLDERS.values()))
         missing = [name for name in FOLDERS.values() if not (self.folder / name).is_dir()]
         if missing:

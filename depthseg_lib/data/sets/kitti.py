@@ -45,6 +45,7 @@ class Kitti(Listing):
     def check(self) -> None:
         """Raise `InputError` unless both sets are there, every drive's date is calibrated, listed frames are there, and
         some drive that depth is evaluated on has laser scans."""
+        super().check()
         has_drives = any(
             kitti_raw.is_drive(d) for date in image_files.subfolders(self.raw) for d in image_files.subfolders(date)
         )

@@ -48,12 +48,11 @@ class Listing(ABC):
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
-        if not self.folder.is_dir():
-            raise InputError(f"DATA={folder}: there is no such folder; expected {self.LAYOUT}")
 
-    @abstractmethod
     def check(self) -> None:
-        """Raise `InputError` unless everything is there; decodes nothing."""
+        """Raise `InputError` unless everything is there; decodes nothing. A set looks for more than the folder."""
+        if not self.folder.is_dir():
+            raise InputError(f"DATA={self.folder}: there is no such folder; expected {self.LAYOUT}")
 
     @property
     @abstractmethod

@@ -40,6 +40,7 @@ class Nyu(Listing):
 
     def check(self) -> None:
         """Raise `InputError` unless the files are there, whole and fit together, and the raw dump holds a scene."""
+        super().check()
         image_files.existing(self.folder, self.LAYOUT)
         missing = [name for name in (*FILES, RAW) if not (self.folder / name).exists()]
         if missing:

@@ -54,6 +54,7 @@ class Own(Listing):
 
     def check(self) -> None:
         """Raise `InputError` unless the description is right and what it names is there; decodes nothing."""
+        super().check()
         least = 1 if "test" in self.labelled else 2
         if self.count < least:
             raise InputError(
@@ -113,8 +114,8 @@ class Own(Listing):
     def remarks(self) -> Sequence[str]:
         cameras = [one.intrinsics for one in self.description.keys.video]
         return [
-            f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed "
-            f"({camera.guessed}): correct them, then take the key 'guessed' out"
+            f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed: correct them, then "
+            f"take the key 'guessed' out ({camera.guessed})"
             for number, camera in enumerate(cameras)
             if isinstance(camera, Camera) and camera.guessed is not None
         ]
@@ -228,7 +229,7 @@ class Own(Listing):
         """The files that a glob matches, by what its stars stand for."""
         root, expression, found = self.description.root, re.compile(_expression(pattern)), {}
         for name in glob.iglob(pattern, root_dir=root, recursive=True):
-            if image_files.is_image(name) and (match := expression.fullmatch(name)):
+            if image_files.is_image(os.path.basename(name)) and (match := expression.fullmatch(name)):
                 found[tuple(part or "" for part in match.groups())] = root / name
         if not found:
             raise InputError(
