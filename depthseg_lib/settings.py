@@ -48,7 +48,7 @@ CROSSED = ("large-to-small", "small-to-large")
 """The experiments in which pre-training and fine-tuning differ in resolution."""
 FROM_LARGE = ("high", "whole", "large-to-small")
 """The experiments whose depth was learned at the large size."""
-DATA_SETS = ("streets", "camvid", "kitti", "nyu", "cityscapes", "folder")
+DATA_SETS = ("streets", "kitti", "nyu", "cityscapes", "folder")
 PLACES = ("start_weights", "data_folder", "photographs_folder")
 """Settings that say where files are: they differ between machines and change no result."""
 _EXPECTED = {

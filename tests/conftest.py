@@ -4,11 +4,8 @@ import pytest
 
 LONG = (
     "test_workflow",
-    "test_nyu_set",
-    "test_cityscapes_set",
     "test_own_study",
     "test_kitti_set",
-    "test_camvid_set",
     "test_figure_notebooks",
     "test_browser",
 )

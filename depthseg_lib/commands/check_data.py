@@ -23,9 +23,10 @@ from depthseg_lib.commands import machine
 from depthseg_lib.commands.kernel import headless_environment
 from depthseg_lib.commands.progress import estimated, jobs_of
 from depthseg_lib.data import image_files
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.data.sets.listing import LabelledImage, Measured, Sample, evenly
-from depthseg_lib.data.sources import REAL_SETS
+from depthseg_lib.data.sets.listing import Listing, Measured, evenly
+from depthseg_lib.data.sources import listed
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import cache_root, project_path, replacing
 from depthseg_lib.models.published import NONE, Published, add_options
@@ -63,11 +64,11 @@ class Report:
             return None
 
 
-def labels(sample: Sample, report: Report) -> None:
+def labels(sample: Listing, report: Report) -> None:
     """Decode label images of every split: ids of no class, shares of the classes, sizes."""
-    for split, listed in sample.labelled.items():
-        chosen = evenly(listed, LABELS)
-        report.lines.append(f"{split}: {len(listed)} labelled images" + _of(len(chosen), len(listed)))
+    for split, images in sample.labelled.items():
+        chosen = evenly(images, LABELS)
+        report.lines.append(f"{split}: {len(images)} labelled images" + _of(len(chosen), len(images)))
         pixels, occurs, sizes = np.zeros(256, np.int64), Counter(), Counter()
         for one in chosen:
             if (truth := report.attempt(_truth, sample, one)) is None:
@@ -84,7 +85,7 @@ def labels(sample: Sample, report: Report) -> None:
     _show_labels(sample, report)
 
 
-def motion(sample: Sample, step: int, report: Report) -> None:
+def motion(sample: Listing, step: int, report: Report) -> None:
     """Compare frames that lie `step` apart, over all sequences: sizes, and how many hardly differ."""
     lengths = {name: len(files) for name, files in sample.sequences.items()}
     if not lengths:
@@ -117,7 +118,7 @@ def motion(sample: Sample, step: int, report: Report) -> None:
     _show_motion(evenly(shown, COLUMNS), step, report)
 
 
-def depth(sample: Sample, report: Report) -> None:
+def depth(sample: Listing, report: Report) -> None:
     """Read what measured depth there is: its range, and how much of the image has some."""
     read = [(one, report.attempt(one.depth)) for one in sample.depth[:COLUMNS]]
     read = [(one, metres) for one, metres in read if metres is not None]
@@ -137,11 +138,11 @@ def depth(sample: Sample, report: Report) -> None:
     _show_depth(read, report)
 
 
-def _truth(sample: Sample, one: LabelledImage) -> np.ndarray:
+def _truth(sample: Listing, one: Annotated) -> np.ndarray:
     return sample.label_set.encode(one.ids(), one.where)
 
 
-def _shares(sample: Sample, pixels: np.ndarray, occurs: Counter, count: int) -> list[str]:
+def _shares(sample: Listing, pixels: np.ndarray, occurs: Counter, count: int) -> list[str]:
     """A line per class: its share of labelled pixels, and in how many of the images it is."""
     total = max(1, int(pixels.sum()))
     classes = [*enumerate(sample.label_set.classes), (VOID, "(void)")]
@@ -159,8 +160,8 @@ def _of(looked: int, count: int) -> str:
     return "" if looked == count else f", {looked} of them looked at"
 
 
-def _show_labels(sample: Sample, report: Report) -> None:
-    every = [one for listed in sample.labelled.values() for one in listed]
+def _show_labels(sample: Listing, report: Report) -> None:
+    every = [one for images in sample.labelled.values() for one in images]
     shown = []
     for one in evenly(every, 2 * COLUMNS):
         pair = report.attempt(lambda one=one: (one.image(), _truth(sample, one)))
@@ -243,13 +244,18 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
             say(f"profile {profile} runs on the embedded street world: there is no data to check")
             return 0
         say(f"profile {profile}, {project_path(data)}")
-        sample = report.attempt(REAL_SETS[settings.data_set].sample, project_path(data))
+        sample = report.attempt(_looked_up, listed(settings))
         if sample is not None:
             _look(plan, sample, report, Path(runs, plan.profile.name, SHEET))
             _say_all(say, report.lines)
             say("")
             _cost(plan, sample, report, say, runs)
     return _conclude(report, say)
+
+
+def _looked_up(sample: Listing) -> Listing:
+    """The listing with its files looked up, so that what is missing is said as one problem, and once."""
+    return sample if sample.labelled and sample.sequences is not None else None
 
 
 def _look(plan: study_plan.Plan, sample, report: Report, sheet: Path) -> None:

@@ -46,7 +46,7 @@ def describe(folder: Path, force: bool = False, say=print) -> Path:
     before = file.read_text() if file.exists() else None
     _write(file, _text(values))
     try:
-        own.check(folder)
+        own.Own(folder).check()
     except InputError:
         _write(file, before) if before is not None else file.unlink()
         raise

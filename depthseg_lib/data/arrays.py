@@ -51,8 +51,6 @@ class Video:
     """(N, 3, 3) float32, in pixels of the H x W image, pixel centres at whole numbers."""
     depth: np.ndarray | PartialDepth | None = None
     """(N, H, W) float16 metres along the optical axis, 0 where there is no truth; None without any."""
-    poses: np.ndarray | None = None
-    """(N, 4, 4) float32 camera-to-world, metres; None where the set has none."""
     targets: np.ndarray | None = None
     """(N,) bool, the frames that may be the target of a triplet; None: all of them."""
     held_out: np.ndarray | None = None
@@ -111,22 +109,18 @@ class Labelled:
     label_set: LabelSet
     names: tuple[str, ...]
     """One name per image, for figures and error messages."""
-    depth: np.ndarray | Rows | None = None
-    """(N, H, W) float16 metres, as in `Video`; None without any."""
 
     def view(self, indices) -> "Labelled":
         """The images at `indices`, which stay where they are until they are asked for."""
         indices = np.asarray(indices)
-        depth = None if self.depth is None else Rows(self.depth, indices)
         names = tuple(self.names[i] for i in indices)
-        return Labelled(Rows(self.images, indices), Rows(self.labels, indices), self.label_set, names, depth)
+        return Labelled(Rows(self.images, indices), Rows(self.labels, indices), self.label_set, names)
 
     def subset(self, indices) -> "Labelled":
         """The images at `indices`, copied into memory."""
         indices = np.asarray(indices)
-        depth = None if self.depth is None else self.depth[indices]
         names = tuple(self.names[i] for i in indices)
-        return Labelled(self.images[indices], self.labels[indices], self.label_set, names, depth)
+        return Labelled(self.images[indices], self.labels[indices], self.label_set, names)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,13 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zl
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of more than 8 bits per channel, which a conversion to RGB would clip without a word."""
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_SMALL = 2**20
+"""Bytes up to which a file's content is in a digest."""
+_CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
+_SYSTEM = re.compile(r"\..*|thumbs\.db|ehthumbs\.db|desktop\.ini|~\$.*|.*~|#.*#", re.IGNORECASE)
+"""Names of what systems, editors and Jupyter leave in folders: hidden files, previews, locks, backups."""
+
 
 def size(file: Path) -> tuple[int, int]:
     """Height and width in pixels, from the header alone."""
@@ -93,17 +100,10 @@ def _description(mode: str) -> str:
     return "a single channel of more than 8 bits" if mode in _DEEP else f"a {mode} image"
 
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_SMALL = 2**20
-"""Bytes up to which a file's content is in a digest."""
-_CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
-
-
 def existing(folder: str | Path, expected: str) -> Path:
     """`folder` as a path; raises `InputError`, saying what was `expected`, where it is missing, a file or empty."""
     folder = Path(folder).expanduser()
-    entries = _entries(folder, expected)
-    if not entries:
+    if not entries(folder, expected):
         raise InputError(f"{folder} is empty: expected {expected}; put the data there, or give the right folder")
     return folder
 
@@ -113,7 +113,7 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
 
     Raises `InputError` where there are none, or two for the same name (`1.png` and `1.jpg`).
     """
-    files = [file for file in _entries(folder, expected) if file.suffix.lower() in IMAGE_SUFFIXES]
+    files = [file for file in entries(folder, expected) if is_image(file.name)]
     if not files:
         raise InputError(f"{folder} holds no images: expected {expected}, {found(folder)}; give the right folder")
     first_of = {}
@@ -123,19 +123,40 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
     return tuple(files)
 
 
-def digest(places: Sequence[Path]) -> str:
+def digest(places: Sequence[Path], *texts: str) -> str:
     """A short digest of `places`: of a small file, its content; of a large one and of a folder, names and sizes.
 
     Those of a folder are of all files below it, with the content of calibrations, in which a digit may change alone.
-    What is missing counts as an empty folder.
+    What is missing counts as an empty folder, and what a system or an editor leaves there does not count. `texts` do.
     """
-    lines = [_file_digest(place) for place in places if place.is_file()]
+    lines = [*texts, *(_file_digest(place) for place in places if place.is_file())]
     for folder in places:
-        for place, _, names in os.walk(folder):
+        for place, names in below(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
             lines += [_file_digest(file) for file in files if _CALIBRATION.fullmatch(file.name)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder in `folder`, itself first, with the names of its files, in order of characters; links are followed.
+
+    What systems, editors and Jupyter leave there is left out.
+    """
+    for place, inner, names in os.walk(folder, followlinks=True):
+        inner[:] = sorted(name for name in inner if not _SYSTEM.fullmatch(name))
+        yield place, sorted(name for name in names if not _SYSTEM.fullmatch(name))
+
+
+def sequences(root: Path) -> dict[str, tuple[Path, ...]]:
+    """The image files of every folder in `root`, however deep, that holds some, by its path from that of `root`."""
+    places = [Path(place) for place, names in below(root) if any(map(is_image, names))]
+    return {str(Path(root.name, place.relative_to(root))): image_files(place) for place in places}
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name is a PNG or JPEG image, and none that a system or an editor left."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not _SYSTEM.fullmatch(name)
 
 
 def _file_digest(file: Path) -> str:
@@ -145,13 +166,13 @@ def _file_digest(file: Path) -> str:
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
-    """The folders in `folder` in name order, hidden ones left out."""
-    return tuple(entry for entry in _entries(folder, "folders") if entry.is_dir())
+    """The folders in `folder` in name order."""
+    return tuple(entry for entry in entries(folder, "folders") if entry.is_dir())
 
 
 def holds_images(folder: Path) -> bool:
     """Whether at least one image file lies directly in `folder`."""
-    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in _entries(folder, "images"))
+    return any(is_image(file.name) for file in entries(folder, "images"))
 
 
 def paired(images: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
@@ -168,7 +189,7 @@ def paired(images: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
 
 def found(folder: Path) -> str:
     """What `folder` holds, in a few words for an error message."""
-    names = [entry.name for entry in _entries(folder, "a folder")]
+    names = [entry.name for entry in entries(folder, "a folder")]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return f"found {', '.join(names[:6])}{more}" if names else "found it empty"
 
@@ -182,9 +203,13 @@ def file_text(file: Path, expected: str) -> str:
         raise InputError(f"{file} cannot be read ({reason}): expected {expected}; put that file there") from error
 
 
-def _entries(folder: Path, expected: str) -> list[Path]:
+def entries(folder: Path, expected: str) -> list[Path]:
+    """What `folder` holds, in name order, numbers by value; raises `InputError` where it cannot be read.
+
+    What systems, editors and Jupyter leave there is left out.
+    """
     try:
-        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        entries = [entry for entry in folder.iterdir() if not _SYSTEM.fullmatch(entry.name)]
     except OSError as error:
         raise InputError(
             f"the folder {folder} cannot be read ({error.strerror}): expected {expected}; give the right folder"

@@ -177,32 +177,6 @@ NYU13 = LabelSet(
 """NYU-V2's 13 classes. All are representative: the paper names no subset in section 4.3, and each is in many images.
 Readers with deuteranopia or protanopia can tell any two colours apart."""
 
-_NYU_40 = (
-    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
-    *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
-    *("ceiling", "books", "refridgerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard"),
-    *("person", "night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture"),
-    "otherprop",
-)
-
-
-def _shade(position: int) -> tuple[int, int, int]:
-    """The colour of a class of the 40: that of its class among the 13, darker from each to the next that shares it."""
-    own = NYU_40_TO_13[position]
-    before, all_of_it = NYU_40_TO_13[:position].count(own), NYU_40_TO_13.count(own)
-    return tuple(round(channel * (1 - 0.7 * before / all_of_it)) for channel in NYU13.colours[own - 1])
-
-
-NYU40 = LabelSet(
-    name="NYU40",
-    classes=_NYU_40,
-    colours=tuple(_shade(position) for position in range(40)),
-    ids=tuple(range(1, 41)),
-    void_ids=(0,),
-    representative=tuple(range(40)),
-)
-"""NYU-V2's 40 classes (Gupta et al. 2013), named as their file has them; shades of the 13."""
-
 THINGS = {
     **{name: name for name in ("car", "truck", "bus", "bicycle", "person", "traffic light", "traffic sign")},
     "pedestrian": "person",

@@ -1,20 +1,21 @@
 """From a run's data settings to its images: the one place that knows which data set offers what.
 
-A real set is a module with a text `LAYOUT` (what DATA is to hold), `READ_FIRST` (whether its video is short enough to
-be read before anything is trained) and the functions `check(folder)`, `parts(folder)`,
-`annotated_count(folder)`, `annotated(folder, height, width, progress)` and `video(folder, height, width, progress)`;
-`set_camvid` shows what each is for. With `sample(folder)`, which `make check-data` needs, it lists what it found.
+A real set is a subclass of `listing.Listing` in a file below `sets/`, which says once what it holds; here it gets its
+name.
 """
-
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from depthseg_lib.data import image_files, photographs, set_camvid, streets
+from depthseg_lib.data import photographs, streets
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.sets import cityscapes, image_folder, kitti, nyu, own
+from depthseg_lib.data.sets import image_folder
+from depthseg_lib.data.sets.cityscapes import Cityscapes
+from depthseg_lib.data.sets.kitti import Kitti
+from depthseg_lib.data.sets.listing import Listing
+from depthseg_lib.data.sets.nyu import Nyu
+from depthseg_lib.data.sets.own import Own
 from depthseg_lib.data.streets import DepthCamera
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path
@@ -22,21 +23,15 @@ from depthseg_lib.settings import DataSettings, PretrainConfig
 
 SPLIT_SEED = 16
 """Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
-REAL_SETS = {
-    "camvid": set_camvid,
-    "kitti": kitti,
-    "nyu": nyu,
-    "cityscapes": cityscapes,
-    "folder": own,
-}
-"""The module of each real set, by the name that a run's settings give it."""
+REAL_SETS: dict[str, type[Listing]] = {"kitti": Kitti, "nyu": Nyu, "cityscapes": Cityscapes, "folder": Own}
+"""The listing of each real set, by the name that a run's settings give it."""
 
 
 def load_video(settings: DataSettings, progress: Progress = None) -> Video:
     """The unlabelled video that depth is pre-trained on."""
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
-    return REAL_SETS[settings.data_set].video(_folder(settings), settings.height, settings.width, progress)
+    return listed(settings).video(settings.height, settings.width, progress)
 
 
 def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress = None) -> np.ndarray | None:
@@ -91,32 +86,33 @@ def check(settings: DataSettings, images: int, progress: Progress = None, decode
     """
     if settings.data_set == "streets":
         return
-    chosen, folder = REAL_SETS[settings.data_set], _folder(settings)
-    chosen.check(folder)
-    _first(split_order(chosen.annotated_count(folder)), images, folder)
+    found = listed(settings)
+    found.check()
+    _first(split_order(found.count), images, found.folder)
     if not decode:
         return
     load_annotated(settings, images, progress)
-    if chosen.READ_FIRST:
+    if found.READ_FIRST:
         load_video(settings, progress).triplets()
 
 
 def digest(settings: DataSettings) -> str:
     """A digest of the names and sizes of the files of a real set, by which changed data is noticed."""
-    return image_files.digest(REAL_SETS[settings.data_set].parts(_folder(settings)))
+    return listed(settings).digest
+
+
+def listed(settings: DataSettings) -> Listing:
+    """What a real set holds; raises `InputError` where there is no such folder."""
+    kind = REAL_SETS[settings.data_set]
+    if not settings.data_folder:
+        raise InputError(f"the data set '{settings.data_set}' needs DATA=folder, {kind.LAYOUT}; none was given")
+    return kind(project_path(settings.data_folder))
 
 
 def _annotated(settings: DataSettings, progress: Progress) -> tuple[Labelled, Labelled | None]:
     if settings.data_set == "streets":
         return streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
-    return REAL_SETS[settings.data_set].annotated(_folder(settings), settings.height, settings.width, progress)
-
-
-def _folder(settings: DataSettings) -> Path:
-    if not settings.data_folder:
-        layout = REAL_SETS[settings.data_set].LAYOUT
-        raise InputError(f"the data set '{settings.data_set}' needs DATA=folder, {layout}; none was given")
-    return project_path(settings.data_folder)
+    return listed(settings).annotated(settings.height, settings.width, progress)
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:

@@ -14,9 +14,7 @@ from depthseg_lib.data.labels import KITTI
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 from depthseg_lib.world.layout import build_street
-from depthseg_lib.world.render import Frame, Street, intrinsics, render
-
-__all__ = ["Frame", "Street", "StreetsConfig", "annotated", "build_street", "render", "video"]
+from depthseg_lib.world.render import intrinsics, render
 
 _VIDEO, _ANNOTATED = 0, 1  # the second number of a street's seed, so that the two sets share no street
 _CLIP = 12
@@ -46,27 +44,27 @@ class StreetsConfig:
 
 
 def video(config: StreetsConfig, device: str = "cpu", progress: Progress = None) -> Video:
-    """Drives through `config.streets` streets, with exact depth, poses and intrinsics; rendered once, then cached."""
+    """Drives through `config.streets` streets, with exact depth and intrinsics; rendered once, then cached."""
     seeds = [(config.seed, _VIDEO, number) for number in range(config.streets)]
     key = {"what": "video", **asdict(config)}
     folder = cached(
         "streets", key | _source(device), lambda to: _render(to, config, seeds, config.frames, device, progress)
     )
-    images, depth, poses = load_arrays(folder, "images", "depth", "poses")
+    images, depth = load_arrays(folder, "images", "depth")
     count = config.streets * config.frames
     matrix = np.tile(intrinsics(config.height, config.width).float().numpy(), (count, 1, 1))
-    return Video(images, np.repeat(np.arange(config.streets, dtype=np.int32), config.frames), matrix, depth, poses)
+    return Video(images, np.repeat(np.arange(config.streets, dtype=np.int32), config.frames), matrix, depth)
 
 
 def annotated(config: StreetsConfig, count: int = 200, device: str = "cpu", progress: Progress = None) -> Labelled:
-    """`count` images with KITTI labels and depth, each of a street of its own, none of them a street of the video."""
+    """`count` images with KITTI labels, each of a street of its own, none of them a street of the video."""
     if not isinstance(count, int) or count < 1:
         raise InputError(f"streets.annotated: count must be a whole number, 1 or more, but is {count!r}")
     seeds = [(config.seed, _ANNOTATED, number) for number in range(count)]
     key = {"what": "annotated", "count": count, "size": [config.height, config.width], "seed": config.seed}
     folder = cached("streets", key | _source(device), lambda to: _render(to, config, seeds, 1, device, progress))
-    images, labels, depth = load_arrays(folder, "images", "labels", "depth")
-    return Labelled(images, labels, KITTI, tuple(f"street {number:04d}" for number in range(count)), depth)
+    images, labels = load_arrays(folder, "images", "labels")
+    return Labelled(images, labels, KITTI, tuple(f"street {number:04d}" for number in range(count)))
 
 
 def _source(device: str) -> dict[str, str]:
@@ -82,26 +80,21 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
         "images": reserved(folder / "images.npy", (count, 3, *size), np.uint8),
         "labels": reserved(folder / "labels.npy", (count, *size), np.uint8),
         "depth": reserved(folder / "depth.npy", (count, *size), np.float16),
-        "poses": reserved(folder / "poses.npy", (count, 4, 4), np.float32),
     }
     begin = time.monotonic()
     for number, seed in enumerate(seeds):
         street = build_street(seed, frames if frames > 1 else _CLIP).to(device)
         for offset in range(frames):
             moment = offset if frames > 1 else number % _CLIP
-            _store(arrays, number * frames + offset, render(street, moment, *size))
+            row, frame = number * frames + offset, render(street, moment, *size)
+            arrays["images"][row] = frame.image.cpu().numpy()
+            arrays["labels"][row] = KITTI.encode(frame.labels.cpu().numpy(), "streets")
+            arrays["depth"][row] = frame.depth.cpu().numpy()
         if progress and (number + 1) % max(1, len(seeds) // 20) == 0:
             left = (time.monotonic() - begin) / (number + 1) * (len(seeds) - number - 1)
             progress(f"streets: {number + 1} of {len(seeds)} rendered, about {left:.0f} s left")
     for array in arrays.values():
         array.flush()
-
-
-def _store(arrays: dict[str, np.memmap], index: int, frame: Frame) -> None:
-    arrays["images"][index] = frame.image.cpu().numpy()
-    arrays["labels"][index] = KITTI.encode(frame.labels.cpu().numpy(), "streets")
-    arrays["depth"][index] = frame.depth.cpu().numpy()
-    arrays["poses"][index] = frame.pose.cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -157,11 +150,9 @@ def flow(config: StreetsConfig, frames: np.ndarray, device: str = "cpu", progres
 
     It is that of every pixel's own point, moving objects and the sky included, whether or not it is still in sight.
     """
-    files = sorted(Path(world.__file__).parent.glob("*.py"))
-    source = source_hash(__file__, __file__, *files)
     chosen = np.asarray(frames).tolist()  # not called `frames`: that is how many a street has
-    key = {"what": "flow", "chosen": chosen, **asdict(config), "source": source, "device": device}
-    folder = cached("streets", key, lambda to: _render_flow(to, config, frames, device, progress))
+    key = {"what": "flow", "chosen": chosen, **asdict(config)}
+    folder = cached("streets", key | _source(device), lambda to: _render_flow(to, config, frames, device, progress))
     return load_arrays(folder, "flow")[0]
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from depthseg_lib import fingerprint
 from depthseg_lib.data.labels import LABEL_SETS, LabelSet, photographed, to_mapping
-from depthseg_lib.data.sets import description as descriptions
-from depthseg_lib.data.sets import own
+from depthseg_lib.data.sets.own import Own
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.models.published import ENCODERS, NONE, Published
@@ -147,16 +146,17 @@ def _on_data(profile: Profile) -> tuple[Profile, LabelSet]:
     if profile.data.data_set != "folder":
         return profile, LABEL_SETS[profile.data.data_set]
     if not profile.data.data_folder:
-        raise InputError(f"the profile '{profile.name}' needs DATA=folder, {own.LAYOUT}; none was given")
-    folder = project_path(profile.data.data_folder)
-    own.check(folder)
-    found = descriptions.read(folder)
-    name = re.sub(r"\W+", "-", found.label_set.name).strip("-").lower() or profile.name
+        raise InputError(f"the profile '{profile.name}' needs DATA=folder, {Own.LAYOUT}; none was given")
+    data = Own(project_path(profile.data.data_folder))
+    data.check()
+    keys, label_set = data.description.keys, data.label_set
+    name = re.sub(r"\W+", "-", label_set.name).strip("-").lower() or profile.name
     if name in PROFILES and name != profile.name:
-        raise InputError(f"{found.file}: the name '{found.label_set.name}' is that of a profile: give the data another")
-    size, step = (found.height, found.width), found.frame_step
-    fit = Fit(*size, found.encoder, step, own.usable(found), bool(photographed(found.label_set)))
-    return replace(fitted(profile, fit), name=name), found.label_set
+        raise InputError(
+            f"{data.description.file}: the name '{label_set.name}' is that of a profile: give the data another"
+        )
+    fit = Fit(*keys.image_size, keys.encoder, keys.frame_step, data.usable, bool(photographed(label_set)))
+    return replace(fitted(profile, fit), name=name), label_set
 
 
 def _with_digest(profile: Profile) -> Profile:

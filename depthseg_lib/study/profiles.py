@@ -98,19 +98,6 @@ _SHORT = dict(
 
 REAL = (
     Profile(
-        name="camvid",
-        about="a check on small real sets: CamVid's 11 classes, depth from highway, KITTI and CamVid video",
-        data=DataSettings(data_set="camvid", height=96, width=128),
-        encoders=("resnet18-slim",),
-        initialisations=("none", "classification", "depth"),
-        settings=("full", "frozen"),
-        trials=2,
-        sizes=(16,),
-        images=16,
-        flow=_SHORT["depth"],
-        **_SHORT,
-    ),
-    Profile(
         name="kitti",
         about="the paper's own study on KITTI: depth from KITTI raw, KITTI semantics; ImageNet with IMAGENET=",
         data=DataSettings(data_set="kitti", height=192, width=640, annotated=200),
@@ -234,7 +221,7 @@ def get_profile(name: str, data_folder: str = "", published: Published = NONE, p
     if data_folder and profile.data.data_set == "streets":
         raise InputError(
             f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
-            "drop it, or name a profile for real images, such as PROFILE=camvid"
+            "drop it, or name a profile for real images, such as PROFILE=folder"
         )
     if photographs:
         profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
@@ -261,7 +248,7 @@ def _photographs(profile: Profile, folder: str) -> dict:
         lacks = "runs on the embedded world" if profile.classification else "pre-trains no classification"
         raise InputError(
             f"the profile '{profile.name}' {lacks} and reads no PHOTOGRAPHS, but PHOTOGRAPHS={folder} was given: drop "
-            "it, or name a profile for real images that does, such as PROFILE=camvid"
+            "it, or name a profile for real images that does, such as PROFILE=folder"
         )
     return {"photographs_folder": folder}
 

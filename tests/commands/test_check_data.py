@@ -1,11 +1,8 @@
 """`make check-data`: counts, what is wrong with a sample, the sheet of pictures, and the exit status."""
 
-import json
-
 import numpy as np
 import pytest
 from helpers import own_data
-from helpers.real_data import real_set
 from helpers.tiny import label, picture, snapshot, truncate
 from matplotlib.figure import Figure
 from PIL import Image
@@ -116,19 +113,9 @@ def test_what_is_wrong_is_named_and_the_exit_status_says_so(undrawn, root, monke
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert "no such folder" in looked(tmp_path / "nowhere")[1]
-    assert "lacks highway" in looked(tmp_path, "camvid")[1]
+    assert "lacks KITTI raw" in looked(tmp_path, "kitti")[1]
 
 
 def test_the_embedded_world_needs_no_data(tmp_path):
     said = []
     assert check_data.check("laptop", "", str(tmp_path), say=said.append) == 0 and "no data to check" in said[0]
-
-
-def test_the_real_sets_with_their_laser_scans(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
-    real_set("kitti_raw")
-    said = []
-    assert check_data.check("camvid", str(real_set("camvid").parent), str(tmp_path), say=said.append) == 0
-    text = "\n".join(said)
-    assert "train: 367 labelled images, 120 of them looked at" in text and "545 frames in 7 sequences" in text
-    assert "measured depth, in 4 images" in text and json.dumps("CamVid")[1:-1] in text

@@ -45,8 +45,8 @@ def test_what_is_written_loads_at_once_and_says_what_is_guessed(root):
     (entry,) = values["video"]
     assert entry["folder"] == "drive" and entry["intrinsics"]["fx"] == pytest.approx(0.8 * 96)
     assert "GUESSED" in entry["intrinsics"]["guessed"] and "of drive are GUESSED" in said
-    assert own.annotated_count(root) == 6
-    assert "guessed" in own.sample(root).remarks[0]
+    assert own.Own(root).count == 6
+    assert "guessed" in own.Own(root).remarks[0]
 
 
 def test_intrinsics_that_lie_there_are_taken(root):
@@ -73,7 +73,7 @@ def test_names_may_differ_in_their_endings_and_lie_in_towns(root):
             picture(root / f"gt/{name}_gt_colour.png", 64, 96)
     values, _ = written(root)
     assert "left/aachen/*_left.png" in values["images"] and "gt/bonn/*_gt_ids.png" in values["labels"]
-    assert own.annotated_count(root) == 12
+    assert own.Own(root).count == 12
 
 
 def test_labels_for_some_frames_of_the_drive_are_listed_one_by_one(root):

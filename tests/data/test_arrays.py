@@ -50,18 +50,17 @@ def test_partial_depth_is_indexed_like_that_of_all_frames():
 
 def test_a_subset_keeps_images_labels_and_names_together():
     images, labels = np.arange(3 * 3 * 4).reshape(3, 3, 2, 2), np.arange(12).reshape(3, 2, 2)
-    subset = Labelled(images, labels, CAMVID, ("a", "b", "c"), labels / 2).subset([2, 0])
+    subset = Labelled(images, labels, CAMVID, ("a", "b", "c")).subset([2, 0])
     assert subset.names == ("c", "a") and subset.label_set is CAMVID
     assert (subset.images == images[[2, 0]]).all() and (subset.labels == labels[[2, 0]]).all()
-    assert (subset.depth == labels[[2, 0]] / 2).all()
 
 
 def test_a_view_is_the_subset_and_reads_nothing_before_it_is_asked(tmp_path):
     images, labels = np.arange(5 * 3 * 4).reshape(5, 3, 2, 2), np.arange(20).reshape(5, 2, 2)
-    whole = Labelled(images, labels, CAMVID, tuple("abcde"), labels / 2)
+    whole = Labelled(images, labels, CAMVID, tuple("abcde"))
     view, subset = whole.view([4, 0, 2]), whole.subset([4, 0, 2])
     assert view.names == subset.names and view.label_set is CAMVID
-    for name in ("images", "labels", "depth"):
+    for name in ("images", "labels"):
         rows, expected = getattr(view, name), getattr(subset, name)
         assert len(rows) == 3 and rows.shape == expected.shape and rows.dtype == expected.dtype
         for key in (1, slice(1, 3), slice(1, 9), np.array([2, 2, 0]), [1], -1):

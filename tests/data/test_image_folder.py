@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import own_data
 from helpers.tiny import label, picture, snapshot, truncate
 from PIL import Image
 
@@ -113,29 +114,34 @@ def test_classification_takes_a_folder_where_one_is_given(folder):
     assert found.classes == ("ant", "car", "tabby") and found.images.shape == (5, 3, 48, 48)
 
 
-def test_only_classification_is_made_anew_by_other_photographs(folder):
-    runs = {run.name: run.parameters for run in plan.plan("camvid", photographs=str(folder)).runs}
-    plain = {run.name: run.parameters for run in plan.plan("camvid").runs}
+@pytest.fixture
+def data(tmp_path):
+    return str(own_data.write(tmp_path / "data"))
+
+
+def test_only_classification_is_made_anew_by_other_photographs(folder, data):
+    runs = {run.name: run.parameters for run in plan.plan("folder", data, photographs=str(folder)).runs}
+    plain = {run.name: run.parameters for run in plan.plan("folder", data).runs}
     changed = {name for name in runs if runs[name] != plain[name]}
-    assert changed == {"resnet18-slim-classification"}
+    assert changed == {name for name in runs if name.startswith("resnet18-slim-classification")}
     given = runs["resnet18-slim-classification"]
     assert given["photographs_folder"] == str(folder)
     assert given["photographs_digest"] == image_folder.digest(folder)
 
 
-def test_sizes_of_the_embedded_photographs_are_not_shown_for_others(folder):
-    drawn = plan.plan("camvid", photographs=str(folder)).figures["06_scale_mismatch"]
+def test_sizes_of_the_embedded_photographs_are_not_shown_for_others(folder, data):
+    drawn = plan.plan("folder", data, photographs=str(folder)).figures["06_scale_mismatch"]
     assert "fig10_scale_mismatch" not in drawn and "resize_factor" in drawn
-    assert "fig10_scale_mismatch" in plan.plan("camvid").figures["06_scale_mismatch"]
+    assert "fig10_scale_mismatch" in plan.plan("folder", data).figures["06_scale_mismatch"]
 
 
-def test_missing_photographs_and_profiles_without_any_are_said_before_anything_runs(folder):
+def test_missing_photographs_and_profiles_without_any_are_said_before_anything_runs(folder, data):
     with pytest.raises(InputError, match="'laptop' runs on the embedded world and reads no PHOTOGRAPHS"):
         get_profile("laptop", photographs=str(folder))
     with pytest.raises(InputError, match="absent cannot be read"):
-        plan.check("camvid", photographs=str(folder / "absent"))
+        plan.check("folder", data, photographs=str(folder / "absent"))
 
 
 def test_too_small_photographs_are_refused():
-    with pytest.raises(InputError, match="photograph_size = 16: expected 32"):
+    with pytest.raises(InputError, match="photograph_size = 16: expected greater than or equal to 32"):
         PretrainConfig(photograph_size=16)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.small import poses
 
 from depthseg_lib.data import streets
 from depthseg_lib.losses.evaluation import stays_inside
@@ -26,8 +27,8 @@ def flow():
 def still(video, flow):
     """The flow of depth and poses, and the pixels that move by no more than that."""
     depth, intrinsics = torch.from_numpy(video.depth[FRAMES].astype(np.float32)), torch.from_numpy(video.intrinsics)
-    poses = torch.from_numpy(np.array(video.poses))
-    ahead = torch.linalg.inv(poses[FRAMES + 1]) @ poses[FRAMES]
+    world = torch.from_numpy(poses(CONFIG))
+    ahead = torch.linalg.inv(world[FRAMES + 1]) @ world[FRAMES]
     points = back_project(depth[:, None], intrinsics[FRAMES])
     at = project(points, intrinsics[FRAMES], ahead, CONFIG.height, CONFIG.width).permute(0, 3, 1, 2)
     expected = at - pixel_grid(CONFIG.height, CONFIG.width)[:2].view(1, 2, CONFIG.height, CONFIG.width)

@@ -37,7 +37,7 @@ def drive(folder: Path, frames: int = 12) -> None:
         Image.fromarray(pixels[:, 20 * i : 20 * i + 96]).save(folder / f"{i:03}.jpg")
 
 
-def describe(root: Path, **changes) -> None:
+def describe(root: Path, /, **changes) -> None:
     """Write the description, with `changes` of its keys; None takes a key out."""
     values = {key: value for key, value in (DESCRIPTION | changes).items() if value is not None}
     (root / "dataset.json").write_text(json.dumps(values, indent=1))

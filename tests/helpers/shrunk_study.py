@@ -17,7 +17,7 @@ STEPS = dict(iterations=2, batch=2, evaluate_every=1, precision="32-true")
 SHRUNK = """
 
 def _shrunk(whole: Profile) -> Profile:
-    data = replace(whole.data, height=64, width=96, photographs=120)
+    data = whole.data.changed(height=64, width=96, photographs=120)
     settings = {{kind: getattr(whole, kind) | {steps!r} for kind in ("classification", "finetune")}}
     for kind in ("depth", "supervised", "flow"):
         settings[kind] = getattr(whole, kind) | {steps!r} | dict(evaluated=4)

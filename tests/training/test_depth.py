@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers.small import WORLD, pretraining
+from helpers.small import WORLD, poses, pretraining
 from torch import nn
 
 from depthseg_lib.data import streets
@@ -14,11 +14,12 @@ from depthseg_lib.errors import InputError
 from depthseg_lib.losses import evaluation, geometry
 from depthseg_lib.training import depth
 
+CONFIG = streets.StreetsConfig(**{name: WORLD[name] for name in ("height", "width", "streets", "frames")})
+
 
 @pytest.fixture(scope="module")
 def video():
-    names = ("height", "width", "streets", "frames")
-    return streets.video(streets.StreetsConfig(**{name: WORLD[name] for name in names}))
+    return streets.video(CONFIG)
 
 
 class KnownDepth(nn.Module):
@@ -49,7 +50,7 @@ def test_the_loss_of_the_exact_depth_and_pose_is_far_below_that_of_wrong_ones(vi
     triplet = triplet_batch(video, triplets, torch.arange(2), torch.Generator(), "cpu", jitter=False, flip=False)
     metres = torch.from_numpy(video.depth[triplets[:, 1]].astype(np.float32))[:, None]
     metres = torch.where(metres > 0, metres, 100.0)
-    world = torch.from_numpy(video.poses[triplets]).float()
+    world = torch.from_numpy(poses(CONFIG)[triplets])
     motions = [torch.linalg.inv(world[:, source]) @ world[:, 1] for source in (0, 2)]
     module = depth.DepthTraining("resnet18-slim")
 

@@ -199,7 +199,7 @@ def test_video_holds_whole_sequences_and_is_rendered_once(cache, monkeypatch):
     config = StreetsConfig(height=16, width=48, streets=2, frames=3)
     clip = video(config, progress=lines.append)
     assert clip.images.shape == (6, 3, 16, 48) and clip.images.dtype == np.uint8
-    assert clip.depth.shape == (6, 16, 48) and clip.poses.shape == (6, 4, 4)
+    assert clip.depth.shape == (6, 16, 48)
     assert clip.sequence.tolist() == [0, 0, 0, 1, 1, 1] and clip.intrinsics.shape == (6, 3, 3)
     assert len(clip.triplets()) == 2 and lines
     folders = {path for path in cache.rglob("images.npy")}
@@ -211,7 +211,7 @@ def test_video_holds_whole_sequences_and_is_rendered_once(cache, monkeypatch):
 
 def test_annotated_images_are_of_other_streets_and_hold_many_classes(cache):
     labelled = annotated(StreetsConfig(height=32, width=96), count=14)
-    assert labelled.images.shape == (14, 3, 32, 96) and labelled.depth.shape == (14, 32, 96)
+    assert labelled.images.shape == (14, 3, 32, 96)
     assert len(set(labelled.names)) == 14 and labelled.label_set is KITTI
     share = np.bincount(labelled.labels.ravel(), minlength=256) / labelled.labels.size
     assert share[VOID] == 0

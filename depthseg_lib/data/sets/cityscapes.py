@@ -2,20 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from depthseg_lib.data import image_files, ingest
-from depthseg_lib.data.arrays import Labelled, Video
+from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.ingest import Pair
 from depthseg_lib.data.labels import CITYSCAPES
-from depthseg_lib.data.sets import listing as samples
-from depthseg_lib.data.sets.listing import Sample
+from depthseg_lib.data.sets.listing import Listing
 from depthseg_lib.errors import InputError
 
-SPLITS = ("train", "val", "test")
 FOLDERS = {"images": "leftImg8bit", "labels": "gtFine", "video": "leftImg8bit_sequence", "cameras": "camera"}
 """The folders of the set; below each are the splits, and below those the cities."""
 _PACKAGES = {
@@ -30,72 +30,84 @@ _CAMERA = (
     'a json object with "intrinsic": {"fx": 2262.52, "fy": 2265.30, "u0": 1096.98, "v0": 513.13}, in pixels of the '
     "frames"
 )
+Name = tuple[str, str, str]
+"""City, sequence and frame."""
 
 
-def labelled(
-    root: str | Path, split: str, height: int, width: int, *, crop: bool = False, progress: Progress = None
-) -> Labelled:
-    """The images of `split` (train: 2975, val: 500) with the 19 evaluation classes, at `height` x `width`.
+class Cityscapes(Listing):
+    """Images are kept whole, squeezed where the shapes differ, bonnet and all."""
 
-    Named `city_sequence_frame`. Without `crop` the whole image is kept, squeezed where the shapes differ. Raises
-    `InputError` where `root` is not Cityscapes, an image has no label image or the reverse, or a file is broken.
-    """
-    pictures, annotations = pairs(root, split)
-    found = ingest.labelled(pictures, annotations, CITYSCAPES, height, width, crop, progress)
-    names = tuple(name.removesuffix("_leftImg8bit") for name in found.names)
-    return Labelled(found.images, found.labels, found.label_set, names, found.depth)
+    LAYOUT = f"one that holds {', '.join(FOLDERS.values())} of Cityscapes"
+    label_set = CITYSCAPES
 
+    def check(self) -> None:
+        """Raise `InputError` unless all parts are there."""
+        super().check()
+        image_files.existing(self.folder, _packages(FOLDERS.values()))
+        missing = [name for name in FOLDERS.values() if not (self.folder / name).is_dir()]
+        if missing:
+            raise InputError(
+                f"{self.folder} lacks {', '.join(missing)}: expected Cityscapes' {_packages(missing)}, "
+                f"{image_files.found(self.folder)}; unpack them there, or give the folder that holds them"
+            )
 
-def video_of(
-    root: str | Path,
-    split: str,
-    height: int,
-    width: int,
-    *,
-    step: int = 1,
-    crop: bool = False,
-    progress: Progress = None,
-) -> Video:
-    """The frames of `split` at `height` x `width`: each snippet, of 30 frames at 17 Hz, is a sequence.
+    @cached_property
+    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+        """The 2975 training images, of which a run takes some, and the 500 of val (those of test have no labels)."""
+        return {split: self._pairs(split) for split in ("train", "val")}
 
-    A snippet is a run of consecutive frame numbers of a city's sequence. Raises `InputError` where `root` is not
-    Cityscapes, a snippet has no camera or one without intrinsics, or a file is broken or of another size.
-    """
-    frames = _files(root, split, "video", "_leftImg8bit.png")
-    cameras = _files(root, split, "cameras", "_camera.json")
-    clips = [_clip(snippet, cameras) for snippet in _snippets(frames)]
-    return ingest.video(clips, height, width, crop, step, progress)
+    @cached_property
+    def sequences(self) -> Mapping[str, Sequence[Path]]:
+        """The 2975 snippets of the training split: 30 consecutive frames of a city's sequence at 17 Hz, by the first."""
+        return {"_".join(next(iter(snippet))): tuple(snippet.values()) for snippet in self._snippets()}
 
+    @property
+    def parts(self) -> Sequence[Path]:
+        return [self.folder / name for name in FOLDERS.values()]
 
-def sequences(root: str | Path, split: str) -> dict[str, tuple[Path, ...]]:
-    """The frames of each snippet of `split`, by the name of its first; nothing is read but folders."""
-    snippets = _snippets(_files(root, split, "video", "_leftImg8bit.png"))
-    return {"_".join(next(iter(snippet))): tuple(snippet.values()) for snippet in snippets}
+    def video(self, height: int, width: int, progress: Progress = None) -> Video:
+        """The snippets of the training split: the test images' cities are not among them.
 
+        Raises `InputError` where a snippet has no camera or one without intrinsics, or a file is broken or of another
+        size.
+        """
+        cameras = self._files("train", "cameras", "_camera.json")
+        return ingest.video([_clip(one, cameras) for one in self._snippets()], height, width, progress=progress)
 
-def pairs(root: str | Path, split: str) -> tuple[list[Path], list[Path]]:
-    """The images of `split` and their label images, in the order of the names; nothing is read but folders."""
-    pictures = _files(root, split, "images", "_leftImg8bit.png")
-    annotations = _files(root, split, "labels", "_gtFine_labelIds.png")
-    unpaired = pictures.keys() ^ annotations.keys()
-    if unpaired:
-        raise InputError(
-            f"{Path(root) / FOLDERS['images'] / split} and {Path(root) / FOLDERS['labels'] / split} do not match: "
-            f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such as "
-            f"{'_'.join(min(unpaired))}; fetch what is missing"
-        )
-    return list(pictures.values()), [annotations[name] for name in pictures]
+    def _pairs(self, split: str) -> list[Pair]:
+        pictures = self._files(split, "images", "_leftImg8bit.png")
+        annotations = self._files(split, "labels", "_gtFine_labelIds.png")
+        if unpaired := pictures.keys() ^ annotations.keys():
+            raise InputError(
+                f"{self.folder / FOLDERS['images'] / split} and {self.folder / FOLDERS['labels'] / split} do not match: "
+                f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
+                f"as {'_'.join(min(unpaired))}; fetch what is missing"
+            )
+        return [Pair("_".join(name), picture, annotations[name]) for name, picture in pictures.items()]
 
+    def _snippets(self) -> Iterator[dict[Name, Path]]:
+        """Runs of consecutive frames of one sequence."""
+        run, last = {}, None
+        for name, file in self._files("train", "video", "_leftImg8bit.png").items():
+            if last and (name[:2] != last[:2] or int(name[2]) != int(last[2]) + 1):
+                yield run
+                run = {}
+            run[name], last = file, name
+        yield run
 
-def require_folders(root: str | Path, *wanted: str) -> None:
-    """Raise `InputError` unless the folders `wanted` of `FOLDERS` (all of them without any) are there."""
-    root = image_files.existing(root, _layout(FOLDERS.values()))
-    missing = [FOLDERS[name] for name in wanted or FOLDERS if not (root / FOLDERS[name]).is_dir()]
-    if missing:
-        raise InputError(
-            f"{root} lacks {', '.join(missing)}: expected Cityscapes' {_layout(missing)}, {image_files.found(root)}; "
-            "unpack them there, or give the folder that holds them"
-        )
+    def _files(self, split: str, kind: str, ending: str) -> dict[Name, Path]:
+        """The files of a split that end so, by city, sequence and frame, in that order."""
+        place = self.folder / FOLDERS[kind] / split
+        cities = image_files.subfolders(image_files.existing(place, f"the cities of Cityscapes' {split} split"))
+        files = [file for city in cities for file in image_files.entries(city, f"files {ending}")]
+        files = [file for file in files if file.name.endswith(ending)]
+        found = {m.groups(): file for file in files if (m := _FRAME.fullmatch(file.name.removesuffix(ending)))}
+        if not found:
+            raise InputError(
+                f"{place} holds no files city_000000_000019{ending} in folders of cities: expected those of "
+                f"{_PACKAGES[FOLDERS[kind]]}, {image_files.found(place)}; fetch them from {_SITE}"
+            )
+        return dict(sorted(found.items()))
 
 
 def read_camera(file: Path) -> np.ndarray:
@@ -112,35 +124,7 @@ def read_camera(file: Path) -> np.ndarray:
     return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
 
 
-def _files(root: str | Path, split: str, kind: str, ending: str) -> dict[tuple[str, str, str], Path]:
-    """The files of a split that end so, by city, sequence and frame, in that order."""
-    if split not in SPLITS:
-        raise InputError(f"Cityscapes has no split '{split}': expected one of {', '.join(SPLITS)}")
-    require_folders(root, kind)
-    place = Path(root).expanduser() / FOLDERS[kind] / split
-    cities = image_files.subfolders(image_files.existing(place, f"the cities of Cityscapes' {split} split"))
-    files = [file for city in cities for file in city.iterdir() if file.name.endswith(ending)]
-    named = {m.groups(): file for file in files if (m := _FRAME.fullmatch(file.name.removesuffix(ending)))}
-    if not named:
-        raise InputError(
-            f"{place} holds no files city_000000_000019{ending} in folders of cities: expected those of "
-            f"{_PACKAGES[FOLDERS[kind]]}, {image_files.found(place)}; fetch them from {_SITE}"
-        )
-    return dict(sorted(named.items()))
-
-
-def _snippets(frames: dict[tuple[str, str, str], Path]) -> Iterator[dict[tuple[str, str, str], Path]]:
-    """Runs of consecutive frames of one sequence."""
-    run, last = {}, None
-    for name, file in frames.items():
-        if last and (name[:2] != last[:2] or int(name[2]) != int(last[2]) + 1):
-            yield run
-            run = {}
-        run[name], last = file, name
-    yield run
-
-
-def _clip(snippet: dict[tuple[str, str, str], Path], cameras: dict[tuple[str, str, str], Path]) -> ingest.Clip:
+def _clip(snippet: dict[Name, Path], cameras: dict[Name, Path]) -> ingest.Clip:
     """A snippet with its camera, which the set has for one of its frames."""
     names, files = list(snippet), tuple(snippet.values())
     found = [cameras[name] for name in names if name in cameras]
@@ -153,43 +137,5 @@ def _clip(snippet: dict[tuple[str, str, str], Path], cameras: dict[tuple[str, st
     return ingest.Clip(files, image_files.size(files[0]), read_camera(found[0]))
 
 
-def _layout(names: Sequence[str]) -> str:
+def _packages(names: Iterable[str]) -> str:
     return f"{', '.join(names)} ({', '.join(_PACKAGES[name] for name in names)} from {_SITE})"
-
-
-LAYOUT = f"one that holds {', '.join(FOLDERS.values())} of Cityscapes"
-READ_FIRST = False
-"""Whether the video is short enough to be read before anything is trained."""
-
-
-def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
-    """The 2975 snippets of 30 frames of the training split: the test images' cities are not among them."""
-    return video_of(folder, "train", height, width, progress=progress)
-
-
-def annotated(folder: Path, height: int, width: int, progress: Progress = None) -> tuple[Labelled, Labelled]:
-    """The 2975 training images, of which a run takes some, and the 500 of val (those of test have no labels)."""
-    training, test = (labelled(folder, s, height, width, progress=progress) for s in ("train", "val"))
-    return training, test
-
-
-def annotated_count(folder: Path) -> int:
-    """Images that a training set can be taken from, counted without decoding any."""
-    return len(pairs(folder, "train")[0])
-
-
-def parts(folder: Path) -> list[Path]:
-    """The folders whose content results depend on."""
-    return [folder / part for part in FOLDERS.values()]
-
-
-def check(folder: Path) -> None:
-    """Raise `InputError` unless all parts are there."""
-    require_folders(folder)
-
-
-def sample(folder: Path) -> Sample:
-    """What `make check-data` looks at: train and val, and the training split's snippets."""
-    splits = {name: list(zip(*pairs(folder, name), strict=True)) for name in ("train", "val")}
-    labelled = {name: samples.labelled(pairs) for name, pairs in splits.items()}
-    return Sample(CITYSCAPES, labelled, sequences(folder, "train"))

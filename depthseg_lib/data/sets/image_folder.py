@@ -69,9 +69,5 @@ def _root(folder: str | Path) -> Path:
 
 
 def _photographs_below(folder: Path) -> list[str]:
-    below = []
-    for place, inner, names in os.walk(folder, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        chosen = (n for n in names if n.lower().endswith(image_files.IMAGE_SUFFIXES) and not n.startswith("."))
-        below += [os.path.join(place, name) for name in sorted(chosen)]
-    return below
+    chosen = ((place, name) for place, names in image_files.below(folder) for name in names)
+    return [os.path.join(place, name) for place, name in chosen if image_files.is_image(name)]

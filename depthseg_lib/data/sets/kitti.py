@@ -1,50 +1,113 @@
 """The `kitti` profile's data, the paper's: depth from KITTI raw, segmentation on KITTI semantics."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from depthseg_lib.data import image_files, ingest
-from depthseg_lib.data.arrays import Labelled, PartialDepth, Video
+from depthseg_lib.data.arrays import PartialDepth, Video, spread
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.ingest import Pair
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import kitti_raw, kitti_split
-from depthseg_lib.data.sets import listing as samples
-from depthseg_lib.data.sets.kitti_split import Frame, Split
-from depthseg_lib.data.sets.listing import Sample
+from depthseg_lib.data.sets.kitti_split import CAMERAS, Frame, Split
+from depthseg_lib.data.sets.listing import Listing, Measured, evenly
 from depthseg_lib.errors import InputError
 
-_LAYOUT = (
-    "KITTI semantics (training/image_2 and training/semantic), from "
-    "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015"
-)
-
-
-def labelled(root: str | Path, height: int, width: int, *, crop: bool = False, progress: Progress = None) -> Labelled:
-    """The annotated pairs at `height` x `width`, named by their files' stems.
-
-    Raises `InputError` where `root` is not KITTI semantics, an image has no label image or the reverse, a pair differs
-    in size, an id is unknown, or a file is broken.
-    """
-    root = image_files.existing(root, _LAYOUT)
-    pictures, annotations = (files(root, name) for name in ("image_2", "semantic"))
-    return ingest.labelled(pictures, image_files.paired(pictures, annotations), KITTI, height, width, crop, progress)
-
-
-def files(root: Path, name: str) -> tuple[Path, ...]:
-    """The image files of `training/<name>` (image_2 or semantic); raises `InputError` where there are none."""
-    folder = root / "training" / name
-    if not folder.is_dir():
-        raise InputError(
-            f"{root} is not KITTI semantics, it has no folder training/{name}: expected {_LAYOUT}, "
-            f"{image_files.found(root)}; give the folder that holds training"
-        )
-    return image_files.image_files(folder, f"the images of KITTI's training/{name}")
-
-
+RAW, SEMANTICS, LISTS = ("raw", "kitti_raw"), ("semantics", "kitti_semantics", "data_semantics"), "splits"
+"""Names of the folders of both sets below DATA, any of them, and that of the lists of frames."""
 TRAINED = 500
 """Training frames of which depth is read too: for their mean depth map, which a depth network has to beat."""
+
+
+class Kitti(Listing):
+    """Images are whole, each from its own size; the benchmark keeps its test labels to itself."""
+
+    LAYOUT = (
+        "one that holds raw/ (KITTI raw: 2011_09_26/2011_09_26_drive_0001_sync with image_02, image_03 and "
+        "velodyne_points, and 2011_09_26/calib_*.txt, from https://www.cvlibs.net/datasets/kitti/raw_data.php), or those "
+        "dates themselves, and semantics/training/ (image_2 and semantic, from "
+        "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015), or that training/ itself"
+    )
+    label_set = KITTI
+
+    def __init__(self, folder: str | Path):
+        super().__init__(folder)
+        self.raw, semantics = (
+            next((self.folder / name for name in names if (self.folder / name).is_dir()), self.folder)
+            for names in (RAW, SEMANTICS)
+        )
+        self.training, self.lists = semantics / "training", self.folder / LISTS
+
+    def check(self) -> None:
+        """Raise `InputError` unless both sets are there, every drive's date is calibrated, listed frames are there, and
+        some drive that depth is evaluated on has laser scans."""
+        super().check()
+        has_drives = any(
+            kitti_raw.is_drive(d) for date in image_files.subfolders(self.raw) for d in image_files.subfolders(date)
+        )
+        if not has_drives or not self.training.is_dir():
+            lacking = "KITTI semantics" if has_drives else "KITTI raw"
+            raise InputError(
+                f"DATA={self.folder} lacks {lacking}: expected {self.LAYOUT}; {image_files.found(self.folder)}"
+            )
+        drives = kitti_raw.drives(self.raw)
+        for drive in drives:
+            for camera in (name for name in CAMERAS.values() if (drive / f"image_{name}").is_dir()):
+                kitti_raw.calibration(drive, camera)
+                kitti_raw.velodyne_calibration(drive.parent, camera)
+        evaluated = (
+            kitti_split.held_out_drives(drives)
+            if not self.lists.is_dir()
+            else sorted({self.raw / frame.drive for frame in kitti_split.read(self.raw, self.lists).held_out})
+        )
+        if not evaluated:
+            raise InputError(f"{LISTS} names no frame to evaluate depth on that has both neighbours: list others")
+        places = [drive / "velodyne_points" / "data" for drive in evaluated]
+        if not any(place.is_dir() and next(place.glob("*.bin"), None) for place in places):
+            raise InputError(  # one drive with scans suffices: frames without one are left out of the evaluation
+                f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such as "
+                f"{places[0] / '0000000000.bin'}; fetch the scans"
+            )
+
+    @cached_property
+    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+        """All pairs of KITTI semantics."""
+        pictures, annotations = (
+            image_files.image_files(self.training / name, f"the images of KITTI semantics' training/{name}")
+            for name in ("image_2", "semantic")
+        )
+        labels = image_files.paired(pictures, annotations)
+        return {"training": [Pair(file.stem, file, label) for file, label in zip(pictures, labels, strict=True)]}
+
+    @cached_property
+    def sequences(self) -> Mapping[str, Sequence[Path]]:
+        """The drives, of both cameras."""
+        found = (
+            (drive / f"image_{camera}", camera) for camera in CAMERAS.values() for drive in kitti_raw.drives(self.raw)
+        )
+        return {
+            str(place.relative_to(self.raw)): tuple(kitti_raw.frames(place.parent, camera).values())
+            for place, camera in found
+            if place.is_dir()
+        }
+
+    @property
+    def parts(self) -> Sequence[Path]:
+        return [self.raw, self.training / "image_2", self.training / "semantic", self.lists]
+
+    @property
+    def depth(self) -> Sequence[Measured]:
+        scanned = [frame for of in self.sequences.values() for frame in of if kitti_raw.scan(frame).exists()]
+        return [kitti_raw.measured(frame) for frame in evenly(scanned, 4)]
+
+    def video(self, height: int, width: int, progress: Progress = None) -> Video:
+        """The triplets of the split in `splits/`, or of one that is made: see `kitti_split`."""
+        split = kitti_split.split(self.raw, self.lists, progress)
+        return video_of(self.raw, split, height, width, progress)
 
 
 def video_of(raw: Path, split: Split, height: int, width: int, progress: Progress = None) -> Video:
@@ -60,11 +123,20 @@ def video_of(raw: Path, split: Split, height: int, width: int, progress: Progres
             "expected some of both: in drives of three frames at least, and for training in which the car moves"
         )
     clips, frames = _clips(raw, split)
-    result = ingest.video(clips, height, width, crop=False, step=1, progress=progress)
-    held_out = np.array([frame in split.held_out for frame in frames])
-    training = np.array([frame in split.training for frame in frames])
-    depth = _depth([file for clip in clips for file in clip.files], training, held_out, result, progress)
-    return replace(result, depth=depth, targets=training | held_out, held_out=held_out)
+    result = ingest.video(clips, height, width, progress=progress)
+    held_out, training = (np.array([frame in of for frame in frames]) for of in (split.held_out, split.training))
+    files = [file for clip in clips for file in clip.files]
+    scanned = np.array([kitti_raw.scan(file).exists() for file in files])
+    if not (held_out & scanned).any():
+        raise InputError(
+            f"none of the {held_out.sum()} frames that depth is evaluated on has a velodyne scan: expected files such "
+            f"as {kitti_raw.scan(files[np.flatnonzero(held_out)[0]])}; fetch the scans"
+        )
+    trained = np.flatnonzero(training & scanned)
+    rows = np.union1d(np.flatnonzero(held_out & scanned), spread(trained, TRAINED))
+    chosen, matrices = [files[row] for row in rows], result.intrinsics[rows]
+    maps = kitti_raw.scanned_depth(chosen, matrices, height, width, progress, cropped=True)
+    return replace(result, depth=PartialDepth(rows, maps), targets=training | held_out, held_out=held_out)
 
 
 def _clips(raw: Path, split: Split) -> tuple[list[ingest.Clip], list[Frame]]:
@@ -81,110 +153,3 @@ def _clips(raw: Path, split: Split) -> tuple[list[ingest.Clip], list[Frame]]:
             clips.append(ingest.Clip(tuple(files[number] for number in part), size, intrinsics))
             frames += [Frame(drive, camera, number) for number in part]
     return clips, frames
-
-
-def _depth(files: list[Path], training, held_out, video: Video, progress: Progress) -> PartialDepth:
-    scanned = np.array([kitti_raw.scan(file).exists() for file in files])
-    evaluated, trained = np.flatnonzero(held_out & scanned), np.flatnonzero(training & scanned)
-    if not len(evaluated):
-        raise InputError(
-            f"none of the {held_out.sum()} frames that depth is evaluated on has a velodyne scan: expected files such "
-            f"as {kitti_raw.scan(files[np.flatnonzero(held_out)[0]])}; fetch the scans"
-        )
-    some = np.linspace(0, len(trained) - 1, min(TRAINED, len(trained))).round().astype(int)
-    rows, (height, width) = np.union1d(evaluated, trained[some]), video.images.shape[-2:]
-    chosen = [files[row] for row in rows]
-    return PartialDepth(
-        rows, kitti_raw.scanned_depth(chosen, video.intrinsics[rows], height, width, progress, cropped=True)
-    )
-
-
-RAW, SEMANTICS, LISTS = ("raw", "kitti_raw"), ("semantics", "kitti_semantics", "data_semantics"), "splits"
-"""Names of the folders of both sets below DATA, any of them, and that of the lists of frames."""
-LAYOUT = (
-    "one that holds raw/ (KITTI raw: 2011_09_26/2011_09_26_drive_0001_sync with image_02, image_03 and "
-    "velodyne_points, and 2011_09_26/calib_*.txt, from https://www.cvlibs.net/datasets/kitti/raw_data.php), or those "
-    "dates themselves, and semantics/training/ (image_2 and semantic, from "
-    "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015), or that training/ itself"
-)
-READ_FIRST = False
-"""Whether the whole video is read before anything is trained: it is too long, and `check` looks at names instead."""
-
-
-def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
-    """The triplets of the split in `splits/`, or of one that is made: see `kitti_split` and `kitti_triplets`."""
-    raw = _raw(folder)
-    return video_of(raw, kitti_split.split(raw, folder / LISTS, progress), height, width, progress)
-
-
-def annotated(folder: Path, height: int, width: int, progress: Progress = None) -> tuple[Labelled, None]:
-    """All pairs of KITTI semantics, whole and each from its own size; the benchmark keeps its test labels to itself."""
-    return labelled(_semantics(folder), height, width, progress=progress), None
-
-
-def annotated_count(folder: Path) -> int:
-    """Images that a training set can be taken from, counted without decoding any."""
-    return len(files(_semantics(folder), "image_2"))
-
-
-def parts(folder: Path) -> list[Path]:
-    """The folders whose content results depend on."""
-    semantics = _semantics(folder) / "training"
-    return [_raw(folder), semantics / "image_2", semantics / "semantic", folder / LISTS]
-
-
-def check(folder: Path) -> None:
-    """Raise `InputError` unless both sets are there, every drive's date is calibrated, listed frames are there, and
-    some drive that depth is evaluated on has laser scans."""
-    if not folder.is_dir():
-        raise InputError(f"DATA={folder}: there is no such folder; expected {LAYOUT}")
-    raw, semantics = _raw(folder), _semantics(folder)
-    if not _has_drives(raw) or not (semantics / "training").is_dir():
-        lacking = "KITTI semantics" if _has_drives(raw) else "KITTI raw"
-        raise InputError(f"DATA={folder} lacks {lacking}: expected {LAYOUT}; {image_files.found(folder)}")
-    drives = kitti_raw.named(raw)
-    for drive in drives:
-        for camera in (name for name in kitti_split.CAMERAS.values() if (drive / f"image_{name}").is_dir()):
-            kitti_raw.calibration(drive, camera)
-            kitti_raw.velodyne_calibration(drive.parent, camera)
-    if (folder / LISTS).is_dir():
-        _check_scans(sorted({raw / frame.drive for frame in kitti_split.read(raw, folder / LISTS).held_out}))
-    else:
-        _check_scans(kitti_split.held_out_drives(drives))
-
-
-def sample(folder: Path) -> Sample:
-    """What `make check-data` looks at: the annotated pairs, the drives of both cameras, and a few laser scans."""
-    raw, semantics = _raw(folder), _semantics(folder)
-    drives = {k: v for c in kitti_split.CAMERAS.values() for k, v in samples.sequences(raw, f"image_{c}").items()}
-    pictures, annotations = (files(semantics, name) for name in ("image_2", "semantic"))
-    pairs = list(zip(pictures, image_files.paired(pictures, annotations), strict=True))
-    scanned = [frame for frames in drives.values() for frame in frames if kitti_raw.scan(frame).exists()]
-    measured = [kitti_raw.measured(frame) for frame in samples.evenly(scanned, 4)]
-    return Sample(KITTI, {"training": samples.labelled(pairs)}, drives, measured)
-
-
-def _check_scans(evaluated: list[Path]) -> None:
-    """One drive with scans suffices here; frames without one are left out of the evaluation."""
-    places = [drive / "velodyne_points" / "data" for drive in evaluated]
-    if not places:
-        raise InputError(f"{LISTS} names no frame to evaluate depth on that has both neighbours: list others")
-    if not any(place.is_dir() and next(place.glob("*.bin"), None) for place in places):
-        raise InputError(
-            f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such as "
-            f"{places[0] / '0000000000.bin'}; fetch the scans"
-        )
-
-
-def _raw(folder: Path) -> Path:
-    return next((folder / name for name in RAW if (folder / name).is_dir()), folder)
-
-
-def _semantics(folder: Path) -> Path:
-    return next((folder / name for name in SEMANTICS if (folder / name).is_dir()), folder)
-
-
-def _has_drives(raw: Path) -> bool:
-    return any(
-        kitti_raw.is_drive(drive) for date in image_files.subfolders(raw) for drive in image_files.subfolders(date)
-    )

@@ -1,18 +1,100 @@
 """KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from depthseg_lib.data import image_files, ingest
-from depthseg_lib.data.arrays import Video
+from depthseg_lib.data import image_files
 from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.data.sets.listing import Measured
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
+
+_LAYOUT = (
+    "KITTI raw (2011_09_26/2011_09_26_drive_0001_sync/image_02/data ... and 2011_09_26/calib_cam_to_cam.txt), from "
+    "https://www.cvlibs.net/datasets/kitti/raw_data.php"
+)
+CROP = ((0.40810811, 0.99189189), (0.03594771, 0.96405229))
+"""Rows and columns, as shares of height and width, on which depth on KITTI is evaluated (Garg et al. 2016): without
+the sky, where no echo comes from, and the margins."""
+
+
+def drives(root: Path) -> list[Path]:
+    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are not
+    rectified, are left aside. Raises `InputError` where there are none.
+    """
+    found = [d for date in image_files.subfolders(root) for d in image_files.subfolders(date) if is_drive(d)]
+    if not found:
+        raise InputError(
+            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the folder "
+            "that holds the dates"
+        )
+    return found
+
+
+def is_drive(folder: Path) -> bool:
+    """Whether `folder` is named as a drive of synchronised and rectified frames is."""
+    return "_drive_" in folder.name and not folder.name.endswith("_extract")
+
+
+def frames(drive: Path, camera: str) -> dict[int, Path]:
+    """The image files of a drive's camera (02, 03, ...) by frame number, in order.
+
+    Raises `InputError` where there are none, or one is not named by a number.
+    """
+    folder = image_files.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
+    files = image_files.image_files(folder)
+    try:
+        return {int(file.stem): file for file in files}
+    except ValueError as error:
+        raise InputError(
+            f"{folder} holds frames that are not named by a number ({error}): expected names such as "
+            "0000000000.png; remove what is no frame"
+        ) from error
+
+
+def runs(numbers: Iterable[int]) -> list[list[int]]:
+    """`numbers`, ascending, cut where one is missing: a triplet across a gap would hold a jump."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if not parts or number != parts[-1][-1] + 1:
+            parts.append([])
+        parts[-1].append(number)
+    return parts
+
+
+def scan(frame: Path) -> Path:
+    """The scan of a frame, which need not exist: `drive/velodyne_points/data/N.bin` for `drive/image_0C/data/N.png`."""
+    return frame.parents[2] / "velodyne_points" / "data" / f"{frame.stem}.bin"
+
+
+def calibration(drive: Path, camera: str) -> tuple[tuple[int, int], np.ndarray]:
+    """Height and width of a camera's rectified frames and its intrinsics (3, 3) in their pixels, those of the date.
+
+    Raises `InputError` where the date's calibration is missing or lacks the camera.
+    """
+    file = drive.parent / "calib_cam_to_cam.txt"
+    values = read(file, f"the calibration of the cameras on {drive.parent.name}")
+    projection = entry(values, f"P_rect_{camera}", (3, 4), file)
+    columns, rows = entry(values, f"S_rect_{camera}", (2,), file)
+    return (int(rows), int(columns)), camera_of(projection)[0]
+
+
+def velodyne_calibration(date: Path, camera: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation (3, 3) and translation (3,) in metres from the velodyne's axes to those of a rectified camera.
+
+    Raises `InputError` where a calibration file of the folder `date` is missing or lacks what is needed.
+    """
+    cameras, velodyne = date / "calib_cam_to_cam.txt", date / "calib_velo_to_cam.txt"
+    to_camera = read(velodyne, f"the calibration of the velodyne on {date.name}")
+    rotation = entry(to_camera, "R", (3, 3), velodyne)
+    translation = entry(to_camera, "T", (3,), velodyne)
+    values = read(cameras, f"the calibration of the cameras on {date.name}")
+    rectify = entry(values, "R_rect_00", (3, 3), cameras)
+    projection = entry(values, f"P_rect_{camera}", (3, 4), cameras)
+    return rectify @ rotation, rectify @ translation + camera_of(projection)[1]
 
 
 def read(file: Path, expected: str) -> dict[str, np.ndarray]:
@@ -48,9 +130,15 @@ def camera_of(projection: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return intrinsics, np.linalg.solve(intrinsics, projection[:, 3])
 
 
-CROP = ((0.40810811, 0.99189189), (0.03594771, 0.96405229))
-"""Rows and columns, as shares of height and width, on which depth on KITTI is evaluated (Garg et al. 2016): without
-the sky, where no echo comes from, and the margins."""
+def measured(frame: Path) -> Measured:
+    """A frame that has a velodyne scan, with its depth at the frame's own size."""
+    camera = frame.parents[1].name.removeprefix("image_")
+
+    def depth() -> np.ndarray:
+        (rows, columns), matrix = calibration(frame.parents[2], camera)
+        return scanned_depth([frame], matrix[None], rows, columns, None)[0]
+
+    return Measured(str(scan(frame)), lambda: image_files.photograph(frame), depth)
 
 
 def scanned_depth(
@@ -81,7 +169,7 @@ def scanned_depth(
 
     names = [str(frame.absolute()) for frame in frames]
     digest = hashlib.sha256(repr((names, intrinsics.tolist())).encode()).hexdigest()
-    code = source_hash(__file__, __file__)
+    code = source_hash(__file__)
     key = {"frames": digest, "size": [height, width], "cropped": cropped, "code": code}
     dates = sorted({frame.parents[3] for frame in frames})
     calibrations = [date / name for date in dates for name in ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt")]
@@ -110,26 +198,6 @@ def crop(height: int, width: int) -> np.ndarray:
     return inside
 
 
-def scan(frame: Path) -> Path:
-    """The scan of a frame, which need not exist: `drive/velodyne_points/data/N.bin` for `drive/image_0C/data/N.png`."""
-    return frame.parents[2] / "velodyne_points" / "data" / f"{frame.stem}.bin"
-
-
-def velodyne_calibration(date: Path, camera: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation (3, 3) and translation (3,) in metres from the velodyne's axes to those of a rectified camera.
-
-    Raises `InputError` where a calibration file of the folder `date` is missing or lacks what is needed.
-    """
-    cameras, velodyne = date / "calib_cam_to_cam.txt", date / "calib_velo_to_cam.txt"
-    to_camera = read(velodyne, f"the calibration of the velodyne on {date.name}")
-    rotation = entry(to_camera, "R", (3, 3), velodyne)
-    translation = entry(to_camera, "T", (3,), velodyne)
-    values = read(cameras, f"the calibration of the cameras on {date.name}")
-    rectify = entry(values, "R_rect_00", (3, 3), cameras)
-    projection = entry(values, f"P_rect_{camera}", (3, 4), cameras)
-    return rectify @ rotation, rectify @ translation + camera_of(projection)[1]
-
-
 def _camera_points(file: Path, frame: Path) -> np.ndarray:
     """The points (P, 3) of the scan `file` in the axes of the rectified camera of `frame`, metres."""
     rotation, translation = velodyne_calibration(frame.parents[3], frame.parents[1].name.removeprefix("image_"))
@@ -147,117 +215,3 @@ def _points(file: Path) -> np.ndarray:
             f"{file} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; fetch it again"
         )
     return np.frombuffer(content, "<f4").reshape(-1, 4)[:, :3]
-
-
-_LAYOUT = (
-    "KITTI raw (2011_09_26/2011_09_26_drive_0001_sync/image_02/data ... and 2011_09_26/calib_cam_to_cam.txt), from "
-    "https://www.cvlibs.net/datasets/kitti/raw_data.php"
-)
-
-
-def video(
-    root: str | Path,
-    height: int,
-    width: int,
-    *,
-    cameras: Sequence[str] = ("02",),
-    drives: Sequence[str] | None = None,
-    depth: bool = False,
-    step: int = 1,
-    crop: bool = False,
-    progress: Progress = None,
-) -> Video:
-    """Rectified frames of `cameras` of all drives, or of the named ones, at `height` x `width`.
-
-    A drive is broken into several sequences where frame numbers are missing. With `depth`, the velodyne scan of each
-    frame that has one is projected: sparse metres, 0 elsewhere and for frames without a scan. Raises `InputError` where
-    `root` is not KITTI raw, a drive, camera or calibration is missing, frames are not of the calibrated size, or a file
-    is broken.
-    """
-    root = image_files.existing(root, _LAYOUT)
-    clips = [clip for drive in named(root, drives) for camera in cameras for clip in _clips(drive, camera)]
-    result = ingest.video(clips, height, width, crop, step, progress)
-    if not depth:
-        return result
-    files = [file for clip in clips for part in clip.every(step) for file in part.files]
-    return replace(result, depth=scanned_depth(files, result.intrinsics, height, width, progress))
-
-
-def named(root: Path, names: Sequence[str] | None = None) -> list[Path]:
-    """The folders of the drives below `root` in name order, or of those with these names; unsynchronised recordings
-    (`_extract`), whose images are not rectified, are left aside.
-
-    Raises `InputError` where there are no drives at all, or a name is not among them.
-    """
-    drives = [drive for date in image_files.subfolders(root) for drive in image_files.subfolders(date)]
-    present = {drive.name: drive for drive in drives if is_drive(drive)}
-    if not present:
-        raise InputError(
-            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the folder "
-            "that holds the dates"
-        )
-    missing = sorted(set(names or ()) - present.keys())
-    if missing:
-        raise InputError(f"{root} lacks the drives {', '.join(missing)}: expected {_LAYOUT}; fetch or leave them out")
-    return [present[name] for name in names or present]
-
-
-def is_drive(folder: Path) -> bool:
-    """Whether `folder` is named as a drive of synchronised and rectified frames is."""
-    return "_drive_" in folder.name and not folder.name.endswith("_extract")
-
-
-def frames(drive: Path, camera: str) -> dict[int, Path]:
-    """The image files of a drive's camera (02, 03, ...) by frame number, in order.
-
-    Raises `InputError` where there are none, or one is not named by a number.
-    """
-    folder = image_files.existing(drive / f"image_{camera}" / "data", f"the frames of camera {camera} of KITTI raw")
-    files = image_files.image_files(folder)
-    try:
-        return {int(file.stem): file for file in files}
-    except ValueError as error:
-        raise InputError(
-            f"{folder} holds frames that are not named by a number ({error}): expected names such as "
-            "0000000000.png; remove what is no frame"
-        ) from error
-
-
-def calibration(drive: Path, camera: str) -> tuple[tuple[int, int], np.ndarray]:
-    """Height and width of a camera's rectified frames and its intrinsics (3, 3) in their pixels, those of the date.
-
-    Raises `InputError` where the date's calibration is missing or lacks the camera.
-    """
-    file = drive.parent / "calib_cam_to_cam.txt"
-    values = read(file, f"the calibration of the cameras on {drive.parent.name}")
-    projection = entry(values, f"P_rect_{camera}", (3, 4), file)
-    columns, rows = entry(values, f"S_rect_{camera}", (2,), file)
-    return (int(rows), int(columns)), camera_of(projection)[0]
-
-
-def measured(frame: Path) -> Measured:
-    """A frame that has a velodyne scan, with its depth at the frame's own size."""
-    camera = frame.parents[1].name.removeprefix("image_")
-
-    def depth() -> np.ndarray:
-        (rows, columns), matrix = calibration(frame.parents[2], camera)
-        return scanned_depth([frame], matrix[None], rows, columns, None)[0]
-
-    return Measured(str(scan(frame)), lambda: image_files.photograph(frame), depth)
-
-
-def runs(numbers: Iterable[int]) -> list[list[int]]:
-    """`numbers`, ascending, cut where one is missing: a triplet across a gap would hold a jump."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if not parts or number != parts[-1][-1] + 1:
-            parts.append([])
-        parts[-1].append(number)
-    return parts
-
-
-def _clips(drive: Path, camera: str) -> Iterator[ingest.Clip]:
-    size, intrinsics = calibration(drive, camera)
-    files = frames(drive, camera)
-    for part in runs(files):
-        yield ingest.Clip(tuple(files[number] for number in part), size, intrinsics)

@@ -146,7 +146,7 @@ def make(raw: Path, progress: Progress = None) -> Split:
     one at least. Of each, `TESTED` frames of camera 02 are evaluated, evenly over those with a laser scan.
     `still_frames` decides, on camera 02, where the car moves.
     """
-    drives, there = kitti_raw.named(raw), _looker(raw)
+    drives, there = kitti_raw.drives(raw), _looker(raw)
     tested = held_out_drives(drives)
     training, held_out = set(), set()
     for drive in drives:

@@ -1,31 +1,25 @@
-"""What `make check-data` looks at in a real set: names of all files, and readers for the few that it opens.
+"""What a real set holds, said once: checking, counting, sampling, packing and digests all come from it.
 
-A set's module has a function `sample(folder) -> Sample`. It lists files and opens none, so that it takes seconds for
-forty thousand frames too; `labelled`, `sequences` and `evenly` do most of what it needs.
+A set is a subclass of `Listing` in a file of its own, named in `sources.REAL_SETS`. It lists files and opens few, so that
+it takes seconds for forty thousand frames too; what is listed is kept, so build a new one to look again.
 """
 
-import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
-from depthseg_lib.data import image_files
+from depthseg_lib.data import image_files, ingest
+from depthseg_lib.data.arrays import Labelled, Video, spread
+from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import LabelSet
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """One annotated image of a set."""
-
-    where: str
-    """Its label image, for messages."""
-    image: Callable[[], Image.Image]
-    """Decodes the image."""
-    ids: Callable[[], np.ndarray]
-    """Decodes its label ids (H, W), as the label set's `encode` takes them."""
+from depthseg_lib.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,50 +34,73 @@ class Measured:
     """Reads its depth (H, W) in metres, 0 where there is none."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A real set, listed."""
+class Listing(ABC):
+    """A real set in a folder. Every property raises `InputError`, saying what to do, where something is not there."""
 
+    LAYOUT: ClassVar[str]
+    """What the folder is to hold."""
+    READ_FIRST: ClassVar[bool] = False
+    """Whether the video is short enough to be read before anything is trained."""
+    crop: ClassVar[bool] = False
+    """Whether images are cropped to the shape of the study's, else squeezed."""
     label_set: LabelSet
     """The classes of its label images."""
-    labelled: Mapping[str, Sequence[LabelledImage]]
-    """All annotated images by split, such as `training` and `test`; those to train on first."""
-    sequences: Mapping[str, Sequence[Path]]
-    """The frames of each sequence of the video, in time order, by a name for messages."""
-    depth: Sequence[Measured] = ()
-    """A few images with measured depth."""
-    remarks: Sequence[str] = field(default=())
-    """What the user should know or do, a sentence each, such as that intrinsics are guessed."""
 
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser()
 
-def labelled(pairs: Sequence[tuple[Path, Path]], coloured: bool = False) -> list[LabelledImage]:
-    """Images with label images, both PNG or JPEG files; `coloured` as in `LabelSet`."""
-    return [LabelledImage(str(label), _photograph(image), _ids(label, coloured)) for image, label in pairs]
+    def check(self) -> None:
+        """Raise `InputError` unless everything is there; decodes nothing. A set looks for more than the folder."""
+        if not self.folder.is_dir():
+            raise InputError(f"DATA={self.folder}: there is no such folder; expected {self.LAYOUT}")
 
+    @property
+    @abstractmethod
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
+        """All annotated images: those to train on first, then, where the set has some apart, those to test on."""
 
-def sequences(root: Path, below: str = "") -> dict[str, Sequence[Path]]:
-    """Every folder in `root`, however deep, that holds images, as a sequence; only those under a folder named `below`.
+    @property
+    @abstractmethod
+    def sequences(self) -> Mapping[str, Sequence[Path]]:
+        """The frames of each sequence of the video, in time order, by a name for messages."""
 
-    `below` is empty for all. Hidden folders are left out.
-    """
-    found = {}
-    for place, inner, names in os.walk(root, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        if any(name.lower().endswith(image_files.IMAGE_SUFFIXES) for name in names):
-            if not below or below in Path(place).relative_to(root).parts:
-                found[str(Path(root.name, Path(place).relative_to(root)))] = image_files.image_files(Path(place))
-    return found
+    @property
+    @abstractmethod
+    def parts(self) -> Sequence[Path]:
+        """The files and folders on whose content results depend; what is not there counts as empty."""
+
+    @abstractmethod
+    def video(self, height: int, width: int, progress: Progress = None) -> Video:
+        """The unlabelled video that depth is pre-trained on, with what depth is evaluated on."""
+
+    @property
+    def depth(self) -> Sequence[Measured]:
+        """A few images with measured depth."""
+        return ()
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the user should know or do, a sentence each, such as that intrinsics are guessed."""
+        return ()
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the names and sizes of the files, by which changed data is noticed."""
+        return image_files.digest(self.parts)
+
+    def annotated(self, height: int, width: int, progress: Progress = None) -> tuple[Labelled, Labelled | None]:
+        """The images that a run takes its training images from, and those of the test split where there is one."""
+        read = [
+            ingest.labelled(of, self.label_set, height, width, self.crop, progress) for of in self.labelled.values()
+        ]
+        return read[0], read[1] if len(read) > 1 else None
+
+    @property
+    def count(self) -> int:
+        """Images that a training set can be taken from."""
+        return len(next(iter(self.labelled.values())))
 
 
 def evenly(items: Sequence, count: int) -> list:
     """`count` of `items`, evenly over all of them, or all."""
-    places = np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int) if len(items) else ()
-    return [items[i] for i in places]
-
-
-def _photograph(file: Path) -> Callable[[], Image.Image]:
-    return lambda: image_files.photograph(file)
-
-
-def _ids(file: Path, coloured: bool) -> Callable[[], np.ndarray]:
-    return lambda: image_files.label_ids(file, coloured)
+    return [items[i] for i in spread(np.arange(len(items)), count)] if len(items) else []

@@ -1,70 +1,165 @@
 """The `nyu` profile's data: NYU-V2's labelled images with its split, and the raw dump with measured depth."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from depthseg_lib.data import image_files, resize
-from depthseg_lib.data import labels as label_sets
-from depthseg_lib.data.arrays import Labelled, Video
-from depthseg_lib.data.cache import Progress, packed
-from depthseg_lib.data.labels import NYU13, NYU40, NYU_40_TO_13, LabelSet
+from depthseg_lib.data.arrays import Video
+from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.labels import NYU13, NYU_40_TO_13
 from depthseg_lib.data.sets import nyu_raw
-from depthseg_lib.data.sets.listing import LabelledImage, Measured, Sample, evenly
+from depthseg_lib.data.sets.listing import Listing, Measured, evenly
 from depthseg_lib.errors import InputError
-from depthseg_lib.fingerprint import source_hash
 
+LABELLED, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"
+FILES = (LABELLED, SPLITS, MAPPING)
+RAW = "raw"
+"""The folder of the raw dump, beside the files."""
 CLASSES = 894
 """Class ids of the labelled set, from 1; 0 is no label."""
 _CHUNK_CACHE = 128 * 2**20
 """Bytes of decompressed chunks that HDF5 keeps, since a chunk may hold parts of several images."""
-_ROWS = {"images": (4, "uint8"), "depths": (3, "float32"), "labels": (3, "uint16")}
+_ROWS = {"images": (4, "uint8"), "labels": (3, "uint16")}
 """Arrays of the labelled set: dimensions, the first counts images and the last two are width and height; type."""
+_EXPECTED = (
+    f"NYU-V2's {LABELLED} and {SPLITS}, from https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html, and {MAPPING}, of "
+    "Gupta et al. 2013"
+)
 
 
-@contextmanager
-def labelled_set(file: Path) -> Iterator:
-    """The labelled set, opened for `array` and `row` and closed at the end; nothing is read yet.
+class Nyu(Listing):
+    """Images are whole, with the 13 classes."""
 
-    Raises `InputError` where the file is missing, cut short, or no MATLAB v7.3 file.
+    LAYOUT = f"one that holds {', '.join(FILES)} and a folder {RAW} with scenes of the raw dump"
+    label_set = NYU13
+
+    def check(self) -> None:
+        """Raise `InputError` unless the files are there, whole and fit together, and the raw dump holds a scene."""
+        super().check()
+        image_files.existing(self.folder, self.LAYOUT)
+        missing = [name for name in (*FILES, RAW) if not (self.folder / name).exists()]
+        if missing:
+            expected = _EXPECTED if missing != [RAW] else self.LAYOUT
+            raise InputError(
+                f"{self.folder} lacks {', '.join(missing)}: expected {expected}; {image_files.found(self.folder)}"
+            )
+        assert self.labelled and self.sequences  # whatever is wrong with them raises
+
+    @cached_property
+    def labelled(self) -> Mapping[str, Sequence["Row"]]:
+        """The 795 training images, of which a run takes some, and the 654 test images, named by number, from 1."""
+        file = LabelledSet(self.folder / LABELLED)
+        splits, forty = read_split(self.folder / SPLITS, file.count), to_forty(self.folder / MAPPING)
+        table, files = np.array([0, *NYU_40_TO_13], np.uint8)[forty], tuple(self.folder / name for name in FILES)
+        names = ("train", "test")
+        return {
+            name: [Row(f"{row + 1:04}", int(row), file, table, files) for row in rows]
+            for name, rows in zip(names, splits, strict=True)
+        }
+
+    @cached_property
+    def scenes(self) -> Sequence[nyu_raw.Scene]:
+        """The scenes of the raw dump; those of the test images are among them, without labels, as in section 4.3."""
+        return nyu_raw.scenes(self.folder / RAW)
+
+    @property
+    def sequences(self) -> Mapping[str, Sequence[Path]]:
+        return {scene.colour[0].parent.name: scene.colour for scene in self.scenes}
+
+    @property
+    def parts(self) -> Sequence[Path]:
+        return [self.folder / name for name in (*FILES, RAW)]
+
+    @property
+    def depth(self) -> Sequence[Measured]:
+        pairs = [pair for scene in self.scenes for pair in zip(scene.colour, scene.depth, strict=True)]
+        return [_measured(*pair) for pair in evenly(pairs, 4)]
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        lost = sum(scene.left_out for scene in self.scenes)
+        return [f"{lost} colour frames have no depth frame near in time and are left out"] if lost else []
+
+    def video(self, height: int, width: int, progress: Progress = None) -> Video:
+        """Every pair of the raw dump."""
+        return nyu_raw.video(self.scenes, height, width, progress)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An image of the labelled set."""
+
+    name: str
+    number: int
+    """Its row, from 0."""
+    source: "LabelledSet"
+    table: np.ndarray
+    """The class id in the label set of each id 0 to 894."""
+    files: tuple[Path, ...]
+
+    @property
+    def where(self) -> str:
+        return f"{self.source.file}, image {self.number + 1}"
+
+    def check(self) -> None:
+        """All images of the set have one size, which was looked at when it was opened."""
+
+    def image(self) -> Image.Image:
+        return Image.fromarray(self.source.read("images", self.number))
+
+    def ids(self) -> np.ndarray:
+        found = self.source.read("labels", self.number)
+        if found.max() >= len(self.table):
+            raise InputError(
+                f"{self.where}: label ids up to {found.max()}, expected 0 to {CLASSES}; fetch {LABELLED} again"
+            )
+        return self.table[found]
+
+
+class LabelledSet:
+    """The MATLAB v7.3 file of the labelled set, from which images are read one by one.
+
+    Raises `InputError` where it is missing, cut short, or its arrays are not those of NYU-V2.
     """
-    import h5py  # no other set needs it
 
-    try:
-        opened = h5py.File(file, "r", rdcc_nbytes=_CHUNK_CACHE)
-    except OSError as error:
-        raise _broken(file, error, "NYU-V2's labelled set, a MATLAB v7.3 file") from error
-    with opened:
-        yield opened
+    def __init__(self, file: Path):
+        import h5py  # no other set needs it
 
+        self.file = file
+        try:
+            self._opened = h5py.File(file, "r", rdcc_nbytes=_CHUNK_CACHE)
+        except OSError as error:
+            raise _broken(file, error, "NYU-V2's labelled set, a MATLAB v7.3 file") from error
+        for name, (dimensions, kind) in _ROWS.items():
+            found = self._opened.get(name)
+            if found is None or getattr(found, "ndim", 0) != dimensions or found.dtype != kind or 0 in found.shape:
+                what = (
+                    "none" if found is None else f"{getattr(found, 'dtype', 'a group')} {getattr(found, 'shape', '')}"
+                )
+                shape = "(N, 3, 640, 480)" if dimensions == 4 else "(N, 640, 480)"
+                raise InputError(
+                    f"{file}: the array '{name}' is {what}, but {kind} {shape} was expected of NYU-V2's labelled set; "
+                    f"fetch {LABELLED} again"
+                )
+        images, labels = (self._opened[name].shape for name in _ROWS)
+        if (images[0], *images[-2:]) != labels:
+            raise InputError(
+                f"{file}: expected as many images as label images, of one size, found 'images' {images}, 'labels' "
+                f"{labels}; fetch it again"
+            )
+        self.count = images[0]
 
-def array(opened, name: str):
-    """`images` (N 3 W H uint8), `depths` (N W H float32 metres) or `labels` (N W H uint16) of an opened labelled set.
-
-    Raises `InputError` where it is not there, or of another shape or type.
-    """
-    dimensions, kind = _ROWS[name]
-    found = opened.get(name)
-    if found is None or getattr(found, "ndim", 0) != dimensions or found.dtype != kind or 0 in found.shape:
-        what = "none" if found is None else f"{getattr(found, 'dtype', 'a group')} {getattr(found, 'shape', '')}"
-        shape = "(N, 3, 640, 480)" if dimensions == 4 else "(N, 640, 480)"
-        raise InputError(
-            f"{opened.filename}: the array '{name}' is {what}, but {kind} {shape} was expected of NYU-V2's labelled "
-            "set; fetch nyu_depth_v2_labeled.mat again"
-        )
-    return found
-
-
-def read_row(array, index: int) -> np.ndarray:
-    """Image `index` of an array, upright: (H W 3), or (H W) of depths and labels; raises `InputError` where damaged."""
-    try:
-        return np.ascontiguousarray(array[index].T)
-    except OSError as error:
-        expected = f"image {index + 1} of '{array.name.strip('/')}'"
-        raise _broken(Path(array.file.filename), error, expected) from error
+    def read(self, name: str, index: int) -> np.ndarray:
+        """Image `index` of `images` or `labels`, upright: (H W 3) or (H W); raises `InputError` where damaged."""
+        try:
+            return np.ascontiguousarray(self._opened[name][index].T)
+        except OSError as error:
+            raise _broken(self.file, error, f"image {index + 1} of '{name}'") from error
 
 
 def read_split(file: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,172 +210,6 @@ def _broken(file: Path, error: Exception, expected: str) -> InputError:
         f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected {expected}; it may be cut "
         "short, so fetch it again"
     )
-
-
-LABELLED, SPLITS, MAPPING = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"
-FILES = (LABELLED, SPLITS, MAPPING)
-"""What the folder of the set holds."""
-_LAYOUT = (
-    f"NYU-V2's {LABELLED} and {SPLITS}, from https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html, and {MAPPING}, of "
-    "Gupta et al. 2013"
-)
-_PARTS = ("train", "test")
-
-
-def labelled(
-    root: str | Path,
-    split: str,
-    height: int,
-    width: int,
-    *,
-    label_set: LabelSet = NYU13,
-    depth: bool = False,
-    crop: bool = False,
-    progress: Progress = None,
-) -> Labelled:
-    """The images of `split` (train: 795, test: 654) at `height` x `width` with the 13 classes, or the 40 (`NYU40`).
-
-    Named by their number in the set, from 1. With `depth` also the set's depth in metres, in which holes are filled.
-    Raises `InputError` where a file is missing, cut short or not as NYU-V2's is, or a label id has no class.
-    """
-    if label_set not in (NYU13, NYU40):
-        raise InputError(f"NYU-V2 has no label set '{label_set.name}': expected NYU13 or NYU40")
-    require_labelled(root)
-    root = Path(root).expanduser()
-    rows, file = numbers(root, split), root / LABELLED
-    shapes = {"images": (np.uint8, (3, height, width)), "labels": (np.uint8, (height, width))}
-    shapes |= {"depths": (np.float16, (height, width))} if depth else {}
-    key = {"split": split, "label_set": label_set.name, "size": [height, width], "crop": crop, "code": _code()}
-    with labelled_set(file) as opened:
-        sources = [array(opened, name) for name in shapes]
-        how, table = resize.plan(_size(*sources, file=file), height, width, crop), _classes(root, label_set)
-
-        def one(row: int) -> tuple[np.ndarray, ...]:
-            pixels, found, *metres = (read_row(source, row) for source in sources)
-            where = f"{file}, image {row + 1}"
-            classes = label_set.encode(_mapped(found, table, where), where)
-            return how.image(Image.fromarray(pixels)), how.label(classes), *map(how.label, metres)
-
-        files = [root / name for name in FILES]
-        arrays = packed("nyu", key, files, shapes, rows.tolist(), one, progress)
-    names = tuple(f"{row + 1:04}" for row in rows)
-    return Labelled(arrays[0], arrays[1], label_set, names, arrays[2] if depth else None)
-
-
-def numbers(root: str | Path, split: str) -> np.ndarray:
-    """The rows of `split` in the labelled set, from 0; no image is read. Raises `InputError` as `labelled`."""
-    if split not in _PARTS:
-        raise InputError(f"NYU-V2 has no split '{split}': expected one of {', '.join(_PARTS)}")
-    with labelled_set(Path(root) / LABELLED) as opened:
-        count = len(array(opened, "images"))
-    return read_split(Path(root) / SPLITS, count)[_PARTS.index(split)]
-
-
-def image(root: str | Path, row: int) -> Image.Image:
-    """One image of the labelled set, by its row from 0, as it is on the disk."""
-    with labelled_set(Path(root) / LABELLED) as opened:
-        return Image.fromarray(read_row(array(opened, "images"), row))
-
-
-def ids(root: str | Path, row: int) -> np.ndarray:
-    """Its ids (H, W) among the 13 classes, from 1, 0 where unlabelled."""
-    with labelled_set(Path(root) / LABELLED) as opened:
-        found = read_row(array(opened, "labels"), row)
-    return _mapped(found, _classes(Path(root), NYU13), f"{Path(root) / LABELLED}, image {row + 1}")
-
-
-def require_labelled(root: str | Path) -> None:
-    """Raise `InputError` unless the three files are there, whole and fit together; no image is read."""
-    root = image_files.existing(root, _LAYOUT)
-    missing = [name for name in FILES if not (root / name).is_file()]
-    if missing:
-        raise InputError(f"{root} lacks {', '.join(missing)}: expected {_LAYOUT}, {image_files.found(root)}")
-    numbers(root, "train"), to_forty(root / MAPPING)
-    with labelled_set(root / LABELLED) as opened:
-        _size(*(array(opened, name) for name in ("images", "labels")), file=root / LABELLED)
-
-
-def _classes(root: Path, label_set: LabelSet) -> np.ndarray:
-    """The class id in `label_set` of each id 0 to 894 of the labelled set."""
-    forty = to_forty(root / MAPPING)
-    return forty if label_set is NYU40 else np.array([0, *NYU_40_TO_13], np.uint8)[forty]
-
-
-def _mapped(ids: np.ndarray, table: np.ndarray, where: str) -> np.ndarray:
-    if ids.max() >= len(table):
-        raise InputError(f"{where}: label ids up to {ids.max()}, expected 0 to {CLASSES}; fetch {LABELLED} again")
-    return table[ids]
-
-
-def _size(*arrays, file: Path) -> tuple[int, int]:
-    """Height and width of all images; raises `InputError` unless every array has as many, of one size."""
-    shapes = {(len(array), *array.shape[-2:]) for array in arrays}
-    if len(shapes) > 1:
-        found = ", ".join(f"'{array.name.strip('/')}' {array.shape}" for array in arrays)
-        raise InputError(f"{file}: expected as many images as label images, of one size, found {found}; fetch it again")
-    (_, width, height) = shapes.pop()
-    return height, width
-
-
-def _code() -> str:
-    return source_hash(__file__, __file__, resize.__file__, label_sets.__file__)
-
-
-RAW = "raw"
-"""The folder of the raw dump."""
-LAYOUT = f"one that holds {', '.join(FILES)} and a folder {RAW} with scenes of the raw dump"
-READ_FIRST = False
-"""Whether the video is short enough to be read before anything is trained."""
-
-
-def video(folder: Path, height: int, width: int, progress: Progress = None) -> Video:
-    """Every pair of the raw dump; the scenes of the test images are among them, without labels, as in section 4.3."""
-    return nyu_raw.video(folder / RAW, height, width, progress=progress)
-
-
-def annotated(folder: Path, height: int, width: int, progress: Progress = None) -> tuple[Labelled, Labelled]:
-    """The 795 training images, of which a run takes some, and the 654 test images, with the 13 classes."""
-    training, test = (labelled(folder, split, height, width, progress=progress) for split in ("train", "test"))
-    return training, test
-
-
-def annotated_count(folder: Path) -> int:
-    """Images that a training set can be taken from, counted without decoding any."""
-    return len(numbers(folder, "train"))
-
-
-def parts(folder: Path) -> list[Path]:
-    """The files and the folder whose content results depend on."""
-    return [*(folder / name for name in FILES), folder / RAW]
-
-
-def check(folder: Path) -> None:
-    """Raise `InputError` unless all parts are there and the labelled set is whole; no image is read."""
-    found = image_files.existing(folder, LAYOUT)
-    missing = [part for part in (*FILES, RAW) if not (found / part).exists()]
-    if missing:
-        raise InputError(f"DATA={folder} lacks {', '.join(missing)}: expected {LAYOUT}; {image_files.found(found)}")
-    require_labelled(found)
-    nyu_raw.scenes(found / RAW)
-
-
-def sample(folder: Path) -> Sample:
-    """What `make check-data` looks at: both splits, the scenes of the raw dump, and a few of its depth frames."""
-    splits, scenes = {name: numbers(folder, name) for name in ("train", "test")}, nyu_raw.scenes(folder / RAW)
-    pairs = [pair for scene in scenes for pair in zip(scene.colour, scene.depth, strict=True)]
-    lost = sum(scene.left_out for scene in scenes)
-    return Sample(
-        NYU13,
-        {name: [_labelled(folder, int(row)) for row in rows] for name, rows in splits.items()},
-        {scene.colour[0].parent.name: scene.colour for scene in scenes},
-        [_measured(*pair) for pair in evenly(pairs, 4)],
-        [f"{lost} colour frames have no depth frame near in time and are left out"] if lost else [],
-    )
-
-
-def _labelled(folder: Path, row: int) -> LabelledImage:
-    where = f"{folder / LABELLED}, image {row + 1}"
-    return LabelledImage(where, lambda: image(folder, row), lambda: ids(folder, row))
 
 
 def _measured(colour: Path, depth: Path) -> Measured:

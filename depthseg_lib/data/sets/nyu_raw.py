@@ -12,6 +12,7 @@ import numpy as np
 from depthseg_lib.data import image_files, ingest, resize
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress, mapped, packed
+from depthseg_lib.data.ingest import Clip
 from depthseg_lib.data.resize import Resize
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
@@ -186,22 +187,24 @@ class Scene:
     """Colour frames without a depth frame within `LATEST`."""
 
 
-def video(root: str | Path, height: int, width: int, *, crop: bool = False, progress: Progress = None) -> Video:
-    """All frames of the dump with their depth in metres, at `height` x `width`; every scene is a sequence.
+def video(found: Sequence[Scene], height: int, width: int, progress: Progress = None) -> Video:
+    """All frames of these scenes with their depth in metres, at `height` x `width`; every scene is a sequence.
 
     Frames are as recorded: the colour lens distorts by up to 2 % of the image's width, which the intrinsics leave
-    out, but depth is brought into the image through the lens (`nyu_kinect`), so that the two fit. Cameras drop frames,
-    so neighbours in a sequence are not always 1/30 s apart. Raises `InputError` where `root` is not the dump, a scene
-    has no pair, or a file is broken, of another size or, for depth, in the wrong byte order.
+    out, but depth is brought into the image through the lens, so that the two fit. Cameras drop frames, so neighbours
+    in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for depth,
+    in the wrong byte order.
     """
-    found = scenes(root)
     if progress and (lost := sum(scene.left_out for scene in found)):
         progress(f"{lost} colour frames have no depth within {LATEST:.3f} s and are left out")
-    clips = [ingest.Clip(scene.colour, SIZE, COLOUR.matrix) for scene in found]
-    files = [file for scene in found for file in scene.depth]
+    files, how = [file for scene in found for file in scene.depth], resize.plan(SIZE, height, width, crop=False)
     deque(mapped(check_pgm, files, None), maxlen=0)  # before hours of work
-    frames = ingest.video(clips, height, width, crop, 1, progress)
-    return replace(frames, depth=_depth(files, resize.plan(SIZE, height, width, crop), progress))
+    clips = [Clip(scene.colour, SIZE, COLOUR.matrix) for scene in found]
+    frames = ingest.video(clips, height, width, progress=progress)
+    key = {"how": asdict(how), "code": source_hash(__file__, resize.__file__)}
+    arrays = {"depth": (np.float16, (height, width))}
+    (maps,) = packed("nyu_depth", key, files, arrays, files, lambda file: (depth(file, how),), progress)
+    return replace(frames, depth=maps)
 
 
 def scenes(root: str | Path) -> list[Scene]:
@@ -251,14 +254,3 @@ def _frames(folder: Path, kind: str) -> list[tuple[float, Path]]:
     """Time in seconds and file of the frames of a kind (r or d) in a folder, in time order."""
     named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
     return sorted((float(match[2]), file) for match, file in named if match[1].lower() == kind)
-
-
-def _depth(files: Sequence[Path], how: resize.Resize, progress: Progress) -> np.ndarray:
-    """Depth (N H W float16 metres) of the colour images from the depth frames `files`."""
-
-    def one(file: Path) -> tuple[np.ndarray]:
-        return (depth(file, how),)
-
-    key = {"how": asdict(how), "code": source_hash(__file__, __file__, resize.__file__)}
-    arrays = {"depth": (np.float16, (how.height, how.width))}
-    return packed("nyu_depth", key, files, arrays, files, one, progress)[0]

@@ -169,11 +169,8 @@ def layout_of(folder: Path) -> Layout:
 
 
 def _groups(folder: Path) -> Iterator[Group]:
-    for place, inner, names in os.walk(folder, followlinks=True):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        files = [
-            Path(place, n) for n in names if n.lower().endswith(image_files.IMAGE_SUFFIXES) and not n.startswith(".")
-        ]
+    for place, names in image_files.below(folder):
+        files = [Path(place, name) for name in names if image_files.is_image(name)]
         endings = defaultdict(list)
         for file in sorted(files, key=image_files.natural):
             endings[re.search(r"(?<=\d)\D*$|$", file.stem)[0]].append(file)  # nothing where there is no number

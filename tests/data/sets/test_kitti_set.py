@@ -1,80 +1,44 @@
-"""The kitti profile's data: where it is looked for, what is said of what is not there, and the whole study on it."""
+"""KITTI: where it is looked for, video of a split, which is only what is in a triplet, and the whole study on it."""
 
 import json
-import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers import tiny_kitti
 from helpers.real_data import real_set
 from helpers.shrunk_study import ShrunkStudy
-from helpers.tiny import label, snapshot, truncate
+from helpers.tiny_kitti import FIRST, LAST, TESTED
 
-from depthseg_lib.commands import check_data
-from depthseg_lib.data import sources
-from depthseg_lib.data.labels import KITTI, VOID
-from depthseg_lib.data.sets import kitti as kitti_set
+from depthseg_lib.data import ingest
+from depthseg_lib.data.arrays import split_triplets, with_truth
+from depthseg_lib.data.sets import kitti, kitti_raw
+from depthseg_lib.data.sets.kitti import Kitti
+from depthseg_lib.data.sets.kitti_split import Frame, Split
 from depthseg_lib.errors import InputError
-from depthseg_lib.models.published import Published
-from depthseg_lib.settings import DataSettings
-from depthseg_lib.study import plan
-from depthseg_lib.study.profiles import PROFILES, Part, get_profile
-
-IMAGENET = Published({"imagenet": "weights"})
+from depthseg_lib.study.profiles import Part
 
 
 @pytest.fixture
-def kitti(tmp_path, monkeypatch):
+def root(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
     return tiny_kitti.write(tmp_path / "kitti", pairs=6)
 
 
-def settings(folder) -> DataSettings:
-    return DataSettings(data_set="kitti", data_folder=str(folder), height=64, width=96)
-
-
-def test_it_is_one_more_real_set(kitti):
-    before = snapshot(kitti)
-    sources.check(settings(kitti), 4)
-    video = sources.load_video(settings(kitti))
-    assert video.held_out.sum() == 3 and (video.targets & ~video.held_out).sum() == 16
-    training, validation = sources.load_annotated(settings(kitti), 4)
-    assert len(training.images) == 4 and len(validation.images) == 2 and training.label_set is KITTI
-    assert not set(training.names) & set(validation.names)
-    assert set(np.unique(validation.labels)) == {KITTI.classes.index(n) for n in
-        ("road", "building", "vegetation", "sky", "car")} | {VOID}  # fmt: skip
-    assert sources.load_annotated(settings(kitti), 6)[1].images.shape == (6, 3, 64, 96)  # then on all of them
-    assert snapshot(kitti) == before
+@pytest.fixture
+def raw(root):
+    return root / "raw"
 
 
 @pytest.mark.parametrize(("raw", "semantics"), [("kitti_raw", "data_semantics"), (".", "."), (".", "kitti_semantics")])
-def test_obvious_layouts_are_found(kitti, raw, semantics):
+def test_obvious_layouts_are_found(root, raw, semantics):
     for part, name in (("raw", raw), ("semantics", semantics)):
-        for entry in (kitti / part).iterdir():
-            (kitti / name).mkdir(exist_ok=True)
-            entry.rename(kitti / name / entry.name)
+        for entry in (root / part).iterdir():
+            (root / name).mkdir(exist_ok=True)
+            entry.rename(root / name / entry.name)
         if name != part:
-            (kitti / part).rmdir()
-    kitti_set.check(kitti)
-    assert kitti_set.annotated_count(kitti) == 6 and len(kitti_set.video(kitti, 64, 96).images)
-
-
-def test_other_data_is_another_digest(kitti):
-    first = sources.digest(settings(kitti))
-    (kitti / "notes.txt").write_text("not a part of the set")
-    assert sources.digest(settings(kitti)) == first
-    (kitti / "splits").mkdir()
-    (kitti / "splits" / "train_files.txt").write_text("2011_09_26/2011_09_26_drive_0001_sync 2 l\n")
-    assert sources.digest(settings(kitti)) != first
-
-
-def lose(*parts):
-    return lambda root: [shutil.rmtree(root / part) for part in parts]
-
-
-def unlink(part):
-    return lambda root: (root / part).unlink()
+            (root / part).rmdir()
+    Kitti(root).check()
+    assert Kitti(root).count == 6 and len(Kitti(root).video(64, 96).images)
 
 
 def wrong_list(root):
@@ -91,118 +55,91 @@ def list_of_ends(root):
         (root / "splits" / f"{name}_files.txt").write_text(lines)
 
 
-def resize_label(root):
-    label(root / "semantics" / "training" / "semantic" / "000002_10.png", np.zeros((64, 99), np.uint8))
-
-
-def deep_label(root):
-    label(root / "semantics" / "training" / "semantic" / "000002_10.png", np.zeros((61, 93), np.uint16))
-
-
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("listing", "message"),
     [
-        (lose("raw"), r"lacks KITTI raw: expected one that holds raw/.*found semantics"),
-        (lose("semantics"), r"lacks KITTI semantics: .*eval_semseg.*found raw"),
-        (unlink("raw/2011_09_28/calib_cam_to_cam.txt"), r"2011_09_28/calib_cam_to_cam\.txt cannot be read"),
-        (unlink("raw/2011_09_28/calib_velo_to_cam.txt"), r"2011_09_28/calib_velo_to_cam\.txt cannot be read"),
-        (
-            lose("raw/2011_09_26/2011_09_26_drive_0002_sync/velodyne_points"),
-            r"none of the 1 drives .* has velodyne scans: expected files such as .*drive_0002_sync/velodyne_points",
-        ),
-        (list_of_ends, "splits names no frame to evaluate depth on that has both neighbours"),
         (wrong_list, r"train_files\.txt, line 1: .*frame 39"),
-        (resize_label, r"000002_10\.png is 93x61, but its label image .* is 99x64"),
-        (deep_label, r"000002_10\.png is no label image: .*more than 8 bits"),
-        (lambda root: truncate(root / "semantics/training/image_2/000001_10.png"), r"000001_10\.png cannot be read"),
-        (unlink("semantics/training/semantic/000003_10.png"), "do not match: .*000003_10"),
+        (list_of_ends, "splits names no frame to evaluate depth on that has both neighbours"),
     ],
-)  # fmt: skip
-def test_what_is_broken_is_said_before_anything_runs(kitti, damage, message):
-    damage(kitti)
+)
+def test_lists_are_looked_at_before_anything_runs(root, listing, message):
+    listing(root)
     with pytest.raises(InputError, match=message):
-        sources.check(settings(kitti), 4)
+        Kitti(root).check()
 
 
-def test_too_few_pairs_and_a_folder_that_is_not_there(kitti):
-    with pytest.raises(InputError, match="has 6 annotated training images, but the run asks for 16"):
-        sources.check(settings(kitti), 16)
-    with pytest.raises(InputError, match="there is no such folder; expected one that holds raw/"):
-        plan.check("kitti", str(kitti / "nowhere"))
-    with pytest.raises(InputError, match="'kitti' needs DATA=folder, one that holds raw/"):
-        plan.check("kitti")
-
-
-def test_a_scan_of_odd_length_is_named(kitti):
-    scan = next(kitti.rglob("*0002_sync/velodyne_points/data/0000000002.bin"))
-    scan.write_bytes(scan.read_bytes()[:-3])
-    with pytest.raises(InputError, match=r"0000000002\.bin has \d+ bytes: expected a velodyne scan"):
-        kitti_set.video(kitti, 64, 96)
+def test_a_folder_of_no_drives_is_named(tmp_path):
+    (tmp_path / "holiday").mkdir()
+    with pytest.raises(InputError, match=r"is not KITTI raw, it has no drives: .*www\.cvlibs\.net.*found holiday"):
+        kitti_raw.drives(tmp_path)
 
 
 def test_real_pairs_of_different_sizes_are_refused():
     with pytest.raises(InputError, match=r"image_2/000000_10\.png is 1224x370, but its label image .*1242x375"):
-        kitti_set.annotated(real_set("kitti_semantics"), 96, 320)
+        Kitti(real_set("kitti_semantics")).annotated(96, 320)
 
 
-def test_the_profile_has_the_papers_settings():
-    runs = {run.name: run.parameters for run in plan.plan("kitti", published=IMAGENET).runs}
-    assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
-    tuned = runs["resnet50-depth-imagenet-full-n16"]
-    expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
-    assert (expected | dict(height=192, width=640)).items() <= tuned.items()
-    depth, started = runs["resnet18-depth"], runs["resnet18-depth-imagenet"]
-    assert (depth["batch"], depth["learning_rate"], depth["evaluated"]) == (12, 1e-4, 697)
-    assert 12 * depth["iterations"] == pytest.approx(30 * 39810, rel=1e-3)
-    assert 12 * started["iterations"] == pytest.approx(20 * 39810, rel=1e-3)
-    assert 8 * runs["resnet18-flow"]["iterations"] == pytest.approx(50 * 39810, rel=1e-3)
-    whole = runs["resnet18-imagenet-full-n200-whole"]
-    assert (whole["iterations"], whole["height"], whole["width"]) == (50000, 320, 1024)
-    assert {f"resnet18-{n}-deeplab-n16" for n in ("none", "imagenet", "depth", "depth-imagenet")} <= set(runs)
-    assert not [name for name in runs if "classification" in name or "supervised" in name]
+def split(training, held_out) -> Split:
+    return Split(frozenset(Frame(*f) for f in training), frozenset(Frame(*f) for f in held_out))
 
 
-def test_without_weights_no_profile_has_imagenet_and_with_them_all_parts_have():
-    for name in ("kitti", "cityscapes", "gpu"):
-        without, given = ([run.name for run in plan.plan(name, published=p).runs] for p in (Published(), IMAGENET))
-        assert not [run for run in without if "imagenet" in run]
-        assert [run for run in given if "imagenet" not in run] == without
-        parts = get_profile(name, published=IMAGENET).parts
-        assert all("imagenet" in part.initialisations for part in parts if "none" in part.initialisations)
-    at_large = {(part.experiment, part.settings) for part in parts if "depth-imagenet" in part.initialisations}
-    assert {("high", ("full",)), ("high", ("deeplab",)), ("whole", ("full",)), ("main", ("deeplab",))} <= at_large
-    assert get_profile("laptop", published=IMAGENET).parts == get_profile("laptop").parts  # no such slim encoder
+CHOSEN = split([(FIRST, "02", 1), (FIRST, "02", 4), (LAST, "03", 2)], [(TESTED, "02", 2), (FIRST, "02", 3)])
 
 
-def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared():
-    given = Published({"depth": "models", "depth-imagenet": "models"})
-    names = {run.name for run in plan.plan("kitti", published=given).runs}
-    assert {"resnet18-depth-imagenet-encoder-only-n16", "resnet50-depth-imagenet-deeplab-n16"} <= names
-    assert not {"resnet18-depth", "resnet18-depth-imagenet", "resnet18-imagenet-full-n16"} & names
-    assert "resnet18-depth-large" in names  # theirs are of 192x640
-    assert not {name for name in names if "depth-imagenet" in name and ("large" in name or "high" in name)}
+def test_frames_outside_of_triplets_are_not_read_and_targets_are_those_of_the_split(raw):
+    (raw / LAST / "image_03" / "data" / "0000000005.png").write_bytes(b"broken, and in no triplet")
+    video = kitti.video_of(raw, CHOSEN, 64, 96)
+    assert video.sequence.tolist() == [0] * 6 + [1] * 3 + [2] * 3  # of the first drive 0, 1, 2 and 2 to 5 are wanted
+    training, held_out = split_triplets(video, 1)
+    assert training.tolist() == [[0, 1, 2], [3, 4, 5], [9, 10, 11]]
+    assert held_out.tolist() == [[2, 3, 4], [6, 7, 8]]
+    (drive, frames) = raw / FIRST, kitti_raw.frames(raw / FIRST, "02")
+    whole = ingest.video([ingest.Clip(tuple(frames.values()), *kitti_raw.calibration(drive, "02"))], 64, 96)
+    assert (video.images[:6] == whole.images).all() and (video.intrinsics[:6] == whole.intrinsics).all()
 
 
-def test_depth_from_imagenet_is_learned_at_the_large_size_too():
-    runs = {(run.kind, run.name): run for run in plan.plan("kitti", published=IMAGENET).runs}
-    learned = runs["pretrain", "resnet50-depth-imagenet-large"].parameters
-    assert (learned["height"], learned["width"], learned["start_weights"]) == (320, 1024, "weights")
-    assert learned["iterations"] == runs["pretrain", "resnet50-depth-imagenet"].parameters["iterations"]
-    for name in ("full-n16-high", "deeplab-n16-high", "full-n200-whole"):
-        assert runs["finetune", f"resnet50-depth-imagenet-{name}"].needs == ("resnet50-depth-imagenet-large",)
-    given = Published({"imagenet": "weights", "depth": "models", "depth-imagenet": "models"})
-    runs = {run.name: run for run in plan.plan("kitti", published=given).runs}
-    assert runs["resnet18-depth-imagenet-full-n16-high"].needs == ("resnet18-depth-imagenet-large",)
-    assert "resnet18-depth-imagenet" not in runs
+def test_each_date_has_its_own_size_and_intrinsics(raw):
+    intrinsics = kitti.video_of(raw, CHOSEN, 64, 96).intrinsics
+    assert intrinsics[0, 0] == pytest.approx([0.6 * 96, 0, 48])
+    assert intrinsics[-1, 0] == pytest.approx([0.6 * 96, 0, 47.5 * 96 / 94 - 0.5])
 
 
-def test_check_data_looks_into_it(kitti, tmp_path, monkeypatch):
-    monkeypatch.setitem(PROFILES, "kitti", replace(PROFILES["kitti"], sizes=(4,), images=4))
-    lines = []
-    assert check_data.check("kitti", str(kitti), runs=str(tmp_path / "runs"), say=lines.append) == 0, lines
-    said = "\n".join(lines)
-    assert "training: 6 labelled images" in said and "video: 34 frames in 6 sequences" in said
-    assert (tmp_path / "runs/kitti/contact_sheet.png").is_file()
+def test_depth_is_cropped_and_of_held_out_and_some_training_frames(raw, monkeypatch):
+    monkeypatch.setattr(kitti, "TRAINED", 2)
+    video = kitti.video_of(raw, CHOSEN, 64, 96)
+    assert video.depth.frames.tolist() == [1, 3, 7, 10]
+    assert video.measured(np.arange(12)).nonzero()[0].tolist() == [1, 3, 7, 10]
+    depth = video.depth[7]
+    inside = kitti_raw.crop(64, 96)
+    frame, matrix = kitti_raw.frames(raw / TESTED, "02")[2], video.intrinsics[7:8]
+    whole = kitti_raw.scanned_depth([frame], matrix, 64, 96, None)[0]
+    assert (depth[inside] == whole[inside]).all() and depth[inside].any()
+    assert not depth[~inside].any() and whole[~inside].any()
+    assert set(np.unique(depth)) == {0, 8, 12}  # two walls, ahead of the car
+    assert with_truth(video, split_triplets(video, 1)[0])[:, 1].tolist() == [1, 10]
+
+
+def test_an_empty_side_of_a_split_is_refused(raw):
+    for empty in (split([], [(FIRST, "02", 3)]), split([(FIRST, "02", 3)], [])):
+        with pytest.raises(InputError, match="frames to train depth on and . to evaluate it on, expected some of both"):
+            kitti.video_of(raw, empty, 64, 96)
+
+
+def test_no_scan_of_what_is_evaluated_is_refused(raw):
+    for scan in raw.rglob("*0002_sync/velodyne_points/data/*.bin"):
+        scan.unlink()
+    missing = r"none of the 1 frames .* files such as .*drive_0002_sync/velodyne_points/data/0000000002\.bin"
+    with pytest.raises(InputError, match=missing):
+        kitti.video_of(raw, split([(FIRST, "02", 3)], [(TESTED, "02", 2)]), 64, 96)
+
+
+def test_the_real_drive_with_frames_held_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
+    drive = "2011_09_26/2011_09_26_drive_0000_sync"
+    chosen = split([(drive, "02", n) for n in range(1, 10)], [(drive, "02", 25), (drive, "02", 50)])
+    video = kitti.video_of(real_set("kitti_raw"), chosen, 96, 320)
+    assert len(video.images) == 11 + 3 + 3 and video.depth.frames.tolist() == [12, 15]
+    assert 500 < (video.depth[12] > 0).sum() and video.depth[12][: int(0.4 * 96)].max() == 0
 
 
 @pytest.mark.timeout(1800)  # a minute of work for one core, which may be busy with much else

@@ -1,13 +1,17 @@
-"""Lists of triplets of KITTI raw, read and made."""
+"""Lists of triplets of KITTI raw, read and made, and where a camera moves, whatever the contrast and the exposure."""
 
 import shutil
 
+import numpy as np
 import pytest
 from helpers import tiny_kitti
+from helpers.real_data import real_set
+from helpers.tiny import truncate
 from helpers.tiny_kitti import FIRST, LAST, TESTED, write_frame
+from PIL import Image
 
 from depthseg_lib.data.sets import kitti_raw, kitti_split
-from depthseg_lib.data.sets.kitti_split import Frame
+from depthseg_lib.data.sets.kitti_split import HEIGHT, LEAST, UNIT, WIDTH, Frame, motion
 from depthseg_lib.errors import InputError
 
 
@@ -117,7 +121,7 @@ def test_few_frames_of_a_long_drive_are_tested_evenly_where_it_has_scans(kitti, 
 
 def test_other_drives_hold_out_their_last_tenth_and_one_alone_nothing(kitti):
     shutil.rmtree(kitti / "raw" / TESTED)
-    drives = kitti_raw.named(kitti / "raw")
+    drives = kitti_raw.drives(kitti / "raw")
     assert kitti_split.held_out_drives(drives) == drives[-1:]
     with pytest.raises(InputError, match="holds one drive, 2011_09_26_drive_0001_sync: expected two at least"):
         kitti_split.held_out_drives(drives[:1])
@@ -125,3 +129,64 @@ def test_other_drives_hold_out_their_last_tenth_and_one_alone_nothing(kitti):
 
 def test_the_tested_drives_are_28():
     assert sum(len(set(drives)) for drives in kitti_split.EIGEN_TEST.values()) == 28
+
+
+@pytest.fixture
+def scene() -> np.ndarray:
+    """A smooth scene, four times as large as the images that are compared."""
+    coarse = np.random.default_rng(3).integers(40, 180, (10, 30), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((6 * WIDTH, 5 * HEIGHT), Image.Resampling.BICUBIC))
+
+
+def seen(scene: np.ndarray, x: int, y: int = 0, gain: float = 1.0, shift: float = 0.0) -> np.ndarray:
+    """The scene from `x`, `y` on, at a quarter of its size: `x` is in pixels of an image `UNIT` wide."""
+    part = scene[y : y + 4 * HEIGHT, x : x + UNIT].astype(float) * gain + shift
+    return part.reshape(HEIGHT, 4, WIDTH, 4).mean((1, 3))
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 4])
+def test_motion_is_in_pixels_of_an_image_416_wide(scene, pixels):
+    both = [motion(seen(scene, 20), seen(scene, 20 + dx, dy)) for dx, dy in ((pixels, 0), (0, pixels))]
+    assert np.mean(both) == pytest.approx(pixels, rel=0.25)  # the scene's gradients favour no direction, nearly
+
+
+def test_neither_contrast_nor_exposure_counts_as_motion(scene):
+    moved = motion(seen(scene, 20), seen(scene, 22))
+    assert motion(seen(scene, 20, gain=0.3), seen(scene, 22, gain=0.3)) == pytest.approx(moved)
+    assert motion(seen(scene, 20), seen(scene, 22, shift=9)) == pytest.approx(moved, rel=1e-3)
+    assert motion(seen(scene, 20), seen(scene, 20, shift=9)) < 0.05 < LEAST
+    grain = np.random.default_rng(0).normal(0, 0.5, (2, HEIGHT, WIDTH))  # what averaging leaves of a camera's noise
+    assert motion(seen(scene, 20) + grain[0], seen(scene, 20) + grain[1]) < LEAST < moved
+
+
+def test_flat_images_do_not_move():
+    assert motion(np.full((HEIGHT, WIDTH), 90), np.full((HEIGHT, WIDTH), 90)) == 0
+
+
+def test_a_car_that_stops_stops_counting(scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    files = [tmp_path / f"{i}.png" for i in range(8)]
+    for file, x in zip(files, (0, 8, 16, 24, 24, 24, 24, 24), strict=True):
+        Image.fromarray(scene[: 4 * HEIGHT, x : x + UNIT]).save(file)
+    expected = [False, True, True, True, False, False, False, False]  # the ends lack a neighbour
+    assert kitti_split.moving(files).tolist() == expected
+    assert kitti_split.moving(files[:2]).tolist() == [False, False]
+    monkeypatch.setattr(kitti_split, "_small", pytest.fail)
+    assert kitti_split.moving(files).tolist() == expected  # kept
+
+
+def test_a_broken_frame_is_named(scene, tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path / "cache"))
+    files = [tmp_path / f"{i}.png" for i in range(3)]
+    for file in files:
+        Image.fromarray(scene).save(file)
+    truncate(files[1])
+    with pytest.raises(InputError, match=r"1\.png cannot be read"):
+        kitti_split.moving(files)
+
+
+def test_the_real_drive_comes_to_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHSEG_CACHE", str(tmp_path))
+    files = sorted(real_set("kitti_raw").glob("*/*_sync/image_02/data/*.png"))
+    found = kitti_split.moving(files)
+    assert found[1:25].all() and not found[45:].any()

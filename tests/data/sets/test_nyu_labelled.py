@@ -1,14 +1,14 @@
-"""NYU-V2's labelled set: read lazily from HDF5, shared out by splits.mat, its 894 classes mapped to 40 and 13."""
+"""NYU-V2's labelled set: read lazily from HDF5, shared out by splits.mat, its 894 classes mapped to 13."""
 
 import h5py
 import numpy as np
 import pytest
 from helpers import tiny_nyu
 from helpers.real_data import real_set
-from helpers.tiny import snapshot, truncate
+from helpers.tiny import truncate
 from scipy.io import loadmat, savemat
 
-from depthseg_lib.data.labels import CAMVID, NYU13, NYU40, NYU_40_TO_13, VOID
+from depthseg_lib.data.labels import NYU13, NYU_40_TO_13, VOID
 from depthseg_lib.data.sets import nyu
 from depthseg_lib.errors import InputError
 
@@ -24,8 +24,8 @@ def root(tmp_path):
     return tmp_path / "nyu"
 
 
-def read(root, split="train", **options):
-    return nyu.labelled(root, split, 60, 80, **options)
+def read(root, split="train"):
+    return nyu.Nyu(root).annotated(60, 80)[("train", "test").index(split)]
 
 
 def arrays(file):
@@ -38,41 +38,24 @@ def test_images_are_upright_and_named_by_their_number(root):
     found = read(root, "test")
     assert found.names == ("0009", "0010", "0011", "0012") and found.images.shape == (4, 3, 60, 80)
     assert (found.images[1] == pixels.transpose(0, 2, 1)).all()
-    assert isinstance(found.images, np.memmap) and found.depth is None
+    assert isinstance(found.images, np.memmap)
 
 
-def test_894_classes_become_13_and_40_and_0_is_void(tmp_path):
+def test_894_classes_become_13_and_0_is_void(tmp_path):
     ids = tiny_nyu.labelled(tmp_path / "nyu")[:8].astype(int)
-    forty = np.where(ids == 0, VOID, tiny_nyu.MAPPED[ids - 1] - 1)
-    thirteen = np.where(ids == 0, VOID, np.array(NYU_40_TO_13)[np.minimum(forty, 39)] - 1)
-    assert (read(tmp_path / "nyu", label_set=NYU40).labels == forty).all()
+    thirteen = np.array(NYU_40_TO_13)[tiny_nyu.MAPPED[ids - 1] - 1] - 1
     found = read(tmp_path / "nyu")
-    assert (found.labels == thirteen).all() and found.label_set is NYU13 and len(np.unique(thirteen)) > 5
+    assert (found.labels == np.where(ids == 0, VOID, thirteen)).all() and len(np.unique(thirteen)) > 5
+    assert found.label_set is NYU13
 
 
-def test_depth_is_in_metres_and_only_read_when_asked_for(root):
-    depth = read(root, depth=True).depth
-    assert depth.shape == (8, 60, 80) and depth.dtype == np.float16
-    assert np.allclose(depth[3, [0, -1], 5], [1, 4], atol=1e-3)
-
-
-def test_images_are_read_one_by_one_and_only_those_of_the_split(root, monkeypatch):
-    asked, row = [], nyu.read_row
-    monkeypatch.setattr(nyu, "read_row", lambda array, index: asked.append((array.name, index)) or row(array, index))
-    read(root, "test")
-    assert sorted(asked) == [(name, index) for name in ("/images", "/labels") for index in range(8, 12)]
-
-
-def test_a_second_reading_opens_the_cache(root, monkeypatch):
-    first = read(root)
-    monkeypatch.setattr(nyu, "read_row", lambda array, index: pytest.fail("read again"))
-    assert (read(root).images == first.images).all()
-
-
-def test_a_cut_off_labelled_set_is_named(root):
-    truncate(root / nyu.LABELLED)
-    with pytest.raises(InputError, match=r"nyu_depth_v2_labeled\.mat cannot be read \(.*truncated.*fetch it again"):
-        read(root)
+def test_images_are_read_one_by_one(root, monkeypatch):
+    asked, read_one = [], nyu.LabelledSet.read
+    monkeypatch.setattr(nyu.LabelledSet, "read", lambda *of: asked.append(of[1:]) or read_one(*of))
+    listed = nyu.Nyu(root).labelled
+    assert asked == []
+    listed["test"][0].image()
+    assert asked == [("images", 8)]
 
 
 def test_a_damaged_image_is_named(root):
@@ -134,36 +117,14 @@ def test_a_mapping_of_other_classes_is_refused(root):
         read(root)
 
 
-def test_what_is_missing_is_named(root, tmp_path):
-    (root / nyu.SPLITS).unlink()
-    with pytest.raises(InputError, match=r"nyu lacks splits\.mat: expected .*nyu_depth_v2\.html.*found classMapping40"):
-        read(root)
-    with pytest.raises(InputError, match="no split 'val': expected one of train, test"):
-        nyu.numbers(root, "val")
-    with pytest.raises(InputError, match="no label set 'CamVid'"):
-        read(root, label_set=CAMVID)
-    with pytest.raises(InputError, match="absent cannot be read"):
-        read(tmp_path / "absent")
-
-
-def test_a_read_only_source_behind_a_link_is_read_and_not_written_to(root, tmp_path):
-    for path in (*root.iterdir(), root):
-        path.chmod(path.stat().st_mode & ~0o222)
-    before = snapshot(root)
-    (tmp_path / "link").symlink_to(root)
-    assert len(read(tmp_path / "link").names) == 8 and snapshot(root) == before
-    root.chmod(0o755)
-
-
 def test_the_real_split_and_mappings():
     root = real_set("nyu_meta")
     training, test = nyu.read_split(root / nyu.SPLITS, 1449)
     assert (len(training), len(test)) == (795, 654) and training[:3].tolist() == [2, 3, 4] and test[0] == 0
     forty = nyu.to_forty(root / nyu.MAPPING)
-    names = [str(name[0]) for name in loadmat(root / nyu.MAPPING)["className"][0]]
-    assert tuple(names) == NYU40.classes and sorted(set(forty.tolist())) == list(range(41))
-    known = [str(name[0]) for name in loadmat(root / nyu.MAPPING)["allClassName"][0]]
-    assert all(NYU40.classes[forty[1 + known.index(name)] - 1] == name for name in ("cabinet", "ceiling", "sink"))
+    names, known = ([str(one[0]) for one in loadmat(root / nyu.MAPPING)[of][0]] for of in ("className", "allClassName"))
+    assert len(names) == 40 and sorted(set(forty.tolist())) == list(range(41))
+    assert all(names[forty[1 + known.index(name)] - 1] == name for name in ("cabinet", "ceiling", "sink"))
     thirteen = loadmat(root / "class13Mapping.mat")["classMapping13"][0, 0]
     assert tuple(str(name.ravel()[0]) for name in thirteen["classNames"].ravel()) == NYU13.classes
     assert tuple(thirteen["labels13"].ravel().tolist()) == NYU_40_TO_13
