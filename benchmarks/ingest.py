@@ -77,7 +77,7 @@ def packing(clip: ingest.Clip, height: int, width: int) -> float:
     with tempfile.TemporaryDirectory() as place:
         os.environ["DEPTHSEG_CACHE"] = place
         began = time.perf_counter()
-        ingest.video([clip], height, width, False, 1, None)
+        ingest.video([clip], height, width)
         return len(clip.files) / (time.perf_counter() - began)
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     size = f"{given.height}x{given.width}"
     with tempfile.TemporaryDirectory() as place:
         os.environ["DEPTHSEG_CACHE"] = place
-        packed = ingest.video([clip], given.height, given.width, False, 1, print).images
+        packed = ingest.video([clip], given.height, given.width, progress=print).images
         fast, slow = reading(files, repeated(packed, Path(place) / "repeated.npy"))
     threads, cores = cache.THREADS, len(os.sched_getaffinity(0))
     parallel = packing(clip, given.height, given.width)

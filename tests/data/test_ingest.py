@@ -28,24 +28,22 @@ def clip(tmp_path):
     files = [tmp_path / "clip" / f"{i:03d}.png" for i in range(5)]
     for seed, file in enumerate(files):
         picture(file, 16, 24, seed=seed)
-    poses = np.repeat(np.eye(4)[None], 5, axis=0)
-    poses[:, 2, 3] = np.arange(5)
-    return ingest.Clip(tuple(files), (16, 24), MATRIX, poses)
+    return ingest.Clip(tuple(files), (16, 24), MATRIX)
 
 
 @pytest.fixture
 def pair(tmp_path):
     picture(tmp_path / "images" / "a.png", 16, 24)
     label(tmp_path / "labels" / "a.png", np.tile(np.arange(12, dtype=np.uint8).repeat(2), (16, 1)))
-    return [tmp_path / "images" / "a.png"], [tmp_path / "labels" / "a.png"]
+    return ingest.Pair("a", tmp_path / "images" / "a.png", tmp_path / "labels" / "a.png")
 
 
-def read(clips, crop=False, step=1, progress=None):
-    return ingest.video(clips, 8, 12, crop, step, progress)
+def read(clips, progress=None):
+    return ingest.video(clips, 8, 12, progress=progress)
 
 
-def read_pairs(pair):
-    return ingest.labelled(*pair, CAMVID, 8, 12, False, None)
+def read_pairs(pair, label_set=CAMVID):
+    return ingest.labelled([replace(pair, coloured=label_set.coloured)], label_set, 8, 12)
 
 
 def test_a_video_is_packed_in_order_with_its_intrinsics(clip):
@@ -56,7 +54,6 @@ def test_a_video_is_packed_in_order_with_its_intrinsics(clip):
     means = [image_files.photograph(file).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)) for file in clip.files]
     assert np.allclose(video.images.mean((2, 3)), means, atol=3)
     assert np.allclose(video.intrinsics, [[10, 0, 5.5], [0, 10, 3.5], [0, 0, 1]]) and len(video.intrinsics) == 5
-    assert video.poses[:, 2, 3].tolist() == [0, 1, 2, 3, 4]
     assert lines[1:] == ["read 5 of 5 files, 0 s left"]
 
 
@@ -81,21 +78,11 @@ def test_a_file_with_another_time_only_has_another_key(clip, cache):
 
 
 def test_steps_interleave_so_that_no_frame_is_lost(clip):
-    video = read([clip], step=2)
-    assert video.poses[:, 2, 3].tolist() == [0, 2, 4, 1, 3]
-    assert video.sequence.tolist() == [0, 0, 0, 1, 1]
-    assert video.triplets().tolist() == [[0, 1, 2]]
-    with pytest.raises(InputError, match="step is 0"):
-        read([clip], step=0)
-
-
-def test_more_steps_than_frames_leave_one_frame_per_sequence(clip):
-    assert read([clip], step=9).sequence.tolist() == [0, 1, 2, 3, 4]
-
-
-def test_poses_are_left_out_unless_every_clip_has_them(clip):
-    without = ingest.Clip(clip.files, clip.size, clip.intrinsics)
-    assert read([clip, without]).poses is None and read([clip, clip]).poses.shape == (10, 4, 4)
+    names = [[file.stem for file in part.files] for part in clip.every(2)]
+    assert names == [["000", "002", "004"], ["001", "003"]] and clip.every(1)[0].files == clip.files
+    video = read(clip.every(2))
+    assert video.sequence.tolist() == [0, 0, 0, 1, 1] and video.triplets().tolist() == [[0, 1, 2]]
+    assert len(clip.every(9)) == 5  # one frame per sequence
 
 
 def test_the_source_is_not_written_to(clip, pair, tmp_path):
@@ -128,7 +115,7 @@ def test_a_source_that_may_only_be_read_is_read_and_left_as_it_was(clip, pair, t
         monkeypatch.setenv("DEPTHSEG_CACHE", str(parent / "cache"))
         with ordinary_user():
             video = read([replace(clip, files=tuple(parent / "clip" / file.name for file in clip.files))])
-            labelled = ingest.labelled([parent / "images/a.png"], [parent / "labels/a.png"], CAMVID, 8, 12)
+            labelled = read_pairs(ingest.Pair("a", parent / "images/a.png", parent / "labels/a.png"))
         assert len(video.images) == 5 and len(labelled.labels) == 1 and snapshot(parent / "clip") == before
 
 
@@ -198,25 +185,25 @@ def test_a_palette_label_image_is_read_by_its_indices(pair):
     image = Image.fromarray(np.tile(np.arange(12, dtype=np.uint8).repeat(2), (16, 1)))
     image.putpalette(list(range(256)) * 3)
     assert image.mode == "P"
-    image.save(pair[1][0])
+    image.save(pair.labels)
     assert read_pairs(pair).labels[0, 0].tolist() == [*range(11), VOID]
 
 
 def test_an_image_and_label_of_different_sizes_are_named(pair):
-    picture(pair[0][0], 14, 24)
+    picture(pair.photograph, 14, 24)
     with pytest.raises(InputError, match=r"images/a\.png is 24x14, but its label image .*labels/a\.png is 24x16"):
         read_pairs(pair)
 
 
 def test_unknown_label_ids_are_named(pair):
-    label(pair[1][0], np.full((16, 24), 42, np.uint8))
+    label(pair.labels, np.full((16, 24), 42, np.uint8))
     with pytest.raises(InputError, match=r"labels/a\.png: label ids \[42\] are not in the label set 'CamVid'"):
         read_pairs(pair)
 
 
 def test_a_truncated_label_image_is_named(pair):
-    label(pair[1][0], np.random.default_rng(0).integers(0, 11, (16, 24), dtype=np.uint8))
-    truncate(pair[1][0])
+    label(pair.labels, np.random.default_rng(0).integers(0, 11, (16, 24), dtype=np.uint8))
+    truncate(pair.labels)
     with pytest.raises(InputError, match=r"labels/a\.png cannot be read"):
         read_pairs(pair)
 
@@ -227,39 +214,39 @@ def test_a_truncated_label_image_is_named(pair):
     ids=["16 bits", "colours"],
 )
 def test_images_that_hold_no_ids_are_refused_as_labels(pair, pixels, found):
-    label(pair[1][0], pixels)
+    label(pair.labels, pixels)
     with pytest.raises(InputError, match=rf"labels/a\.png is no label image: .*found .*{found}"):
         read_pairs(pair)
 
 
 def coloured(pair, ids=None):
     ids = np.tile(np.arange(11, dtype=np.uint8).repeat(2), (16, 1)) if ids is None else ids
-    Image.fromarray(CAMVID.colour(ids)).save(pair[1][0])
+    Image.fromarray(CAMVID.colour(ids)).save(pair.labels)
     known = tuple(packed_colour(*colour) for colour in CAMVID.colours)
     return replace(CAMVID, ids=known, void_ids=(packed_colour(0, 0, 0),), coloured=True)
 
 
 def test_coloured_label_images_are_read_by_their_colours(pair):
-    picture(pair[0][0], 16, 22)
-    found = ingest.labelled(*pair, coloured(pair), 8, 11, False, None)
+    picture(pair.photograph, 16, 22)
+    found = ingest.labelled([replace(pair, coloured=True)], coloured(pair), 8, 11)
     assert found.labels[0, 0].tolist() == [*range(11)]
 
 
 def test_a_colour_of_no_class_is_named(pair):
     label_set = coloured(pair, np.zeros((16, 24), np.uint8))
-    Image.new("RGB", (24, 16), (1, 2, 3)).save(pair[1][0])
+    Image.new("RGB", (24, 16), (1, 2, 3)).save(pair.labels)
     with pytest.raises(InputError, match=r"labels/a\.png: colours \(1, 2, 3\) are not in the label set"):
-        ingest.labelled(*pair, label_set, 8, 12, False, None)
+        read_pairs(pair, label_set)
 
 
 def test_ids_where_colours_were_expected_are_refused(pair):
     label_set = coloured(pair, np.zeros((16, 24), np.uint8))
-    label(pair[1][0], np.zeros((16, 24), np.uint8))
+    label(pair.labels, np.zeros((16, 24), np.uint8))
     with pytest.raises(InputError, match=r"labels/a\.png is no coloured label image: .*map ids to classes"):
-        ingest.labelled(*pair, label_set, 8, 12, False, None)
+        read_pairs(pair, label_set)
 
 
 def test_labels_that_were_saved_as_jpeg_are_refused(pair, tmp_path):
     picture(tmp_path / "labels" / "a.jpg", 16, 24, channels=1)
     with pytest.raises(InputError, match=r"labels/a\.jpg is a JPEG, which changes ids and colours"):
-        read_pairs((pair[0], [tmp_path / "labels" / "a.jpg"]))
+        read_pairs(replace(pair, labels=tmp_path / "labels" / "a.jpg"))

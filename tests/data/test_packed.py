@@ -31,7 +31,7 @@ print("ready", flush=True)
 while not folder.with_name("go").exists():
     time.sleep(0.001)
 clip = ingest.Clip(tuple(sorted(folder.iterdir())), (8, 12), np.eye(3))
-ingest.video([clip], 4, 6, False, 1, lambda line: print(line, flush=True))
+ingest.video([clip], 4, 6, progress=lambda line: print(line, flush=True))
 """
 
 
@@ -50,7 +50,7 @@ def source(tmp_path):
 
 def read(source, progress=None):
     clip = ingest.Clip(tuple(sorted(source.iterdir())), (8, 12), np.eye(3))
-    return ingest.video([clip], 4, 6, False, 1, progress).images
+    return ingest.video([clip], 4, 6, progress=progress).images
 
 
 @pytest.fixture
