@@ -48,7 +48,7 @@ class Nyu(Listing):
             raise InputError(
                 f"{self.folder} lacks {', '.join(missing)}: expected {expected}; {image_files.found(self.folder)}"
             )
-        assert self.labelled and self.sequences  # whatever is wrong with them raises
+        _ = self.labelled, self.scenes  # whatever is wrong with them raises
 
     @cached_property
     def labelled(self) -> Mapping[str, Sequence["Row"]]:
