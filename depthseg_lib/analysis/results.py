@@ -19,7 +19,6 @@ IDS = run_folders.RUN
 """Columns that tell one fine-tuning run from another."""
 DATA = {
     "streets": "embedded street world",
-    "camvid": "CamVid (real images)",
     "kitti": "KITTI",
     "nyu": "NYU-V2",
     "cityscapes": "Cityscapes",
