@@ -86,7 +86,7 @@ def test_weights_of_one_encoder_are_compared_on_that_one():
 
 
 def test_imagenet_is_where_depth_starts_from(tmp_path):
-    planned = runs(Published.given(imagenet=str(tmp_path)))
+    planned = runs(Published.given(imagenet=str(write_imagenet(tmp_path))))
     assert planned["pretrain", "resnet50-depth-imagenet"].parameters["start_weights"] == str(tmp_path)
     assert planned["finetune", "resnet18-depth-imagenet-full-n16"].needs == ("resnet18-depth-imagenet",)
     assert planned["finetune", "resnet18-imagenet-frozen-n16"].parameters["start_weights"] == str(tmp_path)
@@ -142,6 +142,7 @@ def test_weights_that_no_encoder_of_the_profile_can_use_are_refused():
 def test_figures_find_runs_that_start_from_published_weights(tmp_path, monkeypatch):
     fewer = dict(encoders=("resnet18", "resnet50"), initialisations=("none", "depth"), sizes=(4,), parts=())
     monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], **fewer))
+    write_imagenet(tmp_path)
     given = Published.given(str(tmp_path), str(tmp_path), f"moco-v2={tmp_path}/m")
     assert "depth" not in plan.plan("smoke", published=given).figures["03_results"]
     planted.plant(tmp_path / "runs", "smoke", examples=2, published=given)
@@ -158,9 +159,8 @@ def test_figures_find_runs_that_start_from_published_weights(tmp_path, monkeypat
 
 def test_other_weights_make_another_run(tmp_path):
     def digest():
-        return fingerprint.digest(
-            "finetune", finetuning(encoder="resnet18", initialisation="depth", start_weights=str(tmp_path))
-        )
+        config = finetuning(encoder="resnet18", initialisation="depth", start_weights=str(tmp_path))
+        return fingerprint.of_run("finetune", config)
 
     digests = [digest()]
     for bias in (1, 2):
