@@ -1,12 +1,12 @@
 """How soon one training arrives where another ends, as a ratio of iterations with an interval over trials."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from depthseg_lib.analysis.statistics import Interval, differences, iterations_to_share, mean_interval
+from depthseg_lib.analysis.statistics import Interval, differences, each_pair, iterations_to_share, mean_interval
 from depthseg_lib.data.labels import LabelSet
 
 SHARE = 0.95
@@ -48,8 +48,9 @@ def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float = SHARE)
     never, at_once = int(missed.sum()), int(there.sum())
     log, own, others = mean_interval(np.log(taken / needed)), mean_interval(taken), mean_interval(needed)
     ratio = Interval(*np.exp([log.mean, log.low, log.high]).tolist(), log.trials)
-    bounded = [_bounded(interval, never, at_once) for interval in (own, ratio)]
-    return Arrival(bounded[0], others, bounded[1], never, at_once, len(found) - len(known))
+    ends = {"low": 0.0} if at_once else {}
+    ends |= {"high": np.inf} if never else {}
+    return Arrival(replace(own, **ends), others, replace(ratio, **ends), never, at_once, len(found) - len(known))
 
 
 def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]) -> pd.DataFrame:
@@ -59,23 +60,16 @@ def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: st
     and at_once (trials of `a` that did not arrive, or were there before training). Trials that stopped before the
     others (they diverged) are left out.
     """
-    pairs, rows = list(pairs), []
-    for group, part in history.groupby(list(by), sort=False, observed=True):
-        ends = part.groupby(["initialisation", "trial"], observed=True)["iteration"].transform("max")
-        ended = part[ends == part["iteration"].max()]
-        of = {str(name): runs for name, runs in ended.groupby("initialisation", observed=True)}
-        for a, b in (pair for pair in pairs if set(pair) <= set(of)):
-            found = arrival(of[a], of[b], metric)
-            t, r = found.taken, found.ratio
-            numbers = (t.mean, t.low, t.high, found.needed.mean, r.mean, r.low, r.high, r.trials)
-            rows.append((*group, a, b, *numbers, found.never, found.at_once))
+    groups = history.groupby(list(by), observed=True)["iteration"]
+    ends = history.groupby([*by, "initialisation", "trial"], observed=True)["iteration"].transform("max")
+    rows = []
+    for named, a, b in each_pair(history[ends == groups.transform("max")], pairs, by):
+        found = arrival(a, b, metric)
+        t, r = found.taken, found.ratio
+        numbers = (t.mean, t.low, t.high, found.needed.mean, r.mean, r.low, r.high, r.trials)
+        rows.append((*named, *numbers, found.never, found.at_once))
     columns = ("iterations", "from", "to", "own", "ratio", "low", "high", "trials", "never", "at_once")
     return pd.DataFrame(rows, columns=[*by, "a", "b", *columns])
-
-
-def _bounded(interval: Interval, never: int, at_once: int) -> Interval:
-    low, high = 0.0 if at_once else interval.low, np.inf if never else interval.high
-    return Interval(interval.mean, float(low), float(high), interval.trials)
 
 
 def _one(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float) -> tuple[float, float, bool, bool] | None:
@@ -155,13 +149,11 @@ def accuracy_gaps(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metri
 
     Columns: `by`, a, b, mean, low, high, trials, and from, to (the range of mIoU), apart (trials without any).
     """
-    pairs, rows = list(pairs), []
-    for group, part in history.groupby(list(by), sort=False, observed=True):
-        of = {str(name): runs for name, runs in part.groupby("initialisation", observed=True)}
-        for a, b in (pair for pair in pairs if set(pair) <= set(of)):
-            gap = accuracy_gap(of[a], of[b], metric)
-            i = gap.interval
-            rows.append((*group, a, b, i.mean, i.low, i.high, i.trials, gap.low, gap.high, gap.apart))
+    rows = []
+    for named, a, b in each_pair(history, pairs, by):
+        gap = accuracy_gap(a, b, metric)
+        i = gap.interval
+        rows.append((*named, i.mean, i.low, i.high, i.trials, gap.low, gap.high, gap.apart))
     return pd.DataFrame(rows, columns=[*by, "a", "b", "mean", "low", "high", "trials", "from", "to", "apart"])
 
 

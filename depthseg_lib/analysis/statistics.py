@@ -1,6 +1,6 @@
 """Intervals over trials: mean, paired difference, and how soon a curve arrives."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,20 +71,26 @@ def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
     `undecided` where the interval holds zero or there is none. Trials without a value (diverged) are left out.
     """
     rows = []
-    for group, part in frame.dropna(subset=[metric]).groupby(list(by), sort=False, observed=True):
-        final = {str(name): of.set_index("trial")[metric] for name, of in part.groupby("initialisation", observed=True)}
-        for a, b in (pair for pair in pairs if set(pair) <= set(final)):
-            if not set(final[a].index) & set(final[b].index):  # each lost the other's trials to divergence
-                continue
-            gap = paired_difference(final[a], final[b])
-            rows.append((*group, a, b, gap.mean, gap.low, gap.high, gap.trials, _verdict(gap)))
+    for named, *both in each_pair(frame.dropna(subset=[metric]), pairs, by):
+        a, b = (of.set_index("trial")[metric] for of in both)
+        if not set(a.index) & set(b.index):  # each lost the other's trials to divergence
+            continue
+        gap = paired_difference(a, b)
+        decided = gap.low * gap.high > 0  # not without an interval, which is NaN
+        verdict = ("higher" if gap.mean > 0 else "lower") if decided else "undecided"
+        rows.append((*named, gap.mean, gap.low, gap.high, gap.trials, verdict))
     return pd.DataFrame(rows, columns=[*by, "a", "b", "mean", "low", "high", "trials", "verdict"])
 
 
-def _verdict(gap: Interval) -> str:
-    if not gap.low * gap.high > 0:  # also without an interval, which is NaN
-        return "undecided"
-    return "higher" if gap.mean > 0 else "lower"
+def each_pair(
+    frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], by: Sequence[str]
+) -> Iterator[tuple[tuple, pd.DataFrame, pd.DataFrame]]:
+    """Each pair of initialisations that both are in a group of the columns `by`: the group with both names, and the
+    rows of each."""
+    pairs = list(pairs)
+    for group, part in frame.groupby(list(by), sort=False, observed=True):
+        of = {str(name): rows for name, rows in part.groupby("initialisation", observed=True)}
+        yield from (((*group, a, b), of[a], of[b]) for a, b in pairs if a in of and b in of)
 
 
 def iterations_to_share(iterations: Sequence[float], values: Sequence[float], final: float, share: float) -> float:

@@ -122,11 +122,8 @@ def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(["encoder", "setting"], key=_full_first, kind="stable")
-
-
-def _full_first(column: pd.Series) -> pd.Series:
-    return column.replace({"full": ""}) if column.name == "setting" else column
+    """The rows by encoder and setting, full first."""
+    return rows.sort_values(["encoder", "setting"], key=lambda column: column.replace({"full": ""}), kind="stable")
 
 
 def _column(part: pd.DataFrame, source: str, encoder: str, setting: str, metric: str, name: str) -> Column:

@@ -18,6 +18,7 @@ OF_RUNS = ("activations", "rescaled predictions")
 RUN = "resnet18-slim-depth-full-n4"
 NAME = f"{RUN}-t0"
 
+pytestmark = pytest.mark.timeout(600)  # the first test waits for all measurements: 60 to 100 s on busy cores
 each = pytest.mark.parametrize("name", MEASUREMENTS)
 
 

@@ -132,16 +132,13 @@ def stand_in(part: Part, results: Results) -> str:
 def notes(of: Comparison, results: Results) -> list[str]:
     """What holds for every metric of a comparison; of pre-training as far as its results are there."""
     runs, place = _pretraining(results), stand_in(of.part, results)
-    found = [f"stand-in: {place}" if place else "", _pairing(of)]
+    apart = len({side.setting == "deeplab" for side in of.sides}) > 1
+    pairing = "two architectures: the trials share the order of batches, not the fresh layers" if apart else ""
+    found = [f"stand-in: {place}" if place else "", pairing]
     for side in dict.fromkeys(of.sides):
         large = side.experiment in FROM_LARGE
         found += [*_learned(side, of.encoder, large, runs), _steps(side, of.encoder, runs) if large else ""]
     return [text for text in dict.fromkeys(found) if text]
-
-
-def _pairing(of: Comparison) -> str:
-    apart = len({side.setting == "deeplab" for side in of.sides}) > 1
-    return "two architectures: the trials share the order of batches, not the fresh layers" if apart else ""
 
 
 def _pretraining(results: Results) -> pd.DataFrame:

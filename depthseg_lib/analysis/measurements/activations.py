@@ -88,11 +88,8 @@ def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, di
         if first:
             maps[name] = compute.example_maps(network, results.examples.images[:SHOWN])
         progress(f"activations of {name}: {len(seen.names)} images, {time.monotonic() - start:.1f} s")
-    return {"scores": pd.concat(scores, ignore_index=True)}, {"maps": _flat(maps)}
-
-
-def _flat(maps: Maps) -> Arrays:
-    return {f"{name}.{layer}": of for name, layers in maps.items() for layer, of in layers.items()}
+    flat = {f"{name}.{layer}": of for name, layers in maps.items() for layer, of in layers.items()}
+    return {"scores": pd.concat(scores, ignore_index=True)}, {"maps": flat}
 
 
 def _by_run(arrays: Arrays) -> Maps:

@@ -40,7 +40,7 @@ def in_labels(labels: np.ndarray, label_set: LabelSet) -> pd.DataFrame:
     for number, name in enumerate(label_set.classes):
         if name in THINGS:
             for image in np.flatnonzero((labels == number).any((1, 2))):
-                rows += [(THINGS[name], image, *box) for box in _components(labels[image] == number)]
+                rows += [(THINGS[name], image, *box) for box in _boxes(label(labels[image] == number, _NEIGHBOURS)[0])]
     return _table(rows)
 
 
@@ -89,10 +89,6 @@ def _compared(name: str, photographs: pd.DataFrame, streets: pd.DataFrame, side:
     shares |= {f"pixels_{key}": pixels[chosen].sum() for key, chosen in outside.items()}
     counted = {"thing": name, "photographs": len(photographs), "low": low, "high": high, "objects": len(streets)}
     return counted | {"median": streets["size"].median(), **shares}
-
-
-def _components(mask: np.ndarray) -> list[tuple]:
-    return _boxes(label(mask, _NEIGHBOURS)[0])
 
 
 def _boxes(numbered: np.ndarray) -> list[tuple]:

@@ -6,7 +6,7 @@ from helpers.real_data import real_set
 from depthseg_lib.analysis.measurements.census import census
 from depthseg_lib.data.image_files import label_ids
 from depthseg_lib.data.labels import CAMVID, KITTI, VOID
-from depthseg_lib.data.sets import kitti
+from depthseg_lib.data.sets.kitti import Kitti
 
 
 def test_images_and_pixels_of_every_class_and_of_void():
@@ -29,7 +29,7 @@ def test_nothing_labelled_has_no_share():
 
 
 def test_the_real_labels_of_kitti():
-    files = kitti.files(real_set("kitti_semantics"), "semantic")
+    files = [pair.labels for pair in Kitti(real_set("kitti_semantics")).labelled["training"]]
     labels = [KITTI.encode(label_ids(file), str(file)) for file in files]
     found = census(labels, KITTI).set_index("class")
     assert found["pixels"].sum() == sum(image.size for image in labels)
