@@ -132,43 +132,6 @@ def test_more_trials_are_added_to_what_is_there(project):
     assert project.to_do() == []
 
 
-@pytest.mark.timeout(400)
-def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
-    names = {name: f"resnet18-slim-{name}-full-n4" for name in ("depth", "none")}
-    folders = {name: project.root / "runs/tiny/finetune" / of for name, of in names.items()}
-    asked = project.root / "asked.json"
-    project.change(finetune={"iterations": 9}, depth={"iterations": 9})
-    asked.write_text(json.dumps({"broken": [names["depth"]]}))
-    failed = project()
-    assert failed.returncode == 1
-    assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
-    assert f"log: runs/tiny/finetune/{names['depth']}/failed.ipynb" in failed.stdout
-    assert f"finetune {names['none']}  finished" in failed.stdout
-    waited = [
-        failed.stdout.index(f"{of} started") for of in ("pretrain resnet18-slim-depth ", f"finetune {names['depth']} ")
-    ]
-    assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth  finished") < waited[1]
-    assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
-    assert not (folders["depth"] / "metrics.json").exists()
-
-    asked.write_text(json.dumps({"slow": [names["depth"]]}))
-    (folders["depth"] / "checkpoint.pt").unlink()
-    process = subprocess.Popen(project.command(), cwd=project.root, env=project.environment)
-    wait_for((folders["depth"] / "checkpoint.pt").exists)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    wait_for(lambda: not working_in(project.root))
-
-    asked.unlink()
-    last = project()
-    assert last.returncode == 0, last.stdout + last.stderr
-    assert f"finetune {names['none']}" not in last.stdout
-    assert json.loads((folders["depth"] / "metrics.json").read_text())["resumed"]
-    assert not (folders["depth"] / "failed.ipynb").exists()
-    project.change()
-    assert project().returncode == 0
-
-
 def test_only_one_study_works_in_a_folder(project):
     with (project.root / "runs/tiny/.lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -208,6 +171,41 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
     again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "finetune resnet18-slim-none-full-n4" not in again.stdout and project.to_do() == []
+
+
+@pytest.mark.timeout(400)
+def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
+    names = {name: f"resnet18-slim-{name}-full-n4" for name in ("depth", "none")}
+    folders = {name: project.root / "runs/tiny/finetune" / of for name, of in names.items()}
+    asked = project.root / "asked.json"
+    project.change(finetune={"iterations": 9}, depth={"iterations": 9})
+    asked.write_text(json.dumps({"broken": [names["depth"]]}))
+    failed = project()
+    assert failed.returncode == 1
+    assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
+    assert f"log: runs/tiny/finetune/{names['depth']}/failed.ipynb" in failed.stdout
+    assert f"finetune {names['none']}  finished" in failed.stdout
+    waited = [
+        failed.stdout.index(f"{of} started") for of in ("pretrain resnet18-slim-depth ", f"finetune {names['depth']} ")
+    ]
+    assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth  finished") < waited[1]
+    assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
+    assert not (folders["depth"] / "metrics.json").exists()
+
+    asked.write_text(json.dumps({"slow": [names["depth"]]}))
+    (folders["depth"] / "checkpoint.pt").unlink()
+    process = subprocess.Popen(project.command(), cwd=project.root, env=project.environment)
+    wait_for((folders["depth"] / "checkpoint.pt").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    wait_for(lambda: not working_in(project.root))
+
+    asked.unlink()
+    last = project()
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert f"finetune {names['none']}" not in last.stdout
+    assert json.loads((folders["depth"] / "metrics.json").read_text())["resumed"]
+    assert not (folders["depth"] / "failed.ipynb").exists()
 
 
 @pytest.mark.timeout(900)

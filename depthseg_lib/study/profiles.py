@@ -15,7 +15,7 @@ EMBEDDED = (
         data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
         encoders=("resnet18-slim",),
         initialisations=("none", "classification", "depth"),
-        settings=("full", "frozen"),
+        settings=("full",),
         trials=1,
         sizes=(4, 8),
         images=4,
@@ -27,7 +27,7 @@ EMBEDDED = (
         large=dict(height=96, width=128),
         parts=(
             Part(("encoder-only",), ("depth-classification",), 4),
-            Part(("deeplab",), ("depth",), 4),
+            Part(("deeplab", "frozen"), ("depth",), 4),
             Part(("full",), ("flow", "depth-supervised"), 4),
             Part(("full", "deeplab"), ("depth",), 4, "high", large=True, pretrained_large=True),
             Part(("full",), ("none",), 24, "whole", large=True),
