@@ -7,17 +7,18 @@ from torch import Tensor
 from depthseg_lib.data.labels import VOID
 
 
-def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int) -> Tensor:
+def confusion_matrix(prediction: Tensor, truth: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """Count pixels by truth and prediction, one matrix per image: B H W, B H W -> B C C int64 [truth, prediction].
 
-    Pixels whose truth is void are not counted at all, so they leave no false positive (the official KITTI and
-    Cityscapes rule). Predictions must lie in 0..classes - 1.
+    Pixels whose truth is void are not in it, so they leave no false positive (the official KITTI and Cityscapes rule);
+    what was predicted on them is counted apart, B C, for the metric that does. Predictions must lie in 0..classes - 1.
     """
-    batch, rows = truth.shape[0], classes + 1  # void is counted in a row of its own, which is dropped
+    batch, rows = truth.shape[0], classes + 1  # void has a row of its own
     row = torch.where(truth == VOID, classes, truth.long())
     image = torch.arange(batch, device=truth.device).view(-1, 1, 1)
     cell = ((image * rows + row) * classes + prediction).flatten()
-    return torch.bincount(cell, minlength=batch * rows * classes).view(batch, rows, classes)[:, :classes]
+    counts = torch.bincount(cell, minlength=batch * rows * classes).view(batch, rows, classes)
+    return counts[:, :classes], counts[:, classes]
 
 
 def depth_errors(
@@ -39,9 +40,15 @@ def depth_errors(
 
 
 def median_scaled(prediction: Tensor, truth: Tensor, minimum: float = 0.1, maximum: float = 80.0) -> Tensor:
-    """Scale one image's predicted depth (H W) so that its median matches the truth's over valid pixels."""
+    """Scale one image's predicted depth (H W) so that its median matches the truth's over valid pixels.
+
+    The median of an even count is the mean of the middle two, as NumPy's and Monodepth2's evaluation have it.
+    """
     valid = (truth > minimum) & (truth < maximum)
-    return prediction * (truth[valid].median() / prediction[valid].median()) if valid.any() else prediction
+    if not valid.any():
+        return prediction
+    medians = [np.median(depth[valid].detach().cpu().numpy()) for depth in (truth, prediction)]
+    return prediction * float(medians[0] / medians[1])
 
 
 def end_point_error(flow: Tensor, truth: Tensor, valid: Tensor) -> float:

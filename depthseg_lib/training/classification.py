@@ -9,7 +9,7 @@ from depthseg_lib.data.arrays import Photographs
 from depthseg_lib.data.batches import images_to_float, photograph_batch
 from depthseg_lib.models.networks import Classifier
 from depthseg_lib.settings import PretrainConfig
-from depthseg_lib.training.engine import step_at_three_quarters
+from depthseg_lib.training.engine import tenth_from
 
 
 class ClassificationTraining(nn.Module):
@@ -27,7 +27,7 @@ class ClassificationTraining(nn.Module):
 class ClassificationTask:
     """Classification of photographs; every tenth is held out for evaluation."""
 
-    decay = staticmethod(step_at_three_quarters)
+    decay = staticmethod(tenth_from(0.75))
 
     def __init__(self, config: PretrainConfig, photographs: Photographs, device):
         self.config, self.photographs, self.device = config, photographs, device

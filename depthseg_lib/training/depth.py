@@ -14,10 +14,13 @@ from depthseg_lib.losses.geometry import depth_to_disparity, disparity_to_depth,
 from depthseg_lib.losses.losses import Photometric, masked_l1, minimum_reprojection, smoothness
 from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
 from depthseg_lib.settings import PretrainConfig
-from depthseg_lib.training.engine import step_at_three_quarters
+from depthseg_lib.training.engine import tenth_from
 
 SMOOTHNESS_WEIGHT = 1e-3
 """Of the disparity's smoothness beside the photometric error (equation 15), halved from scale to scale."""
+FALLS_AT = {True: 15 / 20, False: 15 / 30}
+"""The share of the run at which the step size falls to a tenth, by whether it starts from weights: Monodepth2's falls
+after 15 epochs, of 20 from ImageNet's weights and of 30 from scratch."""
 FIRST_DEPTH = 5.0
 """Metres that the untrained supervised network answers with, about: the middle, on a logarithmic scale, of a camera's
 range."""
@@ -65,10 +68,10 @@ class DepthTask:
     """Depth from the training sequences of a video, evaluated on frames of sequences held out of training."""
 
     training = DepthTraining
-    decay = staticmethod(step_at_three_quarters)
 
     def __init__(self, config: PretrainConfig, video: Video, device):
         self.config, self.video, self.device = config, video, device
+        self.decay = tenth_from(FALLS_AT[config.starts_from != "none"])
         self.module = self.training(config.encoder).to(device, memory_format=torch.channels_last)
         self.triplets, held_out = split_triplets(video, config.frame_step)
         self.count = len(self.triplets)
@@ -173,15 +176,11 @@ class SupervisedTask(DepthTask):
 
     def __init__(self, config: PretrainConfig, video: Video, camera: DepthCamera | None, device):
         super().__init__(config, video, device)
+        self.decay = lambda progress: 1.0 if progress < 0.5 else 0.5  # 1e-4 for five epochs, 5e-5 for five (4.3)
         self.camera, self.triplets = camera, with_truth(video, self.triplets)
         self.count = len(self.triplets)
         if video.depth is None or not (video.depth[self.triplets[0, 1]] > 0).any():
             raise InputError("supervised depth needs a video with depth, but there is none in the frames to train on")
-
-    @staticmethod
-    def decay(progress: float) -> float:
-        """1, then 0.5 in the second half: 1e-4 for five epochs, 5e-5 for five (section 4.3)."""
-        return 1.0 if progress < 0.5 else 0.5
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.triplets[indices.numpy(), 1]

@@ -79,9 +79,9 @@ def cosine(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def step_at_three_quarters(progress: float) -> float:
-    """1, then 0.1 from three quarters on: Monodepth2's 15 of 20 epochs."""
-    return 1.0 if progress < 0.75 else 0.1
+def tenth_from(share: float) -> Callable[[float], float]:
+    """A factor on the step size: 1, then 0.1 when this share of the run is done."""
+    return lambda progress: 1.0 if progress < share else 0.1
 
 
 def make_fabric(precision: str) -> Fabric:

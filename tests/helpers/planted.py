@@ -118,7 +118,7 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
         folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
     )
     write(folder / "environment.json", ENVIRONMENT)
-    measured = metrics.segmentation_metrics(confusion, KITTI.representative)
+    measured = metrics.segmentation_metrics(confusion, 0, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
     write(
@@ -290,7 +290,7 @@ def _confusions(count: int, quality: float, seed) -> np.ndarray:
 
 
 def _history(confusion, quality: float, seed, last: int) -> pd.DataFrame:
-    measured = metrics.segmentation_metrics(confusion, KITTI.representative)
+    measured = metrics.segmentation_metrics(confusion, 0, KITTI.representative)
     iterations = np.linspace(0, last, min(last, 8) + 1).round().astype(int)
     rise = 1 - np.exp(-iterations / last / (0.15 + 0.3 * (1 - quality)))
     columns = {

@@ -24,6 +24,11 @@ def test_depth_errors_do_not_change_with_scale_and_skip_images_without_truth():
     assert all(np.isnan(v) for v in evaluation.depth_errors(prediction, 0 * truth).values())
 
 
+def test_the_median_of_an_even_count_is_the_mean_of_the_middle_two():
+    truth, prediction = torch.tensor([[2.0, 4.0, 8.0, 20.0, 0.0]]), torch.tensor([[1.0, 1.0, 2.0, 9.0, 7.0]])
+    assert torch.equal(evaluation.median_scaled(prediction, truth), prediction * (6.0 / 1.5))
+
+
 def test_depth_errors_of_metric_depth_by_hand():
     truth, prediction = torch.tensor([[[2.0, 4.0, 8.0, 0.0]]]), torch.tensor([[[1.0, 4.0, 9.0, 5.0]]])
     found = evaluation.depth_errors(prediction, truth, scaled=False)

@@ -20,7 +20,7 @@ def maps():
 
 def test_confusion_matrix_is_scikit_learns_per_image(maps):
     prediction, truth = maps
-    ours = evaluation.confusion_matrix(prediction, truth, 6)
+    ours, _ = evaluation.confusion_matrix(prediction, truth, 6)
     for image in range(3):
         known = truth[image] != VOID
         theirs = confusion_matrix(truth[image][known], prediction[image][known], labels=range(6))
@@ -30,7 +30,7 @@ def test_confusion_matrix_is_scikit_learns_per_image(maps):
 def test_iou_and_accuracy_are_scikit_learns(maps):
     prediction, truth = maps
     known = truth != VOID
-    confusion = evaluation.confusion_matrix(prediction, truth, 6).numpy()
+    confusion = evaluation.confusion_matrix(prediction, truth, 6)[0].numpy()
     theirs = jaccard_score(truth[known], prediction[known], labels=range(6), average=None)
     np.testing.assert_allclose(metrics.iou(confusion.sum(0)), theirs)
     assert metrics.accuracy(confusion) == pytest.approx(accuracy_score(truth[known], prediction[known]))
@@ -40,13 +40,13 @@ def test_miou_is_scikit_learns_when_all_classes_occur(maps):
     prediction, truth = maps
     known = truth != VOID
     theirs = jaccard_score(truth[known], prediction[known], average="macro")
-    assert metrics.miou(evaluation.confusion_matrix(prediction, truth, 6).numpy()) == pytest.approx(theirs)
+    assert metrics.miou(evaluation.confusion_matrix(prediction, truth, 6)[0].numpy()) == pytest.approx(theirs)
 
 
 def test_by_hand_void_and_absent_classes():
     truth = torch.tensor([[[0, 0, 1, VOID]]])
     prediction = torch.tensor([[[0, 1, 1, 2]]])
-    confusion = evaluation.confusion_matrix(prediction, truth, 4).numpy()
+    confusion = evaluation.confusion_matrix(prediction, truth, 4)[0].numpy()
     # the void pixel leaves no false positive of class 2; classes 2 and 3 occur nowhere
     np.testing.assert_array_equal(metrics.iou(confusion)[0], [0.5, 0.5, np.nan, np.nan])
     assert metrics.miou(confusion) == 0.5
@@ -62,4 +62,21 @@ def test_dataset_and_per_image_means_differ_as_defined():
     assert metrics.miou_per_image(confusion) == pytest.approx((1.0 + (0 / 6 + 4 / 10) / 2) / 2)
     assert metrics.accuracy(confusion) == pytest.approx(14 / 20)
     assert metrics.accuracy_per_image(confusion) == pytest.approx((1.0 + 0.4) / 2)
-    assert metrics.segmentation_metrics(confusion, (1,))["miou_seven"] == pytest.approx(6 / 12)
+    assert metrics.segmentation_metrics(confusion, 0, (1,))["miou_seven"] == pytest.approx(6 / 12)
+
+
+def test_the_released_codes_miou_counts_what_is_predicted_on_void_by_hand():
+    truth = torch.tensor([[[0, 0, 1, VOID, VOID, VOID]], [[0, 1, 1, 1, 1, 1]]])
+    prediction = torch.tensor([[[0, 0, 1, 0, 1, 2]], [[0, 1, 1, 1, 0, 0]]])
+    confusion, on_void = evaluation.confusion_matrix(prediction, truth, 3)
+    assert on_void.tolist() == [[1, 1, 1], [0, 0, 0]]
+    found = metrics.segmentation_metrics(confusion.numpy(), on_void.numpy(), (0, 1))
+    assert found["miou_image_seven"] == pytest.approx((1 + (1 / 3 + 3 / 5) / 2) / 2)
+    assert found["miou_released"] == pytest.approx(((2 / 3 + 1 / 2) / 2 + (1 / 3 + 3 / 5) / 2) / 2)
+
+
+def test_a_class_that_no_image_has_counts_in_the_official_mean_once_it_is_predicted():
+    confusion = np.array([[[4, 0, 0], [0, 3, 1], [0, 0, 0]]])  # one pixel of class 1 is taken for class 2
+    found = metrics.segmentation_metrics(confusion, 0, (0, 1, 2))
+    assert found["miou"] == pytest.approx((1 + 3 / 4 + 0) / 3)
+    assert found["miou_occurring"] == pytest.approx((1 + 3 / 4) / 2)

@@ -62,7 +62,7 @@ def test_learning_rate_follows_the_schedule_per_iteration(tmp_path):
     outcome, _ = run(LineTask(), tmp_path)
     expected = 0.1 * 0.5 * (1 + np.cos(np.pi * np.array([0, 15, 30, 45, 60]) / 60))
     np.testing.assert_allclose(outcome.history["learning_rate"], expected, atol=1e-12)
-    assert [engine.step_at_three_quarters(p) for p in (0, 0.74, 0.75, 1)] == [1, 1, 0.1, 0.1]
+    assert [engine.tenth_from(0.75)(p) for p in (0, 0.74, 0.75, 1)] == [1, 1, 0.1, 0.1]
 
 
 def test_same_seed_same_numbers_and_another_seed_others(tmp_path):

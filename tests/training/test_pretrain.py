@@ -160,8 +160,15 @@ def test_the_step_size_follows_the_tasks_schedule(finished):
     last = {"depth-supervised": 0.5}.get(name, 0.1)
     assert result.history["learning_rate"].iloc[-1] == pytest.approx(last * pretraining().learning_rate)
     task = pretrain.make_task(pretraining(initialisation=name), "cpu", quiet)
-    middle = {"depth-supervised": 0.5, "flow": 0.5}.get(name, 0.75)
+    middle = {"classification": 0.75}.get(name, 0.5)
     assert [task.decay(p) for p in (0, middle - 0.01, middle, 1)] == [1, 1, last, last]
+
+
+def test_depths_step_size_falls_after_monodepth2s_epoch_15_of_30_from_scratch_and_of_20_from_weights():
+    """In a run of as many iterations as that has epochs; the factor is 0.1 from the epoch after on."""
+    for name, epochs in (("depth", 30), ("depth-classification", 20), ("depth-imagenet", 20)):
+        task = pretrain.make_task(pretraining(initialisation=name), "cpu", quiet)
+        assert [task.decay(epoch / epochs) for epoch in (14, 14.9, 15, epochs)] == [1, 1, 0.1, 0.1]
 
 
 @pytest.mark.parametrize("initialisation", ["depth-classification", "depth-imagenet"])

@@ -58,8 +58,8 @@ def scores(network: SegmentationNetwork, images: Rescaled, truth: Labelled) -> l
     rows = []
     for factor, canvases, place in zip(FACTORS, images.canvases, images.places, strict=True):
         predicted = torch.from_numpy(predictions(network, canvases, place, images.size)).long()
-        confusion = confusion_matrix(predicted, labels.long(), classes).numpy()
-        found = segmentation_metrics(confusion, truth.label_set.representative)
+        counts = (of.numpy() for of in confusion_matrix(predicted, labels.long(), classes))
+        found = segmentation_metrics(*counts, truth.label_set.representative)
         rows.append({"factor": factor} | {name: found[name] for name in METRICS})
     return rows
 
