@@ -40,6 +40,9 @@ KEYS = {
 what stands before torchvision's names there (`conv1.weight`, `layer1.0.conv1.weight`, ...). The first that fits counts.
 """
 
+ENTRIES, PREFIXES = ("state_dict", "model"), ("module.", "_orig_mod.", "model.")
+"""What training tools put around a network's names: DistributedDataParallel, torch.compile, Lightning."""
+
 _ENCODER, _DEPTH = MONODEPTH2_DEPTH
 DEPTH_NAMES = (
     (_ENCODER, "encoder.", "encoder.resnet."),
@@ -97,6 +100,39 @@ def read(file: str | Path) -> dict:
     return content
 
 
+def unwrapped(content: dict) -> tuple[dict, str]:
+    """`content` without the entries and prefixes around all of its names, and what these were, as a remark."""
+    taken = []
+    while True:
+        names = [name for name, value in content.items() if isinstance(value, Tensor)]
+        entry = next((name for name in ENTRIES if isinstance(content.get(name), dict)), "")
+        prefix = next((p for p in PREFIXES if names and all(name.startswith(p) for name in names)), "")
+        if not names and entry:
+            content = content[entry]
+        elif prefix:
+            content = {str(name).removeprefix(prefix): value for name, value in content.items()}
+        else:
+            return content, f" without '{''.join(taken)}' before the names" if taken else ""
+        taken.append(prefix or f"{entry}: ")
+
+
+def check_values(state: dict, source: str) -> None:
+    """Raise `InputError` for weights that are whole numbers, as of a quantised network, or not finite."""
+    for name, tensor in state.items():
+        if not isinstance(tensor, Tensor) or str(name).endswith("num_batches_tracked"):
+            continue
+        if not tensor.is_floating_point():
+            raise InputError(
+                f"{source}: {name} is of {str(tensor.dtype).removeprefix('torch.')}: expected floating-point weights; "
+                "give those from before the network was quantised"
+            )
+        if wrong := int((~torch.isfinite(tensor)).sum()):
+            raise InputError(
+                f"{source}: {wrong} of the {tensor.numel()} values of {name} are not finite: expected numbers; the "
+                "training that made them diverged, or the file is damaged: give another checkpoint of it"
+            )
+
+
 def require_whole(state: dict, wanted: dict[str, Tensor], source: str, what: str, unused: str = "") -> None:
     """Raise `InputError` with the first differing names unless `state` has all that is `wanted`, of the same shapes.
 
@@ -127,26 +163,28 @@ def shortened(texts: list[str] | tuple[str, ...]) -> str:
     return ", ".join(texts[:4]) + (" …" if len(texts) > 4 else "")
 
 
-def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
-    """An encoder's weights from a file of another project (`KEYS`), under this library's names.
+def read_encoder(file: str | Path, encoder: str, initialisation: str) -> tuple[dict[str, Tensor], str]:
+    """An encoder's weights from a file of another project (`KEYS`), under this library's names, and a remark.
 
-    Layers after the encoder's (`fc.`: a classifier, or a projection head) come along. Raises `InputError` where the
-    file is not readable, of an unknown format, or of another encoder than `encoder`.
+    Layers after the encoder's (`fc.`: a classifier, or a projection head) come along. The remark is on what training
+    tools had put before the names; it is empty where there is nothing of the kind. Raises `InputError` where the file
+    is not readable, of an unknown format, or of another encoder than `encoder`.
     """
-    state = _torchvisions_names(read(file), str(file), initialisation)
+    state, remark = _torchvisions_names(read(file), str(file), initialisation)
     with torch.device("meta"):  # names and shapes alone
         wanted = Encoder(encoder).resnet.state_dict()
     require_whole(state, wanted, str(file), encoder, unused="fc.")
-    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
+    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}, remark
 
 
-def _torchvisions_names(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
-    """The tensors of the first format that fits, under torchvision's names."""
-    for entry, prefix in KEYS[initialisation]:
-        part = content.get(entry) if entry else content
-        if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
-            chosen = {str(name): tensor for name, tensor in part.items() if isinstance(tensor, Tensor)}
-            return {n.removeprefix(prefix): tensor for n, tensor in chosen.items() if n.startswith(prefix)}
+def _torchvisions_names(content: dict, file: str, initialisation: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of the first format that fits, under torchvision's names, as in the file or unwrapped."""
+    for whole, remark in ((content, ""), unwrapped(content)):
+        for entry, prefix in KEYS[initialisation]:
+            part = whole.get(entry) if entry else whole
+            if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
+                chosen = {str(name): tensor for name, tensor in part.items() if isinstance(tensor, Tensor)}
+                return {n.removeprefix(prefix): t for n, t in chosen.items() if n.startswith(prefix)}, remark
     nested = [(key, value) for key, value in content.items() if isinstance(value, dict)]
     names = [str(key) for key, value in content.items() if isinstance(value, Tensor)]
     names += [f"{key}: {name}" for key, value in nested for name in value if isinstance(value[name], Tensor)]
@@ -157,18 +195,18 @@ def _torchvisions_names(content: dict, file: str, initialisation: str) -> dict[s
     )
 
 
-def load_depth(folder: str | Path, encoder: str) -> dict[str, Tensor]:
-    """The weights of a `DepthNetwork` from Monodepth2's `encoder.pth` and `depth.pth` in a folder.
+def load_depth(folder: str | Path, encoder: str) -> tuple[dict[str, Tensor], str]:
+    """The weights of a `DepthNetwork` from Monodepth2's `encoder.pth` and `depth.pth` in a folder, and a remark.
 
     Raises `InputError` where a file is missing or broken, or of another encoder.
     """
     return _load(Path(folder), encoder, DEPTH_NAMES, DepthNetwork)
 
 
-def load_pose(folder: str | Path, encoder: str) -> dict[str, Tensor]:
+def load_pose(folder: str | Path, encoder: str) -> tuple[dict[str, Tensor], str]:
     """The weights of a `PoseNetwork` from `pose_encoder.pth` and `pose.pth` of a folder; errors as in `load_depth`."""
-    state = _load(Path(folder), encoder, POSE_NAMES, PoseNetwork)
-    return state | {name: state[name][:6].clone() for name in ("head.weight", "head.bias")}
+    state, remark = _load(Path(folder), encoder, POSE_NAMES, PoseNetwork)
+    return state | {name: state[name][:6].clone() for name in ("head.weight", "head.bias")}, remark
 
 
 def save_depth(state: dict[str, Tensor], folder: str | Path, encoder: str, height: int, width: int) -> None:
@@ -187,12 +225,12 @@ def check_encoder(encoder: str) -> None:
         raise InputError(f"Monodepth2 has no encoder '{encoder}', only {' and '.join(CLASSIFIER_INPUTS)}")
 
 
-def _load(folder: Path, encoder: str, table: tuple, network: type) -> dict[str, Tensor]:
+def _load(folder: Path, encoder: str, table: tuple, network: type) -> tuple[dict[str, Tensor], str]:
     check_encoder(encoder)
     with torch.device("meta"):  # names and shapes alone
         own = network(encoder).state_dict()
         wanted = _by_file(own, table)
-    found = {}
+    found, remark = {}, ""
     for name in wanted:
         file = folder / name
         if not file.is_file():
@@ -200,11 +238,12 @@ def _load(folder: Path, encoder: str, table: tuple, network: type) -> dict[str, 
                 f"{file}: there is no such file; expected a checkpoint of Monodepth2, as its zip file unpacks, with "
                 f"{' and '.join(MONODEPTH2_DEPTH)}"
             )
-        found[name] = read(file)
+        found[name], taken = unwrapped(read(file))
+        remark = remark or taken
     for name, state in found.items():
         require_whole(state, wanted[name], str(folder / name), f"{encoder} of Monodepth2", unused="encoder.fc.")
     places = {name: _place(name, table) for name in own}
-    return {name: found[file][theirs] for name, (file, theirs) in places.items() if theirs in found[file]}
+    return {name: found[file][theirs] for name, (file, theirs) in places.items() if theirs in found[file]}, remark
 
 
 def _save(state: dict[str, Tensor], folder: Path, encoder: str, table: tuple, plain: dict) -> None:

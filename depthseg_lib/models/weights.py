@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path, replacing
-from depthseg_lib.models.checkpoints import KEYS, load_depth, read_encoder, require_whole, shortened
+from depthseg_lib.models.checkpoints import KEYS, check_values, load_depth, read_encoder, require_whole, shortened
 from depthseg_lib.models.published import MONODEPTH2
 
 IMAGENET_WEIGHTS = {
@@ -26,8 +26,10 @@ IMAGENET_WEIGHTS = {
 class Transfer:
     """What a transfer of weights did, by parameter name."""
 
+    source: str
+    """The source, in words."""
     loaded: tuple[str, ...]
-    """Copied from the source."""
+    """Copied from it."""
     fresh: tuple[str, ...]
     """In the target only: kept as initialised."""
     dropped: tuple[str, ...]
@@ -36,7 +38,7 @@ class Transfer:
     def __str__(self) -> str:
         shown = {"fresh": self.fresh, "dropped": self.dropped}
         parts = [f"{len(names)} {what} ({shortened(names)})" for what, names in shown.items() if names]
-        return ", ".join([f"{len(self.loaded)} loaded", *parts])
+        return ", ".join([f"{len(self.loaded)} loaded from {self.source}", *parts])
 
 
 def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Transfer:
@@ -46,7 +48,7 @@ def transfer(state: dict[str, Tensor], network: nn.Module, source: str) -> Trans
     loaded = [name for name in target if name in state and state[name].shape == target[name].shape]
     fresh = [name for name in target if name not in loaded]
     network.load_state_dict({**target, **{name: state[name] for name in loaded}})
-    return Transfer(tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))
+    return Transfer(source, tuple(loaded), tuple(fresh), tuple(name for name in state if name not in loaded))
 
 
 def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
@@ -58,7 +60,11 @@ def save_weights(network: nn.Module, path: Path, **metadata: str) -> None:
 
 
 def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[str, Tensor]:
-    """Read a weights file that a pre-training of `encoder` for `initialisation` made; any other raises `InputError`."""
+    """Read a weights file that a pre-training of `encoder` for `initialisation` made; any other raises `InputError`.
+
+    Values that are not finite are read only of a pre-training that says itself that it diverged: what starts from it
+    diverges too, which is a result.
+    """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
@@ -70,19 +76,23 @@ def load_weights(path: str | Path, encoder: str, initialisation: str) -> dict[st
     for what, wanted in (("encoder", encoder), ("initialisation", initialisation)):
         if (found := about.get(what, "unknown")) != wanted:
             raise InputError(f"{path} holds weights of the {what} '{found}', but '{wanted}' was asked for")
+    if "diverged_at" not in about:
+        check_values(state, str(path))
     return state
 
 
 def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dict[str, Tensor], str]:
-    """The weights that a run from `initialisation` starts from, and their name.
+    """The weights that a run from `initialisation` starts from, and what they are, with a remark on renamed tensors.
 
     They are those of `place`: the weights.safetensors of a pre-training run, a folder with a checkpoint of Monodepth2,
     or a file in a format of `checkpoints.KEYS`; for imagenet as in `imagenet_file`, and torchvision's where it is
-    empty. Raises `InputError` where they are missing, broken, or of another encoder or initialisation.
+    empty. Raises `InputError` where they are missing, broken, not finite, or of another encoder or initialisation.
     """
     if initialisation == "imagenet":
-        state = read_encoder(imagenet_file(encoder, place or "download"), encoder, "imagenet")
-        return state, place or "torchvision's ImageNet weights"
+        state, remark = read_encoder(imagenet_file(encoder, place or "download"), encoder, "imagenet")
+        source = (place or "torchvision's ImageNet weights") + remark
+        check_values(state, source)
+        return state, source
     if not place:
         raise InputError(
             f"the initialisation '{initialisation}' needs start_weights, the weights.safetensors of a pre-training run "
@@ -90,10 +100,13 @@ def starting_weights(encoder: str, initialisation: str, place: str) -> tuple[dic
         )
     path = project_path(place)
     if initialisation in KEYS:
-        return read_encoder(path, encoder, initialisation), place
-    if initialisation in MONODEPTH2 and path.suffix != ".safetensors":
-        return load_depth(path, encoder), place
-    return load_weights(path, encoder, initialisation), place
+        state, remark = read_encoder(path, encoder, initialisation)
+    elif initialisation in MONODEPTH2 and path.suffix != ".safetensors":
+        state, remark = load_depth(path, encoder)
+    else:
+        return load_weights(path, encoder, initialisation), place
+    check_values(state, place)
+    return state, place + remark
 
 
 def imagenet_file(encoder: str, place: str) -> str:

@@ -97,6 +97,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
             np.savez_compressed(file, **examples)
     for name, network in task.networks().items():
         about = {"encoder": config.encoder, "initialisation": config.initialisation}
+        about |= {"diverged_at": str(outcome.diverged_at)} if outcome.diverged_at is not None else {}
         save_weights(network, folder / f"{name}.safetensors", **about)
     warnings = check_training(found)
     engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})

@@ -55,7 +55,8 @@ def test_every_known_format_is_read_whole(name, tmp_path):
     initialisation, made = FORMATS[name]
     state = resnet("resnet50")
     torch.save(made(state), tmp_path / "file.pth.tar")
-    found = read_encoder(tmp_path / "file.pth.tar", "resnet50", initialisation)
+    found, remark = read_encoder(tmp_path / "file.pth.tar", "resnet50", initialisation)
+    assert not remark
     for layer in without_classifier(state):
         if layer.endswith("num_batches_tracked") and name == "torchvision's, old":
             continue
@@ -183,3 +184,43 @@ def test_half_a_download_is_refused(tmp_path):
 def test_what_is_not_there_is_named(name, tmp_path):
     with pytest.raises(InputError, match=f"{tmp_path}.*: there is no such file; expected weights"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "remark"),
+    [
+        (lambda state: prefixed("module.", state), "'module.'"),
+        (lambda state: prefixed("_orig_mod.module.", state), "'_orig_mod.module.'"),
+        (lambda state: {"state_dict": prefixed("model.", state), "epoch": 3}, "'state_dict: model.'"),
+        (lambda state: {"model": prefixed("_orig_mod.", state)}, "'model: _orig_mod.'"),
+    ],
+)
+@pytest.mark.parametrize("initialisation", ["imagenet", "dino"])
+def test_what_training_tools_put_before_the_names_is_taken_off_with_a_remark(wrap, remark, initialisation, tmp_path):
+    torch.save(wrap(resnet("resnet18")), tmp_path / "file.pth")
+    state, source = weights.starting_weights("resnet18", initialisation, str(tmp_path / "file.pth"))
+    assert source.endswith(f"file.pth without {remark} before the names")
+    taken = weights.transfer(state, SegmentationNetwork("resnet18", 19, "imagenet"), source)
+    assert f"loaded from {source}, " in str(taken)
+    assert torch.equal(state["encoder.resnet.layer1.0.conv2.weight"], resnet("resnet18")["layer1.0.conv2.weight"])
+
+
+def test_a_prefix_of_some_names_alone_is_none(tmp_path):
+    torch.save(prefixed("module.", resnet("resnet18")) | {"other.weight": torch.zeros(1)}, tmp_path / "file.pth")
+    with pytest.raises(InputError, match="no format known for 'imagenet': it has module.conv1.weight"):
+        read_encoder(tmp_path / "file.pth", "resnet18", "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda t: t.mul(float("nan")), "9408 of the 9408 values of encoder.resnet.conv1.weight are not finite"),
+        (lambda t: t.index_fill(0, torch.tensor(0), float("inf")), "147 of the 9408 values of .*conv1.weight are not"),
+        (lambda t: t.mul(100).to(torch.int8), "conv1.weight is of int8: expected floating-point weights"),
+    ],
+)
+def test_weights_that_are_no_finite_numbers_are_refused(spoil, message, tmp_path):
+    state = dict(resnet("resnet18"))
+    torch.save(state | {"conv1.weight": spoil(torch.ones(64, 3, 7, 7))}, tmp_path / "file.pth")
+    with pytest.raises(InputError, match=message):
+        weights.starting_weights("resnet18", "imagenet", str(tmp_path / "file.pth"))

@@ -76,7 +76,7 @@ def disparities(files, images):
 def test_the_same_weights_give_the_same_disparity(checkpoint):
     encoder, files, folder = checkpoint
     network = DepthNetwork(encoder)
-    network.load_state_dict(checkpoints.load_depth(folder, encoder))
+    network.load_state_dict(checkpoints.load_depth(folder, encoder)[0])
     images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
     theirs = disparities(files, images)
     for ours, expected in zip(network.eval()(images), theirs, strict=True):
@@ -89,7 +89,7 @@ def test_the_same_weights_give_the_same_disparity(checkpoint):
 def test_the_same_weights_give_the_same_motion(checkpoint):
     encoder, files, folder = checkpoint
     network = PoseNetwork(encoder)
-    network.load_state_dict(checkpoints.load_pose(folder, encoder))
+    network.load_state_dict(checkpoints.load_pose(folder, encoder)[0])
     frames = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(2))
     x, state = features(files["pose_encoder.pth"], frames.reshape(1, 6, 64, 96))[4], files["pose.pth"]
     for layer in range(4):
@@ -105,14 +105,14 @@ def test_the_same_weights_give_the_same_motion(checkpoint):
 @pytest.mark.parametrize(("encoder", "count"), [("resnet18", 3_152_724), ("resnet50", 9_014_100)])
 def test_the_decoder_has_the_official_number_of_parameters(encoder, count, tmp_path):
     folder = write(official(encoder), tmp_path)
-    state = checkpoints.load_depth(folder, encoder)
+    state = checkpoints.load_depth(folder, encoder)[0]
     assert sum(t.numel() for n, t in state.items() if not n.startswith("encoder.")) == count
 
 
 def test_import_and_export_change_nothing(checkpoint, tmp_path):
     encoder, files, folder = checkpoint
-    checkpoints.save_depth(checkpoints.load_depth(folder, encoder), tmp_path, encoder, 192, 640)
-    checkpoints.save_pose(checkpoints.load_pose(folder, encoder), tmp_path, encoder)
+    checkpoints.save_depth(checkpoints.load_depth(folder, encoder)[0], tmp_path, encoder, 192, 640)
+    checkpoints.save_pose(checkpoints.load_pose(folder, encoder)[0], tmp_path, encoder)
     for file, before in files.items():
         after = torch.load(tmp_path / file, weights_only=True)
         assert after.keys() == before.keys()
@@ -138,8 +138,8 @@ def test_our_own_networks_come_back_bit_for_bit(tmp_path):
     checkpoints.save_depth(depth, tmp_path, "resnet18", 64, 96)
     checkpoints.save_pose(pose, tmp_path, "resnet18")
     for before, after in (
-        (depth, checkpoints.load_depth(tmp_path, "resnet18")),
-        (pose, checkpoints.load_pose(tmp_path, "resnet18")),
+        (depth, checkpoints.load_depth(tmp_path, "resnet18")[0]),
+        (pose, checkpoints.load_pose(tmp_path, "resnet18")[0]),
     ):
         assert before.keys() == after.keys() and all(torch.equal(after[name], t) for name, t in before.items())
     assert torch.load(tmp_path / "encoder.pth", weights_only=True)["width"] == 96

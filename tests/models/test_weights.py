@@ -109,3 +109,15 @@ def test_a_pickle_with_code_is_refused(tmp_path):
     torch.save({"weight": torch.nn.Linear(2, 2)}, file)  # a pickled object, not plain tensors
     with pytest.raises(InputError, match="is not a readable weights file"):
         weights.starting_weights("resnet18", "imagenet", str(file))
+
+
+def test_weights_that_are_not_finite_are_read_of_a_pretraining_alone_that_says_it_diverged(tmp_path):
+    network = SegmentationNetwork(SLIM, 19)
+    torch.nn.init.constant_(network.head.bias, float("nan"))
+    about = {"encoder": SLIM, "initialisation": "depth"}
+    weights.save_weights(network, tmp_path / "w.safetensors", **about)
+    with pytest.raises(InputError, match="19 of the 19 values of head.bias are not finite"):
+        weights.starting_weights(SLIM, "depth", str(tmp_path / "w.safetensors"))
+    weights.save_weights(network, tmp_path / "w.safetensors", **about, diverged_at="7")
+    state, _ = weights.starting_weights(SLIM, "depth", str(tmp_path / "w.safetensors"))
+    assert state["head.bias"].isnan().all()
