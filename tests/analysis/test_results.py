@@ -31,10 +31,10 @@ def edit(path, **values):
 def test_reads_every_run_as_it_stands_in_its_folder(runs):
     found = load(runs)
     assert (
-        len(found.metrics) == 18
+        len(found.metrics) == 16
         and found.of_this_machine
         and found.complete
-        and found.source == "18 of 18 fine-tuning trials of this machine"
+        and found.source == "16 of 16 fine-tuning trials of this machine"
     )
     row = found.metrics.set_index("name").loc[NAME]
     folder = runs / "smoke" / "finetune" / RUN / "t0"
@@ -59,10 +59,10 @@ def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(
     results.save(load(runs), runs.parent / "figures" / "data")
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
-    assert len(partial.metrics) == 18 and not partial.of_this_machine and not partial.complete
-    assert "committed" in partial.source and "17 of 18 fine-tuning trials of this machine: too few" in partial.source
+    assert len(partial.metrics) == 16 and not partial.of_this_machine and not partial.complete
+    assert "committed" in partial.source and "15 of 16 fine-tuning trials of this machine: too few" in partial.source
     without = load(runs, "nothing there")
-    assert len(without.metrics) == 17 and without.of_this_machine and not without.complete
+    assert len(without.metrics) == 15 and without.of_this_machine and not without.complete
 
 
 def test_stored_results_come_back_whole(runs):
@@ -101,7 +101,7 @@ def test_a_run_that_is_not_the_plans_is_left_out(runs):
     edit(runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json", fingerprint="of other settings or other code")
     found = load(runs)
     assert NAME not in set(found.metrics["name"]) and "made by other code, left out" in found.source
-    assert len(found.metrics) == 17
+    assert len(found.metrics) == 15
 
 
 def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):

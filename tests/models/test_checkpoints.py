@@ -197,12 +197,13 @@ def test_what_is_not_there_is_named(name, tmp_path):
 )
 @pytest.mark.parametrize("initialisation", ["imagenet", "dino"])
 def test_what_training_tools_put_before_the_names_is_taken_off_with_a_remark(wrap, remark, initialisation, tmp_path):
-    torch.save(wrap(resnet("resnet18")), tmp_path / "file.pth")
+    inner = resnet("resnet18")
+    torch.save(wrap(inner), tmp_path / "file.pth")
     state, source = weights.starting_weights("resnet18", initialisation, str(tmp_path / "file.pth"))
     assert source.endswith(f"file.pth without {remark} before the names")
     taken = weights.transfer(state, SegmentationNetwork("resnet18", 19, "imagenet"), source)
     assert f"loaded from {source}, " in str(taken)
-    assert torch.equal(state["encoder.resnet.layer1.0.conv2.weight"], resnet("resnet18")["layer1.0.conv2.weight"])
+    assert torch.equal(state["encoder.resnet.layer1.0.conv2.weight"], inner["layer1.0.conv2.weight"])
 
 
 def test_a_prefix_of_some_names_alone_is_none(tmp_path):

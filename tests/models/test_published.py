@@ -141,6 +141,7 @@ def test_weights_that_no_encoder_of_the_profile_can_use_are_refused():
 
 def test_figures_find_runs_that_start_from_published_weights(tmp_path, monkeypatch):
     fewer = dict(encoders=("resnet18", "resnet50"), initialisations=("none", "depth"), sizes=(4,), parts=())
+    fewer |= dict(settings=("full", "frozen"))
     monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], **fewer))
     write_imagenet(tmp_path)
     given = Published.given(str(tmp_path), str(tmp_path), f"moco-v2={tmp_path}/m")
