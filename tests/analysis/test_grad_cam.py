@@ -126,3 +126,23 @@ def test_hooks_go_even_when_the_network_fails(network):
 def test_an_unknown_layer_is_named(network):
     with pytest.raises(InputError, match="unknown layer 'layer9': expected one of stem, layer1"):
         layer_modules(network.encoder, ("layer9",))
+
+
+@pytest.mark.parametrize(
+    "context",
+    [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)],
+    ids=["no_grad", "inference_mode", "autocast"],
+)
+def test_what_the_caller_switched_off_changes_no_map(context, network, images):
+    expected = cams(network, images)
+    with context():
+        found = cams(network, images * 1.0)
+    for name in LAYERS:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_a_network_in_bfloat16_gives_the_maps_of_its_own_arithmetic(network, images):
+    expected, half = cams(network, images, ("stem",))["stem"], cams(network.bfloat16(), images, ("stem",))["stem"]
+    assert half.dtype == np.float32 and half.shape == expected.shape
+    alike = np.corrcoef(half.ravel(), expected.ravel())[0, 1]
+    assert alike > 0.9, alike

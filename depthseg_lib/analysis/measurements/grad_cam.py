@@ -49,13 +49,15 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
     Nothing is rescaled: the library's own maps are shifted and scaled to 0..1 one by one, which changes how their
     energy is shared out. Logits differ in size between networks, so strengths must not be compared across them.
 
-    The network is left as it was: its mode, its parameters' `requires_grad` and gradients, and no hooks.
+    The network is computed in its own precision, also under autocast, and with gradients, also under no_grad. It is left
+    as it was: its mode, its parameters' `requires_grad` and gradients, and no hooks.
     """
-    cam = _library_cam()
-    with _only_the_input_learns(network):
+    cam, precision = _library_cam(), next(network.parameters()).dtype
+    full = torch.autocast(images.device.type, enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), full, _only_the_input_learns(network):
         explained = cam(network, list(layers.values()))
         try:
-            maps = explained(images.detach().requires_grad_(), [predicted_score] * len(images))
+            maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
         finally:
             explained.activations_and_grads.release()
             explained.outputs = None  # holds the graph of the batch
@@ -88,8 +90,8 @@ def _library_cam():
             found = self.activations_and_grads
             pairs = zip(self.target_layers, found.activations, found.gradients, strict=True)
             return [
-                np.maximum(self.get_cam_image(images, layer, targets, a.numpy(), g.numpy(), eigen_smooth), 0)
-                for layer, a, g in pairs
+                np.maximum(self.get_cam_image(images, layer, targets, a, g, eigen_smooth), 0)
+                for layer, a, g in ((layer, a.float().numpy(), g.float().numpy()) for layer, a, g in pairs)
             ]
 
         def aggregate_multi_layers(self, maps):
