@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from depthseg_lib.errors import InputError
 
@@ -171,10 +180,21 @@ class Protocol(Settings):
     """Images are normalised as in the pre-training (Appendix A)."""
     flip: bool = True
     """Horizontal flips, the paper's only augmentation (section 4.2)."""
+    optimiser: Literal["adam", "sgd"] = "adam"
+    """Adam, or stochastic gradient descent with a momentum of 0.9."""
+    schedule: Literal["cosine", "poly"] = "cosine"
+    """How the step size falls to zero, per iteration: along half a cosine, or as (1 - progress) to the power of 0.9."""
+    crop: NonNegativeInt = 0
+    """Side in pixels of the squares that are cropped at random from the training images; 0 for whole images."""
+    output_stride: Literal[8, 16] = 8
+    """How much coarser than the image the maps are that DeepLab's head sees."""
 
 
-PROTOCOLS = {"paper": Protocol()}
-"""The protocols by name."""
+PROTOCOLS = {
+    "paper": Protocol(),
+    "cityscapes": Protocol(optimiser="sgd", schedule="poly", crop=512, output_stride=16),
+}
+"""The protocols by name: the paper's on KITTI, and that of its released code on Cityscapes."""
 
 
 class FinetuneConfig(DataSettings):
@@ -201,7 +221,7 @@ class FinetuneConfig(DataSettings):
     batch: PositiveInt = 4
     """Images per step."""
     learning_rate: PositiveFloat = 1e-3
-    """Adam's first step size; a cosine takes it to zero, per iteration (Appendix A)."""
+    """The optimiser's first step size; the protocol's schedule takes it to zero, per iteration (Appendix A)."""
     fresh_decoder: Literal["pytorch", "kaiming"] = "kaiming"
     """How a decoder that comes from no pre-training is drawn: pytorch (its default, as in Monodepth2) or kaiming."""
     evaluate_every: PositiveInt = 56
@@ -213,6 +233,15 @@ class FinetuneConfig(DataSettings):
     def _has_enough_images(self) -> Self:
         if self.data_set == "streets" and self.images > self.annotated:
             raise InputError(f"images = {self.images}, but only {self.annotated} are annotated: ask for fewer")
+        return self
+
+    @model_validator(mode="after")
+    def _holds_the_crop(self) -> Self:
+        if (side := PROTOCOLS[self.protocol].crop) > min(self.height, self.width):
+            raise InputError(
+                f"images of {self.height}x{self.width} are smaller than the crops of {side}x{side} of the protocol "
+                f"'{self.protocol}': expected larger images, or another protocol"
+            )
         return self
 
 

@@ -100,10 +100,24 @@ def images_to_float(images: torch.Tensor) -> torch.Tensor:
 
 
 def segmentation_batch(
-    labelled: Labelled, indices: torch.Tensor, generator: torch.Generator, device: torch.device | str, flip: bool = True
+    labelled: Labelled,
+    indices: torch.Tensor,
+    generator: torch.Generator,
+    device: torch.device | str,
+    flip: bool = True,
+    crop: int = 0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (B, 3, H, W) in 0..1 and labels (B, H, W) int64 (void 255), each pair mirrored with probability 0.5."""
+    """Images (B, 3, H, W) in 0..1 and labels (B, H, W) int64 (void 255), each pair mirrored with probability 0.5.
+
+    With `crop`, of each pair a square of so many pixels, anywhere within it with the same chance.
+    """
     images, labels = _rows(labelled.images, indices, device), _rows(labelled.labels, indices, device)
+    if crop:
+        last = torch.tensor(labels.shape[-2:]) - crop + 1
+        corners = (torch.rand(len(indices), 2, generator=generator) * last).long().tolist()
+        parts = [(..., slice(top, top + crop), slice(left, left + crop)) for top, left in corners]
+        images = torch.stack([image[part] for image, part in zip(images, parts, strict=True)])
+        labels = torch.stack([label[part] for label, part in zip(labels, parts, strict=True)])
     if flip:
         mirrored = _moved(_chosen(len(indices), generator), device)
         images[mirrored], labels[mirrored] = images[mirrored].flip(-1), labels[mirrored].flip(-1)

@@ -16,6 +16,8 @@ SLIM_MOTION_SCALE = 0.1
 """The slim pose network's: with the smaller factor its few channels find the motion too slowly for a short run."""
 FLOW_SCALE = 0.1
 """Factor on the flow heads' output, in half image sizes: an output of 1 is a motion by a twentieth of the image."""
+RATES = (12, 24, 36)
+"""Dilation rates of DeepLab's head on maps of 1/8 of the resolution (Chen et al. 2017, section 4.1)."""
 SLIM_WIDTH = 64
 """Channels of DeepLab's head on the slim encoder: a quarter of 256."""
 SLIM_RATES = (2, 4, 6)
@@ -128,22 +130,24 @@ class SegmentationNetwork(nn.Module):
 
 
 class DeepLab(nn.Module):
-    """DeepLabV3: B 3 H W in 0..1 -> logits B C H W, up-sampled from 1/8 bilinearly.
+    """DeepLabV3: B 3 H W in 0..1 -> logits B C H W, up-sampled from 1/8 or 1/16 (`output_stride`) bilinearly.
 
-    torchvision's head on an encoder whose last two stages are dilated; a smaller head of the same kind on the slim
-    encoder. The encoder's weights have the names that they have in all networks of the study.
+    torchvision's head on an encoder whose last two stages, or at 1/16 the last, are dilated; a smaller head of the same
+    kind on the slim encoder. The head's rates are for maps of 1/8 and half as large at 1/16 (Chen et al. 2017, section
+    4.1). The encoder's weights have the names that they have in all networks of the study.
     """
 
-    def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
+    def __init__(self, encoder: str, classes: int, normalisation: str = "depth", output_stride: int = 8):
         super().__init__()
         self.encoder = Encoder(encoder, normalisation)
-        _dilate(self.encoder.resnet)
-        deepest = self.encoder.channels[-1]
-        if not encoder.endswith("-slim"):
-            self.head = DeepLabHead(deepest, classes)
+        _dilate(self.encoder.resnet, output_stride)
+        deepest, slim = self.encoder.channels[-1], encoder.endswith("-slim")
+        rates = [rate * 8 // output_stride for rate in (SLIM_RATES if slim else RATES)]
+        if not slim:
+            self.head = DeepLabHead(deepest, classes, rates)
             return
         self.head = nn.Sequential(
-            ASPP(deepest, SLIM_RATES, SLIM_WIDTH),
+            ASPP(deepest, rates, SLIM_WIDTH),
             nn.Conv2d(SLIM_WIDTH, SLIM_WIDTH, 3, padding=1, bias=False),
             nn.BatchNorm2d(SLIM_WIDTH),
             nn.ReLU(),
@@ -160,12 +164,13 @@ class DeepLab(nn.Module):
         return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
 
 
-def _dilate(resnet: ResNet) -> None:
+def _dilate(resnet: ResNet, output_stride: int) -> None:
     """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
 
-    As torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18.
+    For 1/16 only the last, with a dilation of 2. As torchvision's `replace_stride_with_dilation`, which refuses the
+    blocks of ResNet-18.
     """
-    for stage, rate in ((resnet.layer3, 2), (resnet.layer4, 4)):
+    for stage, rate in {8: ((resnet.layer3, 2), (resnet.layer4, 4)), 16: ((resnet.layer4, 2),)}[output_stride]:
         for number, block in enumerate(stage):
             for layer in block.modules():
                 if not isinstance(layer, nn.Conv2d):

@@ -87,6 +87,7 @@ EMBEDDED = (
 _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 """The paper's training (Appendix A) for as much as pre-training shares with fine-tuning."""
 _PAPERS_FINETUNING = _PAPERS | dict(fresh_decoder="pytorch")
+_CITYSCAPES_DEPTH = _PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000)
 _EPOCH = 3318
 """Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
 _SHORT = dict(
@@ -137,8 +138,25 @@ REAL = (
         finetune_of={"resnet50": dict(batch=16)},
         step_seconds=0.08,
     ),
-    Profile(  # the paper's KITTI protocol; 125,000 steps are Monodepth2's 20 epochs of the training snippets
+    Profile(  # 125,000 steps are Monodepth2's 20 epochs of the training snippets
         name="cityscapes",
+        about="Cityscapes by the released code: all training images, DeepLab, random crops; depth from its video",
+        data=DataSettings(data_set="cityscapes", height=512, width=512),
+        encoders=("resnet18", "resnet50"),
+        initialisations=("none", "depth"),
+        settings=("deeplab",),
+        trials=4,
+        sizes=(2975,),
+        images=2975,
+        depth=_CITYSCAPES_DEPTH,
+        finetune=dict(  # crops of whole images, on which it is evaluated too
+            **dict(height=1024, width=2048, protocol="cityscapes", iterations=50000, batch=32, learning_rate=0.01),
+            **dict(evaluate_every=2500, precision="bf16-mixed", fresh_decoder="pytorch"),
+        ),
+        step_seconds=0.06,
+    ),
+    Profile(
+        name="cityscapes-as-kitti",
         about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
         data=DataSettings(data_set="cityscapes", height=512, width=512),
         encoders=("resnet18", "resnet50"),
@@ -147,7 +165,7 @@ REAL = (
         trials=4,
         sizes=(8, 16, 32, 64, 128, 2975),
         images=16,
-        depth=_PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000),
+        depth=_CITYSCAPES_DEPTH,
         finetune=_PAPERS_FINETUNING,
         parts=with_imagenet(
             (Part(("encoder-only",), ("depth", "depth-classification"), 16), Part(("deeplab",), PRETRAINED, 16)),
@@ -277,7 +295,7 @@ def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:
     """The settings of one fine-tuning run of a part of a profile."""
     own = {**profile.finetune, **profile.finetune_of.get(run.get("encoder", ""), {})}
     chosen = {**own, **part.finetune, "experiment": part.experiment, "images": part.images}
-    return FinetuneConfig(**_data(profile, part.large), **chosen, **run)
+    return FinetuneConfig(**_data(profile, part.large) | chosen | run)
 
 
 def _data(profile: Profile, large: bool) -> dict:

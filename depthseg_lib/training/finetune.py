@@ -15,9 +15,9 @@ from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, read_json, replacing, write_json
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
-from depthseg_lib.settings import FinetuneConfig
+from depthseg_lib.settings import PROTOCOLS, FinetuneConfig
 from depthseg_lib.training import engine
-from depthseg_lib.training.engine import Schedule, cosine, make_fabric, train
+from depthseg_lib.training.engine import Schedule, cosine, make_fabric, poly, train
 from depthseg_lib.training.segmentation import SegmentationTask
 
 Progress = Callable[[str], None]
@@ -85,9 +85,10 @@ def run(
     taken = start(config, task.module.network)
     if taken:
         progress(f"weights of {config.initialisation}: {taken}")
-    schedule = Schedule(
-        config.iterations, config.batch, config.learning_rate, cosine, config.evaluate_every, config.trial
-    )
+    protocol = PROTOCOLS[config.protocol]
+    decay = {"cosine": cosine, "poly": poly}[protocol.schedule]
+    steps = (config.iterations, config.batch, config.learning_rate, decay, config.evaluate_every)
+    schedule = Schedule(*steps, config.trial, protocol.optimiser)
     identity = f"{fingerprint.of('finetune', config)} trial {config.trial}"
     outcome = train(task, schedule, fabric, folder, identity, progress)
 

@@ -58,9 +58,9 @@ class SegmentationTask:
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
-        flip = PROTOCOLS[self.config.protocol].flip
-        if not self._stores(2 * self.count):
-            return segmentation_batch(self.training, indices, torch.default_generator, self.device, flip)
+        flip, crop = PROTOCOLS[self.config.protocol].flip, PROTOCOLS[self.config.protocol].crop
+        if crop or not self._stores(2 * self.count):
+            return segmentation_batch(self.training, indices, torch.default_generator, self.device, flip, crop)
         mirrored = torch.rand(len(indices)) < (0.5 if flip else 0.0)
         chosen = (indices + self.count * mirrored).to(self.device)
         features, labels = self._training_features
@@ -128,7 +128,7 @@ def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
     photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
     normalisation = "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"
     if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
-        return DeepLab(config.encoder, classes, normalisation)
+        return DeepLab(config.encoder, classes, normalisation, PROTOCOLS[config.protocol].output_stride)
     network = SegmentationNetwork(config.encoder, classes, normalisation)
     if config.fresh_decoder == "kaiming":
         draw_kaiming(network.decoder)

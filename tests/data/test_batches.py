@@ -76,6 +76,21 @@ def test_without_flip_a_batch_is_the_images_at_the_indices(labelled):
     assert torch.equal(labels, torch.from_numpy(labelled.labels[[7, 2, 7]]).long())
 
 
+def test_crops_are_squares_of_image_and_label_alike_anywhere_within_it(labelled):
+    """Of the first image, whose windows are found again by their labels."""
+    seen, (height, width) = set(), labelled.labels.shape[1:]
+    windows = torch.from_numpy(labelled.labels[0]).long().unfold(0, 4, 1).unfold(1, 4, 1)
+    for generator in draws(60):
+        images, labels = batches.segmentation_batch(
+            labelled, torch.zeros(3, dtype=torch.long), generator, "cpu", flip=False, crop=4
+        )
+        assert images.shape == (3, 3, 4, 4) and torch.equal((images[:, 0] * 255).round().long(), labels)
+        for label in labels:
+            (place,) = (windows == label).all(-1).all(-1).nonzero().tolist()
+            seen.add(tuple(place))
+    assert seen == {(top, left) for top in range(height - 3) for left in range(width - 3)}
+
+
 def test_a_batch_leaves_the_set_as_it_was(labelled, video):
     before = labelled.images.copy(), labelled.labels.copy(), video.images.copy(), video.intrinsics.copy()
     for generator in draws(5):

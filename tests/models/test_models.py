@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from torchvision.models import resnet50
+from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.segmentation import deeplabv3_resnet50
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.losses.geometry import transform_matrix
@@ -153,10 +156,15 @@ def test_same_seed_gives_the_same_fresh_decoder_whatever_the_normalisation():
     assert all(np.array_equal(first[n], second[n]) for n in first)
 
 
-def test_deeplab_is_torchvisions_on_resnet50():
+@pytest.mark.parametrize("output_stride", [8, 16])
+def test_deeplab_is_torchvisions_on_resnet50(output_stride):
     torch.manual_seed(0)
-    ours = DeepLab("resnet50", 19).eval()
+    ours = DeepLab("resnet50", 19, output_stride=output_stride).eval()
     theirs = deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=19).eval()
+    if output_stride == 16:
+        dilated = resnet50(replace_stride_with_dilation=[False, False, True])
+        theirs.backbone = IntermediateLayerGetter(dilated, {"layer4": "out"}).eval()
+        theirs.classifier = DeepLabHead(2048, 19, [6, 12, 18]).eval()
     names = {"encoder.resnet.": "backbone.", "head.": "classifier."}
     state = ours.state_dict()
     for old, new in names.items():

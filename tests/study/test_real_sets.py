@@ -7,7 +7,9 @@ from helpers.claimed import results
 
 from depthseg_lib.analysis.claims import ledger as claims_ledger
 from depthseg_lib.data.labels import NYU13
+from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
+from depthseg_lib.settings import PROTOCOLS, FinetuneConfig
 from depthseg_lib.study import plan
 from depthseg_lib.study.profiles import get_profile
 
@@ -71,8 +73,25 @@ def test_depth_from_imagenet_is_learned_at_the_large_size_too():
     assert "resnet18-depth-imagenet" not in runs
 
 
-def test_cityscapes_has_kittis_protocol_with_all_training_images_besides():
+def test_cityscapes_follows_the_released_code():
     planned = plan.plan("cityscapes", published=IMAGENET)
+    tuned = [run.parameters for run in planned.runs if run.kind == "finetune"]
+    wanted = dict(setting="deeplab", protocol="cityscapes", images=2975, height=1024, width=2048, batch=32)
+    wanted |= dict(iterations=50000, learning_rate=0.01)
+    assert len(tuned) == 8 and all(run[name] == value for run in tuned for name, value in wanted.items())
+    protocol = PROTOCOLS["cityscapes"]
+    assert (protocol.optimiser, protocol.schedule, protocol.crop, protocol.output_stride) == ("sgd", "poly", 512, 16)
+    depth = [run.parameters for run in planned.runs if run.kind == "pretrain"]
+    assert {(run["height"], run["width"]) for run in depth} == {(512, 512)}
+
+
+def test_crops_larger_than_the_images_are_refused():
+    with pytest.raises(InputError, match="images of 256x1024 are smaller than the crops of 512x512 of the protocol"):
+        FinetuneConfig(protocol="cityscapes", height=256, width=1024)
+
+
+def test_cityscapes_has_kittis_protocol_too_with_all_training_images_besides():
+    planned = plan.plan("cityscapes-as-kitti", published=IMAGENET)
     runs = {run.name: run.parameters for run in planned.runs}
     for name in ("none", "depth", "imagenet", "depth-imagenet"):
         assert {f"resnet50-{name}-full-n{n}" for n in (8, 16, 32, 64, 128, 2975)} <= set(runs)
@@ -81,7 +100,7 @@ def test_cityscapes_has_kittis_protocol_with_all_training_images_besides():
     assert runs["resnet18-depth"]["batch"] == 12 and "resnet50-none-deeplab-n16" in runs
     assert {f"resnet50-{name}-deeplab-n16" for name in ("depth", "imagenet", "depth-imagenet")} <= set(runs)
     assert {f"resnet18-{name}-encoder-only-n16" for name in ("depth", "depth-imagenet")} <= set(runs)
-    drawn = {name for names in plan.plan("cityscapes").figures.values() for name in names}
+    drawn = {name for names in plan.plan("cityscapes-as-kitti").figures.values() for name in names}
     assert {"fig04_training_size", "fig05_frozen", "fig10_scale_mismatch", "table1", "table2", "claims"} <= drawn
 
 

@@ -65,6 +65,27 @@ def test_learning_rate_follows_the_schedule_per_iteration(tmp_path):
     assert [engine.tenth_from(0.75)(p) for p in (0, 0.74, 0.75, 1)] == [1, 1, 0.1, 0.1]
 
 
+def test_the_released_codes_schedule_on_cityscapes_is_a_polynomial():
+    np.testing.assert_allclose([engine.poly(p) for p in (0, 0.25, 0.5, 1)], [1, 0.75**0.9, 0.5**0.9, 0])
+
+
+def test_gradient_descent_has_its_momentum_by_hand(tmp_path):
+    """Two steps on the loss w at a rate of 0.1: w falls by 0.1, then by 0.1 times 1 + 0.9."""
+
+    class Falling:
+        count, module = 1, nn.Linear(1, 1, bias=False)
+        batch = staticmethod(lambda indices: torch.ones(1))
+
+        def evaluate(self):
+            return {"w": self.module.weight.item()}
+
+    nn.init.ones_(Falling.module.weight)
+    schedule = engine.Schedule(2, 1, 0.1, lambda progress: 1.0, 1, 0, "sgd")
+    fabric = engine.make_fabric("32-true")
+    found = engine.train(Falling(), schedule, fabric, tmp_path, "falling", lambda line: None)
+    np.testing.assert_allclose(found.history["w"], [1.0, 0.9, 0.9 - 0.19], rtol=1e-6)
+
+
 def test_same_seed_same_numbers_and_another_seed_others(tmp_path):
     errors = [
         run(LineTask(), tmp_path / str(i), s)[0].history["error"]

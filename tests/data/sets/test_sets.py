@@ -304,8 +304,9 @@ def few(name: str):
     whole = PROFILES[name]
     trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("depth", "supervised")}
     data = whole.data.changed(height=64, width=96)
-    few = dict(initialisations=(start,), settings=("full",), trials=1, sizes=(4,), images=4, parts=(), finetune_of={})
-    return replace(whole, data=data, encoders=("resnet18-slim",), finetune=whole.finetune | steps, **trained, **few)
+    few = dict(initialisations=(start,), trials=1, sizes=(4,), images=4, parts=(), finetune_of={})
+    tuned = whole.finetune | steps | (dict(height=512, width=544) if "height" in whole.finetune else {})  # crops of 512
+    return replace(whole, data=data, encoders=("resnet18-slim",), finetune=tuned, **trained, **few)
 
 
 @pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # KITTI has a whole study, one's own data a described one
