@@ -45,7 +45,7 @@ help:
 	@echo 'make doctor    versions, device, kernel, folders: can it run here?'
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
-	@echo 'Variables: PROFILE=laptop|gpu|kitti|nyu|cityscapes|folder|smoke (default: laptop, or gpu with CUDA)'
+	@echo 'Variables: PROFILE=laptop|gpu|kitti|nyu|cityscapes|cityscapes-as-kitti|folder|smoke (default: laptop, or gpu with CUDA)'
 	@echo '  DATA=folder of real sets   PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
 	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
 	@echo '  CORES=jobs side by side   DRY=1 only says what would run'

@@ -11,11 +11,10 @@ class InputError(ValueError):
     """
 
 
-def exit_status(work: Callable[[], object]) -> int:
-    """The exit status of a command that does `work`: 0, or 1 with what is wrong as one sentence on stderr."""
+def exit_status(work: Callable[[], int | None]) -> int:
+    """The exit status of a command: that of `work`, or 1 with what is wrong as one sentence on stderr."""
     try:
-        work()
+        return work() or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0

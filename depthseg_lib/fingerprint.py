@@ -1,8 +1,8 @@
 """What makes a result the same: one short text, by which it is told whether a result is current.
 
 The fingerprint of a run is made of its settings (but not of where files lie), of the fingerprint of what it starts
-from, of the sources that compute it, and of the code cells of its notebook. The plan writes it into a run's params.json,
-the run copies it into its metrics.json, and whoever wants to know whether the run is current compares the two. Docstrings,
+from, of the sources that compute it, and of the code cells of its notebook. The plan writes it into params.json, the
+run copies it into its metrics.json, and whoever wants to know whether the run is current compares the two. Docstrings,
 comments and blank lines of sources don't count, nor do a notebook's outputs, execution counts and metadata.
 """
 
@@ -14,13 +14,9 @@ import tokenize
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from depthseg_lib.files import project_path, read_json
 from depthseg_lib.settings import PLACES, PROTOCOLS, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings
-
-if TYPE_CHECKING:  # it takes seconds
-    from torch import Tensor
 
 LIBRARY = Path(__file__).parent
 NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
@@ -29,17 +25,14 @@ _COMPUTES = ("training", "models", "losses", "data", "world")
 """The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, computes nothing."""
 _DRAWS = ("plots", "panels", "analysis", "losses", "data")
 """The rooms whose sources are part of a figure's fingerprint."""
-_TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")} | {
-    "supervised": "training/depth.py"
-}
-_SETS = {"streets": "data/streets.py", "folder": "data/sets/own.py"}
-_SETS |= {name: f"data/sets/{name}.py" for name in ("kitti", "nyu", "cityscapes")}
+_TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")}
+_TASKS["supervised"] = _TASKS["depth"]
+_SETS = {name: f"data/sets/{name}.py" for name in ("kitti", "nyu", "cityscapes")}
+_SETS |= {"streets": "data/streets.py", "folder": "data/sets/own.py"}
 _PHOTOGRAPHS, _FOLDER = "data/photographs.py", "data/sets/image_folder.py"
 _PUBLISHED = {"models/checkpoints.py", "models/published.py"}
 _ALTERNATIVES = {*_TASKS.values(), *_SETS.values(), _PHOTOGRAPHS, _FOLDER, *_PUBLISHED}
 """Of these a run uses what its settings say: another reader, task or world is no part of its fingerprint."""
-_PICKS, _KEEPS = "data/sources.py", "data/cache.py"
-"""What only picks a reader, whose imports lead to all of them, and what only keeps what a reader made."""
 
 
 def of_run(kind: str, config: Settings, start: str = "", notebooks: str | Path = "notebooks") -> str:
@@ -47,10 +40,9 @@ def of_run(kind: str, config: Settings, start: str = "", notebooks: str | Path =
 
     Without `start`, that is looked up where `config.start_weights` lies. All trials of a run have its fingerprint.
     """
-    left_out = (*PLACES, "fingerprint", "trial")
-    settings = {name: value for name, value in config.to_mapping().items() if name not in left_out}
+    settings = config.model_dump(exclude={*PLACES, "fingerprint", "trial"})
     if isinstance(config, FinetuneConfig):
-        settings["protocol"] = PROTOCOLS[config.protocol].to_mapping()
+        settings["protocol"] = PROTOCOLS[config.protocol].model_dump()
     start = start or (of_weights(config.start_weights) if config.start_weights else "")
     notebook = project_path(notebooks) / f"{NOTEBOOKS[kind]}.ipynb"
     return _digest([kind, settings, start, of_sources(sources(kind, config)), of_notebook(notebook)])
@@ -63,28 +55,35 @@ def of(kind: str, config: Settings) -> str:
 
 def of_figures(notebook: Path, runs: Iterable[str]) -> str:
     """The fingerprint of what a notebook draws from runs with these fingerprints."""
-    drawing = [file for file in _in_notebook(notebook) if _room(file) in _DRAWS]
-    return _digest([of_sources(_reached(tuple(drawing), _DRAWS)), of_notebook(notebook), sorted(runs)])
+    imported = _imported("\n".join(code("".join(cell["source"])) for cell in _code_cells(notebook)))
+    drawing = _reached([file for file in imported if _room(file) in _DRAWS], _DRAWS)
+    return _digest([of_sources(drawing), of_notebook(notebook), sorted(runs)])
 
 
 def of_weights(place: str | Path) -> str:
-    """The fingerprint of weights that a run may start from: of the run that left them, else of their tensors.
-
-    `place` is a file of weights, or a folder of a Monodepth2 checkpoint.
-    """
+    """The fingerprint of a file of weights or a folder of a Monodepth2 checkpoint: of the run that left it, else of its
+    tensors."""
     place = project_path(place)
     metrics = place.with_name("metrics.json")
     if place.name == "weights.safetensors" and metrics.is_file() and (known := read_json(metrics).get("fingerprint")):
         return known
-    from depthseg_lib.models import checkpoints, published  # loads PyTorch
+    from depthseg_lib.models.published import depth_files
 
-    files = [place] if place.is_file() else published.depth_files(place)
-    return _digest([of_tensors(checkpoints.read(file)) for file in files])
+    files = [file.resolve() for file in ([place] if place.is_file() else depth_files(place))]
+    return _digest([_of_file(file, (about := file.stat()).st_size, about.st_mtime_ns) for file in files])
 
 
-def of_tensors(state: Mapping[str, "Tensor"]) -> str:
+@cache  # many runs of a plan start from one file
+def _of_file(file: Path, size: int, modified: int) -> str:
+    """The fingerprint of the tensors in a file of weights, as long as it has this size and time."""
+    from depthseg_lib.models import checkpoints  # loads PyTorch
+
+    return of_tensors(checkpoints.read(file))
+
+
+def of_tensors(state: Mapping) -> str:
     """The fingerprint of tensors by name, whatever file they came from; what is no tensor does not count."""
-    import torch
+    import torch  # takes seconds
 
     found = hashlib.sha256()
     for name, tensor in sorted(state.items()):
@@ -99,18 +98,20 @@ def of_tensors(state: Mapping[str, "Tensor"]) -> str:
 
 def of_sources(files: Iterable[Path]) -> str:
     """The fingerprint of what these sources compute."""
-    named = {file.relative_to(LIBRARY).as_posix(): code(file.read_text("utf-8")) for file in files}
-    return _digest(sorted(named.items()))
+    return _digest(sorted((file.relative_to(LIBRARY).as_posix(), code(file.read_text("utf-8"))) for file in files))
 
 
 def of_notebook(file: Path) -> str:
     """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty without a notebook."""
     if not file.is_file():
         return ""
-    cells = [cell for cell in read_json(file)["cells"] if cell["cell_type"] == "code"]
     skipped = {"parameters", "injected-parameters"}
-    chosen = [cell for cell in cells if not skipped & set(cell["metadata"].get("tags", []))]
+    chosen = [cell for cell in _code_cells(file) if not skipped & set(cell["metadata"].get("tags", []))]
     return _digest([code("".join(cell["source"])) for cell in chosen])
+
+
+def _code_cells(notebook: Path) -> list[dict]:
+    return [cell for cell in read_json(notebook)["cells"] if cell["cell_type"] == "code"]
 
 
 def is_current(folder: Path, fingerprint: str) -> bool:
@@ -131,18 +132,15 @@ def sources(kind: str, config: Settings) -> list[Path]:
         chosen.add(_TASKS[config.task])
         if config.task == "classification":
             chosen = {_TASKS[config.task], _FOLDER if config.photographs_folder else _PHOTOGRAPHS}
-    if config.start_weights and not config.start_weights.endswith("weights.safetensors") or _is_published(config):
-        chosen |= _PUBLISHED
-    starts = (LIBRARY / f"training/{kind}.py", *(LIBRARY / name for name in sorted(chosen)))
-    return list(_reached(starts, _COMPUTES, frozenset(_ALTERNATIVES - chosen | {_KEEPS})))
-
-
-def _is_published(config: Settings) -> bool:
     starts_from = config.starts_from if isinstance(config, PretrainConfig) else config.initialisation
-    return starts_from != "none" and starts_from not in TRAINED_HERE
+    elsewhere = config.start_weights and not config.start_weights.endswith("weights.safetensors")
+    if elsewhere or starts_from not in ("none", *TRAINED_HERE):
+        chosen |= _PUBLISHED
+    without = _ALTERNATIVES - chosen | {"data/cache.py"}  # which only keeps what a reader made
+    return _reached([LIBRARY / name for name in (f"training/{kind}.py", *chosen)], _COMPUTES, without)
 
 
-def _reached(starts: tuple[Path, ...], rooms: tuple[str, ...], without: frozenset[str] = frozenset()) -> list[Path]:
+def _reached(starts: list[Path], rooms: tuple[str, ...], without: Iterable[str] = ()) -> list[Path]:
     """`starts` and all files of these rooms that they import, directly or not, but for those `without`."""
     waiting, seen = list(starts), set()
     while waiting:
@@ -150,19 +148,13 @@ def _reached(starts: tuple[Path, ...], rooms: tuple[str, ...], without: frozense
         if file in seen or file.relative_to(LIBRARY).as_posix() in without:
             continue
         seen.add(file)
-        if file != LIBRARY / _PICKS:
+        if file != LIBRARY / "data/sources.py":  # only picks a reader: its imports lead to all of them
             waiting += [other for other in _imported(file.read_text("utf-8")) if _room(other) in rooms]
     return sorted(seen)
 
 
 def _room(file: Path) -> str:
     return file.relative_to(LIBRARY).parts[0]
-
-
-def _in_notebook(notebook: Path) -> list[Path]:
-    """The files of the library that a notebook's cells import."""
-    cells = [cell for cell in read_json(notebook)["cells"] if cell["cell_type"] == "code"]
-    return _imported("\n".join(code("".join(cell["source"])) for cell in cells))
 
 
 @cache

@@ -17,8 +17,8 @@ from pydantic import (
 
 from depthseg_lib.errors import InputError
 
-ENCODERS = ("resnet18", "resnet50", "resnet18-slim")
-"""Names of the encoders."""
+ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
+"""The encoders, and how figures name them."""
 TRAINED_HERE = {
     "classification": "none",
     "depth": "none",
@@ -42,17 +42,15 @@ INITIALISATIONS = ("none", "imagenet", *SELF_SUPERVISED, *TRAINED_HERE)
 SETTINGS = ("full", "frozen", "encoder-only", "deeplab")
 """What fine-tuning keeps and trains: encoder and decoder, everything trained; the same, the decoder alone trained; the
 encoder with a fresh decoder; the encoder with DeepLabV3's decoder."""
-EXPERIMENTS = ("main", "high", "whole", "large-to-small", "small-to-large")
-"""The main comparison; fine-tuning at a high resolution, and there on the whole annotated set; and fine-tuning at
-another resolution than that of the pre-training."""
-ENCODER_NAMES = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "resnet18-slim": "ResNet-18 slim (quarter width)"}
 EXPERIMENT_NAMES = {
     "high": "large images",
     "whole": "large images, the whole annotated set",
     "large-to-small": "pre-trained at the large size",
     "small-to-large": "large images, pre-trained at the small size",
 }
-"""How figures name what is not the main comparison."""
+"""How figures name what is not the main comparison: fine-tuning at a high resolution, and there on the whole annotated
+set; and fine-tuning at another resolution than that of the pre-training."""
+EXPERIMENTS = ("main", *EXPERIMENT_NAMES)
 CROSSED = ("large-to-small", "small-to-large")
 """The experiments in which pre-training and fine-tuning differ in resolution."""
 FROM_LARGE = ("high", "whole", "large-to-small")
@@ -60,13 +58,8 @@ FROM_LARGE = ("high", "whole", "large-to-small")
 DATA_SETS = ("streets", "kitti", "nyu", "cityscapes", "folder")
 PLACES = ("start_weights", "data_folder", "photographs_folder")
 """Settings that say where files are: they differ between machines and change no result."""
-_EXPECTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "string_type": "a text",
-    "finite_number": "a finite number",
-}
+_EXPECTED = dict.fromkeys(("int_type", "int_from_float"), "a whole number")
+_EXPECTED |= {"float_type": "a number", "string_type": "a text", "finite_number": "a finite number"}
 """What a setting's type is to a reader, by the name that pydantic gives the error."""
 
 
@@ -132,7 +125,7 @@ class DataSettings(Settings):
 class PretrainConfig(DataSettings):
     """One pre-training run; the defaults are the laptop study's of depth."""
 
-    encoder: Literal[ENCODERS] = "resnet18-slim"
+    encoder: Literal[tuple(ENCODERS)] = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: Literal[tuple(TRAINED_HERE)] = "depth"
     """What this run makes: a name of `TRAINED_HERE`, such as classification, depth or depth-classification."""
@@ -174,12 +167,8 @@ class PretrainConfig(DataSettings):
 
 
 class Protocol(Settings):
-    """How fine-tuning and its evaluation are done where the paper's text and its released code differ."""
+    """How fine-tuning is done, where studies differ."""
 
-    follow_normalisation: bool = True
-    """Images are normalised as in the pre-training (Appendix A)."""
-    flip: bool = True
-    """Horizontal flips, the paper's only augmentation (section 4.2)."""
     optimiser: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent with a momentum of 0.9."""
     schedule: Literal["cosine", "poly"] = "cosine"
@@ -200,7 +189,7 @@ PROTOCOLS = {
 class FinetuneConfig(DataSettings):
     """One fine-tuning run; the defaults are the laptop study's of random weights."""
 
-    encoder: Literal[ENCODERS] = "resnet18-slim"
+    encoder: Literal[tuple(ENCODERS)] = "resnet18-slim"
     """resnet18, resnet50 or resnet18-slim."""
     initialisation: Literal[INITIALISATIONS] = "none"
     """Where the weights come from: a name of `INITIALISATIONS`, such as none, imagenet, classification or depth."""
@@ -211,7 +200,7 @@ class FinetuneConfig(DataSettings):
     setting: Literal[SETTINGS] = "full"
     """full, frozen (the decoder alone is trained), encoder-only (with a fresh decoder) or deeplab (DeepLabV3's)."""
     protocol: Literal[tuple(PROTOCOLS)] = "paper"
-    """Name of the protocol."""
+    """Images are normalised as in the pre-training (Appendix A), and flips are the only augmentation (section 4.2)."""
     images: PositiveInt = 16
     """Training images; when these are all that are annotated, the run is validated on them too, as in figure 7."""
     trial: int = 0
@@ -247,7 +236,7 @@ class FinetuneConfig(DataSettings):
 
 def encoder_name(encoder: str) -> str:
     """The encoder's name for readers; the slim one is always named as such."""
-    return ENCODER_NAMES.get(encoder, encoder)
+    return ENCODERS.get(encoder, encoder)
 
 
 def pretrained_name(encoder: str, initialisation: str, large: bool = False) -> str:

@@ -4,7 +4,6 @@ import pytest
 
 LONG = (
     "test_workflow",
-    "test_own_study",
     "test_kitti_set",
     "test_figure_notebooks",
     "test_browser",

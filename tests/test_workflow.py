@@ -1,4 +1,3 @@
-import fcntl
 import json
 import os
 import shutil
@@ -9,7 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from helpers.tiny_project import TinyProject, copy_project
+
+from depthseg_lib.study.workflow import drawn
 
 PRETRAININGS = ["pretrain classification", "pretrain depth", "pretrain depth-classification"]
 FINETUNINGS = [f"finetune {name}-full-n4" for name in ("depth", "depth-classification", "none")]
@@ -87,7 +89,7 @@ def test_a_changed_plot_retrains_nothing(project, file):
         assert project.to_do() == [DRAWN]
 
 
-@pytest.mark.parametrize("file", ["commands/progress.py", "study/estimate.py"])
+@pytest.mark.parametrize("file", ["commands/progress.py", "study/workflow.py"])
 def test_a_changed_command_makes_nothing_anew(project, file):
     with changed(project.root / "depthseg_lib" / file):
         assert project.to_do() == []
@@ -133,8 +135,7 @@ def test_more_trials_are_added_to_what_is_there(project):
 
 
 def test_only_one_study_works_in_a_folder(project):
-    with (project.root / "runs/tiny/.lock").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(project.root / "runs/tiny/.lock"):
         refused = project("--dry")
     assert refused.returncode == 1 and "another `make figures` is at work in runs/tiny" in refused.stderr
 
@@ -231,9 +232,15 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
     for run in plan["runs"]:
         assert (tmp_path / "runs/smoke" / run["kind"] / run["name"] / "metrics.json").exists()
     for notebook, names in plan["figures"].items():
-        assert '"image/png"' in (tmp_path / f"runs/smoke/figures/{notebook}/executed.ipynb").read_text()
+        executed = (tmp_path / f"runs/smoke/figures/{notebook}/executed.ipynb").read_text()
+        panel = notebook[:2] in ("04", "05", "06", "07")
+        assert executed.count('"image/png"') >= len(names) + panel and "committed results" not in executed
         for name in names:
             assert (tmp_path / f"figures/smoke/{name}.png").read_bytes().startswith(b"\x89PNG")
+            assert json.loads((tmp_path / f"figures/smoke/{name}.json").read_text())["profile"] == "smoke"
+    names = [name for names in plan["figures"].values() for name in names]
+    left = {str(file) for file in (tmp_path / "figures/smoke").glob("*.*") if file.stem in names}
+    assert left == set(drawn(tmp_path / "figures/smoke", names))
     assert "everything is up to date" in figures().stdout
     for log in (tmp_path / "runs/smoke").rglob("executed.ipynb"):  # with outputs, counts, injected parameters
         stem = {"pretrain": "01_pretrain", "finetune": "02_finetune"}.get(log.parents[1].name, log.parent.name)

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,18 +20,17 @@ import numpy as np
 from PIL import Image
 
 from depthseg_lib.commands import machine
-from depthseg_lib.commands.kernel import headless_environment
 from depthseg_lib.commands.progress import estimated, jobs_of
 from depthseg_lib.data import image_files
 from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.data.sets.listing import Listing, Measured, evenly
+from depthseg_lib.data.sets.listing import Listing, evenly
 from depthseg_lib.data.sources import listed
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import cache_root, project_path, replacing
 from depthseg_lib.models.published import NONE, Published, add_options
 from depthseg_lib.plots.pictures import COLUMNS, Row
-from depthseg_lib.study import estimate
+from depthseg_lib.settings import DataSettings
 from depthseg_lib.study import plan as study_plan
 
 LABELS = 120
@@ -42,13 +41,15 @@ STILL = 1.5
 """Mean difference in grey levels (of 255), at 160 pixels across, under which two frames hardly differ."""
 SHOWN = 480
 """Pixels across of a picture on the contact sheet, at most."""
+WEIGHTS = {"resnet18": 58e6, "resnet50": 135e6, "resnet18-slim": 5e6}
+"""Bytes of a run's weights."""
 
 
 @dataclass
 class Report:
-    """What was seen: lines to print, what is wrong, what to think of, and pictures."""
+    """What was seen: what is wrong, what to think of, and pictures; the rest is said at once, a line each."""
 
-    lines: list[str] = field(default_factory=list)
+    say: Callable[[str], None]
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -64,11 +65,51 @@ class Report:
             return None
 
 
+def check(profile: str, data: str, runs: str, published: Published = NONE, photographs: str = "", say=print) -> int:
+    """Look at the set of a profile; says what is there, writes the sheet into the folder of its runs.
+
+    Returns the number of things that are missing or wrong.
+    """
+    report = Report(say)
+    report.attempt(lambda: study_plan.check(profile, data, published, photographs, decode=False))
+    if not report.problems:
+        plan = study_plan.plan(profile, data, runs, published, photographs)
+        settings = plan.profile.data
+        if settings.data_set == "streets":
+            say(f"profile {profile} runs on the embedded street world: there is no data to check")
+            return 0
+        say(f"profile {profile}, {project_path(data)}")
+        sample = listed(settings)
+        # Its files are looked up first, so that what is missing is said as one problem, and once.
+        if report.attempt(lambda: sample.labelled and sample.sequences is not None):
+            report.remarks += sample.remarks
+            say(f"{sample.label_set.name}: {len(sample.label_set.classes)} classes")
+            labels(sample, report)
+            motion(sample, plan.profile.depth.get("frame_step", 1), report)
+            depth(sample, report)
+            if report.rows:
+                _write_sheet(Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report)
+            say("")
+            cost(plan, sample, runs, report)
+    say("")
+    for remark in report.remarks:
+        say(f"note: {remark}")
+    for problem in report.problems[:20]:
+        say(f"WRONG: {problem}")
+    if len(report.problems) > 20:
+        say(f"WRONG: and {len(report.problems) - 20} more of the kind")
+    say(f"{len(report.problems)} things are missing or wrong" if report.problems else "nothing is missing or wrong")
+    return len(report.problems)
+
+
 def labels(sample: Listing, report: Report) -> None:
-    """Decode label images of every split: ids of no class, shares of the classes, sizes."""
+    """Decode label images of every split: ids of no class, shares of the classes, sizes; and show some."""
+    classes = [*enumerate(sample.label_set.classes), (VOID, "(void)")]
+    width = max(len(name) for _, name in classes)
     for split, images in sample.labelled.items():
         chosen = evenly(images, LABELS)
-        report.lines.append(f"{split}: {len(images)} labelled images" + _of(len(chosen), len(images)))
+        looked = "" if len(chosen) == len(images) else f", {len(chosen)} of them looked at"
+        report.say(f"{split}: {len(images)} labelled images{looked}")
         pixels, occurs, sizes = np.zeros(256, np.int64), Counter(), Counter()
         for one in chosen:
             if (truth := report.attempt(_truth, sample, one)) is None:
@@ -77,93 +118,15 @@ def labels(sample: Listing, report: Report) -> None:
             pixels += counts
             occurs.update(np.flatnonzero(counts).tolist())
             sizes[truth.shape] += 1
-        report.lines.append(f"  sizes: {_sizes(sizes)}")
-        report.lines += _shares(sample, pixels, occurs, len(chosen))
+        report.say(f"  sizes: {_sizes(sizes)}")
+        for index, name in classes:
+            share = 100 * pixels[index] / max(1, pixels.sum())
+            report.say(f"    {name:{width}}  {share:5.1f} %  in {occurs[index]} of {len(chosen)}")
         never = [name for index, name in enumerate(sample.label_set.classes) if not occurs[index]]
         if never and sizes:
             report.remarks.append(f"{split}: no pixel of {', '.join(never)} in the label images that were looked at")
-    _show_labels(sample, report)
-
-
-def motion(sample: Listing, step: int, report: Report) -> None:
-    """Compare frames that lie `step` apart, over all sequences: sizes, and how many hardly differ."""
-    lengths = {name: len(files) for name, files in sample.sequences.items()}
-    if not lengths:
-        report.problems.append("there is no video: expected sequences of frames to learn depth from")
-        return
-    shortest, longest = min(lengths, key=lengths.get), max(lengths, key=lengths.get)
-    report.lines.append(
-        f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, from {lengths[shortest]} ({shortest}) to "
-        f"{lengths[longest]} ({longest})"
-    )
-    places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
-    still, sizes, shown = [], Counter(), []
-    for files, i in evenly(places, NEIGHBOURS):
-        pair = report.attempt(
-            lambda one=files, i=i: [image_files.photograph(one[j]).convert("RGB") for j in (i, i + step)]
-        )
-        if pair is None:
-            continue
-        sizes[pair[0].size[::-1]] += 1
-        change = _change(*pair)
-        still += [files[i]] if change.mean() < STILL else []
-        shown.append((files[i], _small(pair[0]), change))
-    report.lines.append(f"  sizes: {_sizes(sizes)}")
-    report.lines.append(f"  {len(still)} of {len(shown)} sampled frames hardly differ from the one {step} later")
-    if len(still) > len(shown) // 4:
-        report.remarks.append(
-            f"{len(still)} of {len(shown)} sampled frames hardly move, such as {still[0]}: depth learns nothing from "
-            "them; leave out where the camera stands still, or take frames further apart"
-        )
-    _show_motion(evenly(shown, COLUMNS), step, report)
-
-
-def depth(sample: Listing, report: Report) -> None:
-    """Read what measured depth there is: its range, and how much of the image has some."""
-    read = [(one, report.attempt(one.depth)) for one in sample.depth[:COLUMNS]]
-    read = [(one, metres) for one, metres in read if metres is not None]
-    if not read:
-        report.lines.append("measured depth: none; evaluation of depth needs some, training does not")
-        return
-    known = np.concatenate([metres[metres > 0].astype(float) for _, metres in read])
-    share = known.size / sum(metres.size for _, metres in read)
-    if not known.size:
-        report.problems.append(f"{read[0][0].where}: no pixel has a measured depth; expected metres above 0 in some")
-        return
-    low, middle, high = np.percentile(known, (1, 50, 99))
-    report.lines.append(
-        f"measured depth, in {len(read)} images: {100 * share:.0f} % of pixels, {low:.1f} to {high:.1f} m, median "
-        f"{middle:.1f} m"
-    )
-    _show_depth(read, report)
-
-
-def _truth(sample: Listing, one: Annotated) -> np.ndarray:
-    return sample.label_set.encode(one.ids(), one.where)
-
-
-def _shares(sample: Listing, pixels: np.ndarray, occurs: Counter, count: int) -> list[str]:
-    """A line per class: its share of labelled pixels, and in how many of the images it is."""
-    total = max(1, int(pixels.sum()))
-    classes = [*enumerate(sample.label_set.classes), (VOID, "(void)")]
-    width = max(len(name) for _, name in classes)
-    shown = [f"{name:{width}}  {100 * pixels[i] / total:5.1f} %  in {occurs[i]} of {count}" for i, name in classes]
-    return [f"    {line}" for line in shown]
-
-
-def _sizes(sizes: Counter) -> str:
-    parts = [f"{rows}x{columns} (h x w), {count}" for (rows, columns), count in islice(sizes.most_common(), 4)]
-    return "; ".join(parts) + (f" and {len(sizes) - 4} sizes more" if len(sizes) > 4 else "") or "none could be read"
-
-
-def _of(looked: int, count: int) -> str:
-    return "" if looked == count else f", {looked} of them looked at"
-
-
-def _show_labels(sample: Listing, report: Report) -> None:
-    every = [one for images in sample.labelled.values() for one in images]
     shown = []
-    for one in evenly(every, 2 * COLUMNS):
+    for one in evenly([one for images in sample.labelled.values() for one in images], 2 * COLUMNS):
         pair = report.attempt(lambda one=one: (one.image(), _truth(sample, one)))
         if pair and pair[0].size[::-1] != pair[1].shape:
             sizes = [f"{wide}x{high}" for wide, high in (pair[1].shape[::-1], pair[0].size)]
@@ -173,27 +136,82 @@ def _show_labels(sample: Listing, report: Report) -> None:
     for start in range(0, len(shown), COLUMNS):
         names, pictures, truths = zip(*shown[start : start + COLUMNS], strict=True)
         report.seen |= {int(index) for truth in truths for index in np.unique(truth)}
-        report.rows.append(Row("images", [_small(picture.convert("RGB")) for picture in pictures], names))
-        report.rows.append(Row("labels", [sample.label_set.colour(_thin(truth)) for truth in truths]))
+        report.rows.append(Row("images", list(map(_small, pictures)), names))
+        thin = (truth[:: (every := max(1, truth.shape[1] // SHOWN)), ::every] for truth in truths)
+        report.rows.append(Row("labels", [sample.label_set.colour(truth) for truth in thin]))
 
 
-def _show_motion(shown: Sequence[tuple], step: int, report: Report) -> None:
-    if shown:
+def motion(sample: Listing, step: int, report: Report) -> None:
+    """Compare frames that lie `step` apart, over all sequences: sizes, and how many hardly differ."""
+    lengths = {name: len(files) for name, files in sample.sequences.items()}
+    if not lengths:
+        report.problems.append("there is no video: expected sequences of frames to learn depth from")
+        return
+    shortest, longest = min(lengths, key=lengths.get), max(lengths, key=lengths.get)
+    report.say(
+        f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, from {lengths[shortest]} ({shortest}) to "
+        f"{lengths[longest]} ({longest})"
+    )
+    places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
+    still, sizes, shown = [], Counter(), []
+    for files, i in evenly(places, NEIGHBOURS):
+        pair = report.attempt(
+            lambda files=files, i=i: [image_files.photograph(files[j]).convert("RGB") for j in (i, i + step)]
+        )
+        if pair is None:
+            continue
+        sizes[pair[0].size[::-1]] += 1
+        size = (160, max(1, 160 * pair[0].height // pair[0].width))
+        grey = [np.asarray(o.convert("L").resize(size, Image.Resampling.BOX)).astype(float) for o in pair]
+        change = np.abs(grey[1] - grey[0])
+        still += [files[i]] if change.mean() < STILL else []
+        shown.append((files[i], _small(pair[0]), change))
+    report.say(f"  sizes: {_sizes(sizes)}")
+    report.say(f"  {len(still)} of {len(shown)} sampled frames hardly differ from the one {step} later")
+    if len(still) > len(shown) // 4:
+        report.remarks.append(
+            f"{len(still)} of {len(shown)} sampled frames hardly move, such as {still[0]}: depth learns nothing from "
+            "them; leave out where the camera stands still, or take frames further apart"
+        )
+    if shown := evenly(shown, COLUMNS):
         names = [f"{file.parent.name}/{file.name}" for file, _, _ in shown]
         report.rows.append(Row("video", [picture for _, picture, _ in shown], names))
-        changes = [change for _, _, change in shown]
-        report.rows.append(Row(f"change, {step} later", changes, limits=(0, 64)))
+        report.rows.append(Row(f"change, {step} later", [change for _, _, change in shown], limits=(0, 64)))
 
 
-def _show_depth(read: Sequence[tuple[Measured, np.ndarray]], report: Report) -> None:
+def depth(sample: Listing, report: Report) -> None:
+    """Read what measured depth there is: its range, and how much of the image has some."""
+    read = [(one, report.attempt(one.depth)) for one in sample.depth[:COLUMNS]]
+    read = [(one, metres) for one, metres in read if metres is not None]
+    if not read:
+        report.say("measured depth: none; evaluation of depth needs some, training does not")
+        return
+    known = np.concatenate([metres[metres > 0].astype(float) for _, metres in read])
+    share = known.size / sum(metres.size for _, metres in read)
+    if not known.size:
+        report.problems.append(f"{read[0][0].where}: no pixel has a measured depth; expected metres above 0 in some")
+        return
+    low, middle, high = np.percentile(known, (1, 50, 99))
+    report.say(
+        f"measured depth, in {len(read)} images: {100 * share:.0f} % of pixels, {low:.1f} to {high:.1f} m, median "
+        f"{middle:.1f} m"
+    )
     pictures = [(one, report.attempt(one.image), metres) for one, metres in read]
-    pictures = [(one, picture, metres) for one, picture, metres in pictures if picture is not None]
-    if pictures:
-        small = [_small(picture.convert("RGB")) for _, picture, _ in pictures]
-        report.rows.append(Row("images", small, [_name(one.where) for one, _, _ in pictures]))
+    if pictures := [(one, picture, metres) for one, picture, metres in pictures if picture is not None]:
+        names = [_name(one.where) for one, _, _ in pictures]
+        report.rows.append(Row("images", [_small(picture) for _, picture, _ in pictures], names))
         logs = [_spread(metres) for _, _, metres in pictures]
         low, high = (np.nanpercentile(np.concatenate([log.ravel() for log in logs]), part) for part in (1, 99))
         report.rows.append(Row(f"{np.exp(low):.0f} to {np.exp(high):.0f} m", logs, limits=(low, high)))
+
+
+def _truth(sample: Listing, one: Annotated) -> np.ndarray:
+    return sample.label_set.encode(one.ids(), one.where)
+
+
+def _sizes(sizes: Counter) -> str:
+    parts = [f"{rows}x{columns} (h x w), {count}" for (rows, columns), count in islice(sizes.most_common(), 4)]
+    return "; ".join(parts) + (f" and {len(sizes) - 4} sizes more" if len(sizes) > 4 else "") or "none could be read"
 
 
 def _spread(metres: np.ndarray) -> np.ndarray:
@@ -205,115 +223,52 @@ def _spread(metres: np.ndarray) -> np.ndarray:
     return np.log(np.where(np.isinf(near), np.nan, near))
 
 
-def _change(first: Image.Image, second: Image.Image) -> np.ndarray:
-    """The difference (h, 160) in grey levels of two frames."""
-    size = (160, max(1, 160 * first.height // first.width))
-    grey = [np.asarray(one.convert("L").resize(size, Image.Resampling.BOX)).astype(float) for one in (first, second)]
-    return np.abs(grey[1] - grey[0])
-
-
 def _small(picture: Image.Image) -> np.ndarray:
-    copy = picture.copy()
+    copy = picture.convert("RGB")  # a new one
     copy.thumbnail((SHOWN, SHOWN))
     return np.asarray(copy)
-
-
-def _thin(truth: np.ndarray) -> np.ndarray:
-    every = max(1, truth.shape[1] // SHOWN)
-    return truth[::every, ::every]
 
 
 def _name(where: str) -> str:
     return "/".join(where.rsplit("/", 2)[-2:])
 
 
-SHEET = "contact_sheet.png"
+def _write_sheet(file: Path, sample: Listing, size: DataSettings, report: Report) -> None:
+    from depthseg_lib.plots.pictures import data_sheet  # matplotlib, after `main` has named its folder
 
-
-def check(profile: str, data: str, runs: str, published: Published = NONE, photographs: str = "", say=print) -> int:
-    """Look at the set of a profile; says what is there, writes the sheet into the folder of its runs.
-
-    Returns the number of things that are missing or wrong.
-    """
-    report = Report()
-    report.attempt(lambda: study_plan.check(profile, data, published, photographs, decode=False))
-    if not report.problems:
-        plan = study_plan.plan(profile, data, runs, published, photographs)
-        settings = plan.profile.data
-        if settings.data_set == "streets":
-            say(f"profile {profile} runs on the embedded street world: there is no data to check")
-            return 0
-        say(f"profile {profile}, {project_path(data)}")
-        sample = report.attempt(_looked_up, listed(settings))
-        if sample is not None:
-            _look(plan, sample, report, Path(runs, plan.profile.name, SHEET))
-            _say_all(say, report.lines)
-            say("")
-            _cost(plan, sample, report, say, runs)
-    return _conclude(report, say)
-
-
-def _looked_up(sample: Listing) -> Listing:
-    """The listing with its files looked up, so that what is missing is said as one problem, and once."""
-    return sample if sample.labelled and sample.sequences is not None else None
-
-
-def _look(plan: study_plan.Plan, sample, report: Report, sheet: Path) -> None:
-    report.remarks += sample.remarks
-    report.lines.append(f"{sample.label_set.name}: {len(sample.label_set.classes)} classes")
-    labels(sample, report)
-    step = plan.profile.depth.get("frame_step", 1)
-    motion(sample, step, report)
-    depth(sample, report)
-    if report.rows:
-        from depthseg_lib.plots.pictures import data_sheet  # matplotlib, after `main` has named its folder
-
-        shown = np.array(sorted(report.seen), int)
-        figure = data_sheet(report.rows, shown if report.seen else None, sample.label_set, _footer(plan, sample))
-        with replacing(sheet) as scratch:
-            figure.savefig(scratch, format="png", dpi=110)
-        report.lines.append(f"contact sheet to look at: {sheet}")
-
-
-def _footer(plan: study_plan.Plan, sample) -> str:
-    size = f"{plan.profile.data.height}x{plan.profile.data.width}"
-    return (
-        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size} (height x width). "
-        "Labels: void is black. Change: yellow is a lot, dark is none. Depth: dark is near, white is unknown."
+    footer = (
+        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size.height}x{size.width} "
+        "(height x width). Labels: void is black. Change: yellow is a lot, dark is none. Depth: dark is near, white is "
+        "unknown."
     )
+    shown = np.array(sorted(report.seen)) if report.seen else None
+    figure = data_sheet(report.rows, shown, sample.label_set, footer)
+    with replacing(file) as scratch:
+        figure.savefig(scratch, format="png", dpi=110)
+    report.say(f"contact sheet to look at: {file}")
 
 
-def _cost(plan: study_plan.Plan, sample, report: Report, say, runs: str) -> None:
-    """Disk and hours of the whole study."""
+def cost(plan: study_plan.Plan, sample: Listing, runs: str, report: Report) -> None:
+    """Say the disk and the hours that the whole study needs."""
     data = plan.profile.data
     frames, labelled = (sum(map(len, of.values())) for of in (sample.sequences, sample.labelled))
-    cache = estimate.cache_bytes(frames, labelled, data.height, data.width, bool(sample.depth))
-    left = sum(estimate.run_bytes(run.kind, run.parameters) for run in plan.runs)
-    say(f"disk: about {_size(cache)} for the images in the cache {cache_root()}, {_size(left)} for the runs in {runs}")
-    for folder, purpose, needed in ((cache_root(), "cached data", cache), (Path(runs), "runs", left)):
+    # Bytes per pixel: three of a frame, four with labels, and two more with measured depth.
+    packed = (frames * (5 if sample.depth else 3) + labelled * 4) * data.height * data.width
+    left = sum(map(_left_by, plan.runs))
+    cached, written = (f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB" for n in (packed, left))
+    report.say(f"disk: about {cached} for the images in the cache {cache_root()}, {written} for the runs in {runs}")
+    for folder, purpose, needed in ((cache_root(), "cached data", packed), (Path(runs), "runs", left)):
         report.attempt(machine.writable, folder, purpose, int(needed))
         if shutil.disk_usage(folder).free < 1.5 * needed:
             report.remarks.append(f"{folder}, the folder for {purpose}, is on a disk that this nearly fills")
-    _say_all(say, estimated(jobs_of(plan.runs, plan.figures)))
+    for line in estimated(jobs_of(plan.runs, plan.figures)):
+        report.say(line)
 
 
-def _conclude(report: Report, say) -> int:
-    say("")
-    _say_all(say, (f"note: {remark}" for remark in report.remarks))
-    _say_all(say, (f"WRONG: {problem}" for problem in report.problems[:20]))
-    if len(report.problems) > 20:
-        say(f"WRONG: and {len(report.problems) - 20} more of the kind")
-    say(f"{len(report.problems)} things are missing or wrong" if report.problems else "nothing is missing or wrong")
-    return len(report.problems)
-
-
-def _say_all(say, lines) -> None:
-    for line in lines:
-        say(line)
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def _left_by(run: study_plan.Run) -> float:
+    """Bytes that a run leaves: weights, of two networks after video, and a megabyte of tables and pictures a trial."""
+    video = run.kind == "pretrain" and run.parameters["initialisation"] != "classification"
+    return run.parameters.get("trials", 1) * ((1.9 if video else 1.0) * WEIGHTS[run.parameters["encoder"]] + 1e6)
 
 
 def main() -> int:
@@ -327,13 +282,13 @@ def main() -> int:
     parser.add_argument("--photographs", default="", help="folder of photographs, with a folder per class")
     add_options(parser)
     given = parser.parse_args()
-    os.environ.setdefault("MPLCONFIGDIR", headless_environment()["MPLCONFIGDIR"])  # not in the home folder
-    try:
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_root().absolute() / "jupyter/matplotlib"))  # not the home folder
+
+    def work() -> bool:
         published = Published.given(given.imagenet, given.monodepth2, given.weights)
-        return int(bool(check(given.profile, given.data, given.runs, published, given.photographs)))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return check(given.profile, given.data, given.runs, published, given.photographs) > 0
+
+    return int(exit_status(work))
 
 
 if __name__ == "__main__":

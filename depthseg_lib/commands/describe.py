@@ -8,6 +8,7 @@ other folders of frames for video. Intrinsics that nobody wrote down are guessed
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -25,8 +26,8 @@ PIXELS = 96 * 160
 """Pixels of the proposed image size for a CPU; eight times as many for a GPU."""
 
 
-def describe(folder: Path, force: bool = False, say=print) -> Path:
-    """Write the description of `folder`, and say what was found and what to correct; returns the file.
+def describe(folder: Path, force: bool = False, say=print) -> None:
+    """Write the description of `folder`, and say what was found and what to correct.
 
     Raises `InputError` where there are no pairs of images and labels, or no video, or a description that is not to be
     overwritten.
@@ -44,48 +45,51 @@ def describe(folder: Path, force: bool = False, say=print) -> Path:
     labels = labels_of(layout.label_files)
     values = _values(folder, layout, labels)
     before = file.read_text() if file.exists() else None
-    _write(file, _text(values))
+    # A line per class and entry, for people to edit, and short lists of numbers on one line.
+    numbers = re.compile(r"\[\n([-\d.,\s]+)\n\s*\]")
+    text = numbers.sub(
+        lambda found: f"[{' '.join(found[1].split())}]", json.dumps(values, indent=2, ensure_ascii=False)
+    )
+    _write(file, f"{text}\n")
     try:
         own.Own(folder).check()
     except InputError:
         _write(file, before) if before is not None else file.unlink()
         raise
     _tell(folder, layout, labels, values, say)
-    return file
 
 
 def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
     gpu = device().profile == "gpu"
-    values = {"name": folder.absolute().name, "note": _notes(labels)}
-    values |= {"image_size": _image_size(layout, PIXELS * (8 if gpu else 1)), "encoder": _encoder(gpu)}
-    values |= _pair(layout.images, layout.labels)
+    known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
+    notes = [
+        f"written by `make describe` from {labels.looked} of {labels.count} label images; correct what is wrong",
+        "class names are made up: give them theirs" if labels.made_up else known,
+    ]
+    values = {
+        "name": folder.absolute().name,
+        "note": notes,
+        "image_size": _image_size(layout, PIXELS * (8 if gpu else 1)),
+    }
+    values |= {"encoder": "resnet18" if gpu else "resnet18-slim", **_pair(layout.images, layout.labels)}
     if layout.test:
         values["test"] = _pair(*layout.test)
-    values |= {"classes": labels.classes, **_ids(labels)}
+    values["classes"] = labels.classes
+    void = [key for key, name in labels.label_map.items() if name == VOID]
+    named = [key for key in labels.label_map if key not in void]
+    # Nothing but void where ids are positions, so that a name stands in one place; else the whole map.
+    positions = named == [str(i) for i in range(len(labels.classes))]
+    values |= {"void": [int(key) for key in void]} if positions else {"label_map": labels.label_map}
     return values | {"frame_step": 1, "video": [_entry(folder, name) for name in layout.video]}
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as scratch:
+        scratch.write_text(text)
 
 
 def _pair(*globs: list[str]) -> dict:
     return {key: of if len(of) > 1 else of[0] for key, of in zip(("images", "labels"), globs, strict=True)}
-
-
-def _ids(labels: Labels) -> dict:
-    """Nothing but void where ids are positions, so that a name stands in one place; else the whole map."""
-    void = [key for key, name in labels.label_map.items() if name == VOID]
-    named = [key for key in labels.label_map if key not in void]
-    if named == [str(i) for i in range(len(labels.classes))]:
-        return {"void": [int(key) for key in void]}
-    return {"label_map": labels.label_map}
-
-
-def _encoder(gpu: bool) -> str:
-    return "resnet18" if gpu else "resnet18-slim"
-
-
-def _notes(labels: Labels) -> list[str]:
-    notes = [f"written by `make describe` from {labels.looked} of {labels.count} label images; correct what is wrong"]
-    known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
-    return [*notes, "class names are made up: give them theirs" if labels.made_up else known]
 
 
 def _image_size(layout: Layout, pixels: int) -> list[int]:
@@ -106,22 +110,6 @@ def _entry(folder: Path, name: str) -> dict:
     return {"folder": name, "intrinsics": guess | {description.GUESSED: note}}
 
 
-def _text(values: dict) -> str:
-    """JSON with a line per class and entry, for people to edit."""
-    text = json.dumps(values, indent=2, ensure_ascii=False)
-    lines, short = [], None
-    for line in text.splitlines():  # short lists of numbers go on one line
-        if short is None and line.endswith("["):
-            short = line
-        elif short is not None and line.strip().rstrip(",").lstrip("-").replace(".", "").isdigit():
-            short += line.strip() + (" " if line.endswith(",") else "")
-        elif short is not None and line.strip() in ("]", "],"):
-            lines, short = [*lines, short + line.strip()], None
-        else:
-            lines, short = [*lines, *([] if short is None else [short]), line], None
-    return "\n".join(lines) + "\n"
-
-
 def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> None:
     file = folder / description.NAME
     say(f"wrote {file}")
@@ -138,11 +126,6 @@ def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> No
         say(f"  - !! the intrinsics of {', '.join(guessed)} are GUESSED: calibrate the camera, or look up its")
         say("       focal length, and correct fx, fy, cx, cy; with wrong ones depth is learned wrong")
     say(f"then look: make check-data PROFILE=folder DATA={folder}")
-
-
-def _write(file: Path, text: str) -> None:
-    with replacing(file) as scratch:
-        scratch.write_text(text)
 
 
 def main(arguments: list[str] | None = None) -> int:

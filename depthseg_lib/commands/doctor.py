@@ -12,23 +12,14 @@ from depthseg_lib.commands import machine, notebook
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import cache_root
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "lightning-fabric",
-    "numpy",
-    "pandas",
-    "snakemake",
-    "papermill",
-    "jupyterlab",
-    "ipywidgets",
-)
+PACKAGES = ("torch", "torchvision", "lightning-fabric", "numpy", "pandas")
+PACKAGES += ("snakemake", "papermill", "jupyterlab", "ipywidgets")
 
 
 def main() -> int:
     """Print a line per check; the exit status is 1 when one says no."""
-    checks = {"python": _python, "packages": _packages, "device": _device, "kernel": _kernel, "cache": _cache}
-    checks |= {"folder": _folder, "browser": _browser}
+    checks = {"python": lambda: f"{sys.version.split()[0]}, {sys.executable}", "packages": _packages, "device": _device}
+    checks |= {"kernel": _kernel, "cache": _cache, "folder": _folder, "browser": _browser}
     good = True
     for name, check in checks.items():
         try:
@@ -37,10 +28,6 @@ def main() -> int:
             print(f"{name:10} NO   {error}")
             good = False
     return 0 if good else 1
-
-
-def _python() -> str:
-    return f"{sys.version.split()[0]}, {sys.executable}"
 
 
 def _packages() -> str:

@@ -20,7 +20,10 @@ def export(run: str | Path, folder: str | Path) -> None:
     Raises `InputError` for a run of another kind, an unfinished one, or an encoder that Monodepth2 does not have.
     """
     run = Path(run)
-    config = _config(run)
+    settings = read_json(run / "params.json")
+    if not settings.get("initialisation", "").startswith("depth") or "setting" in settings:
+        raise InputError(f"{run} is no run that pre-trains depth: only those have networks that Monodepth2 has too")
+    config = PretrainConfig(**settings)
     about = config.encoder, config.initialisation
     checkpoints.check_encoder(config.encoder)
     depth = load_weights(run / "weights.safetensors", *about)
@@ -28,13 +31,6 @@ def export(run: str | Path, folder: str | Path) -> None:
     if config.task == "depth":
         checkpoints.save_pose(load_weights(run / "pose.safetensors", *about), folder, config.encoder)
     print(f"written: {folder}")
-
-
-def _config(run: Path) -> PretrainConfig:
-    settings = read_json(run / "params.json")
-    if not settings.get("initialisation", "").startswith("depth") or "setting" in settings:
-        raise InputError(f"{run} is no run that pre-trains depth: only those have networks that Monodepth2 has too")
-    return PretrainConfig(**settings)
 
 
 def main() -> int:

@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from depthseg_lib.commands import machine
 from depthseg_lib.commands.progress import Job, Screen, diverged, duration, estimated, jobs_of, rates, seconds_left
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import PLAN, cache_root, read_json
 from depthseg_lib.models.published import Published, add_options
 from depthseg_lib.study import plan as study_plan
@@ -33,13 +32,14 @@ def main() -> int:
     """The command line; returns the exit status."""
     sys.stdout.reconfigure(line_buffering=True)
     options = _parser().parse_args()
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
-        return redraw(options) if options.redraw else make(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return exit_status(lambda: redraw(options) if options.redraw else make(options))
     except BrokenPipeError:  # whoever read the lines, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -54,9 +54,8 @@ def make(options) -> int:
     places = {name: _absolute(getattr(options, name)) for name in ("data", "photographs")}
     published = Published.given(options.imagenet, options.monodepth2, options.weights)
     study_plan.check(request.profile, published=published, decode=not options.dry, **places)
-    study = study_plan.plan(
-        request.profile, runs=request.runs, published=published, notebooks=request.notebooks, **places
-    )
+    where = {"runs": request.runs, "notebooks": request.notebooks}
+    study = study_plan.plan(request.profile, published=published, **places, **where)
     request = replace(request, profile=study.profile.name)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         machine.writable(folder, purpose)
@@ -69,14 +68,20 @@ def make(options) -> int:
             return 0
         _header(request, jobs, order)
         if options.dry:
-            return _dry(jobs, order)
+            asked = [job for job in jobs if job.key in order]
+            for number, job in enumerate(asked, 1):
+                needs = ", ".join(name for _, name in job.needs) if job.key[0] != FIGURES else "all runs"
+                after = f"  after {needs}" if needs else ""
+                print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}{after}")
+            print(*estimated(asked), sep="\n")
+            return 0
         began = time.monotonic()
         workflow.touch(request, study, order)
         screen = Screen(jobs, order, request.folder, request.cores)
         status = _run(request, order, screen, lock)
-        for stem in (name for kind, name in order if kind == FIGURES and (kind, name) not in screen.waiting):
-            if (FIGURES, stem) not in screen.failed:
-                workflow.note_drawn(request, study, stem)
+        for kind, name in order:
+            if kind == FIGURES and (kind, name) not in {**screen.waiting, **screen.failed}:
+                workflow.note_drawn(request, study, name)
         return _end(request, jobs, screen, status, time.monotonic() - began)
 
 
@@ -86,18 +91,30 @@ def redraw(options) -> int:
     if options.data:  # a user's own data go by their own name
         named = study_plan.plan(request.profile, _absolute(options.data), request.runs, notebooks=request.notebooks)
         request = replace(request, profile=named.profile.name)
-    figures, environment = _planned_figures(request), workflow.environment(request)
-    waiting, failed = [(FIGURES, stem) for stem in figures], []
-    running: dict[Key, subprocess.Popen] = {}
+    # The plan beside the runs, else that beside the committed results.
+    places = (request.plan, Path(request.figures, request.profile, "data", PLAN))
+    if not any(place.is_file() for place in places):
+        raise InputError(
+            f"there is nothing to draw of profile '{request.profile}': expected {' or '.join(map(str, places))}; run "
+            f"`make figures PROFILE={request.profile}` first"
+        )
+    figures = next(read_json(place) for place in places if place.is_file())["figures"]
+    environment = workflow.environment(request)
+    places = (f"runs={request.runs}", f"figures={Path(request.figures, request.profile)}")
+    options = ["--set", f"profile={request.profile}", "--path", places[0], "--path", places[1]]
+    waiting, failed = list(figures), []
+    running: dict[str, subprocess.Popen] = {}
     print(f"drawing the figures of profile {request.profile} again from stored results")
     try:
         while waiting or running:
             while waiting and len(running) < request.cores:
-                key = waiting.pop(0)
-                running[key] = subprocess.Popen(_drawing(request, key[1]), env=environment, cwd=ROOT)
+                stem = waiting.pop(0)
+                start = [sys.executable, "-m", "depthseg_lib.commands.notebook", f"{request.notebooks}/{stem}.ipynb"]
+                log = str(request.folder((FIGURES, stem)) / "executed.ipynb")
+                running[stem] = subprocess.Popen([*start, *options, "--out", log], env=environment, cwd=ROOT)
             time.sleep(0.1)
-            for key in [key for key, process in running.items() if process.poll() is not None]:
-                failed += [key[1]] if running.pop(key).returncode else []
+            for stem in [stem for stem, process in running.items() if process.poll() is not None]:
+                failed += [stem] if running.pop(stem).returncode else []
     finally:
         for process in running.values():
             process.terminate()
@@ -107,26 +124,6 @@ def redraw(options) -> int:
     names = ", ".join(name for drawn in figures.values() for name in drawn)
     print(f"done in {duration(time.monotonic() - began)}: {Path(request.figures, request.profile)} ({names})")
     return 0
-
-
-def _planned_figures(request: Request) -> Mapping[str, list[str]]:
-    """The figures by notebook of the plan beside the runs, else of that beside the committed results."""
-    places = (request.plan, Path(request.figures, request.profile, "data", PLAN))
-    for place in places:
-        if place.is_file():
-            return read_json(place)["figures"]
-    raise InputError(
-        f"there is nothing to draw of profile '{request.profile}': expected {' or '.join(map(str, places))}; run "
-        f"`make figures PROFILE={request.profile}` first"
-    )
-
-
-def _drawing(request: Request, stem: str) -> list[str]:
-    log = request.folder((FIGURES, stem)) / "executed.ipynb"
-    start = [sys.executable, "-m", "depthseg_lib.commands.notebook", f"{request.notebooks}/{stem}.ipynb"]
-    places = (f"runs={request.runs}", f"figures={Path(request.figures, request.profile)}")
-    options = ["--set", f"profile={request.profile}", "--path", places[0], "--path", places[1], "--out", str(log)]
-    return [*start, *options]
 
 
 def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
@@ -152,11 +149,8 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
                 screen.update()
         except BaseException:
             print("\nstopping ...", file=sys.stderr)
-            for number, patience in (
-                (signal.SIGINT, PATIENCE),
-                (signal.SIGKILL, None),
-            ):  # kernels end with their parents
-                try:
+            for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, None)):
+                try:  # kernels end with their parents
                     os.killpg(process.pid, number)
                     process.wait(patience)
                 except (subprocess.TimeoutExpired, ProcessLookupError):
@@ -176,15 +170,6 @@ def _header(request: Request, jobs: list[Job], order: list[Key]) -> None:
     counts = f"{len(runs)} runs and {len(jobs) - len(runs)} notebooks that draw"
     print(f"depthseg: profile {request.profile} on {where}")
     print(f"{counts}; to do: {trained} and {len(order) - trained}, about {duration(left)}")
-
-
-def _dry(jobs: list[Job], order: list[Key]) -> int:
-    for number, job in enumerate((job for job in jobs if job.key in order), 1):
-        needs = ", ".join(name for _, name in job.needs) if job.key[0] != FIGURES else "all runs"
-        print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}" + (f"  after {needs}" if needs else ""))
-    for line in estimated(job for job in jobs if job.key in order):
-        print(line)
-    return 0
 
 
 def _end(request: Request, jobs: list[Job], screen: Screen, status: int, seconds: float) -> int:
@@ -227,10 +212,6 @@ def _request(options) -> Request:
 
 def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute()) if path else ""
-
-
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

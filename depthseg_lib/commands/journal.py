@@ -4,8 +4,8 @@ A file, not a pipe: it works the same for jobs of this machine and of a cluster,
 """
 
 import json
-import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,8 +33,10 @@ def append(folder: Path, what: str, text: str = "") -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(asdict(Event(time.time(), what, text))) + "\n"
-        with path.open("a") as file:
-            file.write(f"\n{line}" if _torn(path) else line)
+        with path.open("ab+") as file:
+            file.seek(max(0, file.tell() - 1))
+            torn = file.read() not in (b"", b"\n")  # the last line has no end
+            file.write((f"\n{line}" if torn else line).encode())
 
 
 def read(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
@@ -48,24 +50,11 @@ def read(folder: Path, offset: int = 0) -> tuple[list[Event], int]:
             text = file.read()
     except FileNotFoundError:
         return [], offset
-    whole = text[: text.rfind(b"\n") + 1]
-    events = (_event(line) for line in whole.splitlines())
-    return [event for event in events if event], offset + len(whole)
-
-
-def _torn(path: Path) -> bool:
-    """Whether the last line has no end."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 1))
-        return file.read() not in (b"", b"\n")
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        return Event(**json.loads(line))
-    except (ValueError, TypeError):
-        return None
+    whole, events = text[: text.rfind(b"\n") + 1], []
+    for line in whole.splitlines():
+        with suppress(ValueError, TypeError):
+            events.append(Event(**json.loads(line)))
+    return events, offset + len(whole)
 
 
 def seconds_taken(folder: Path) -> float | None:

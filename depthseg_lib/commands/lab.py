@@ -3,7 +3,7 @@
 import os
 import sys
 
-from depthseg_lib.commands.kernel import enter_headless_environment
+from depthseg_lib.commands.notebook import enter_headless_environment
 from depthseg_lib.files import cache_root
 
 
@@ -12,8 +12,7 @@ def main() -> None:
     enter_headless_environment()
     # Where npm is there, JupyterLab asks it for language servers, and npm makes its folder in the home directory.
     os.environ.setdefault("npm_config_cache", str(cache_root() / "npm"))
-    started = [sys.executable, "-m", "jupyterlab", "--notebook-dir=notebooks", *sys.argv[1:]]
-    os.execv(sys.executable, started)
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", "--notebook-dir=notebooks", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """What this machine offers a study: its GPUs and places on them, folders that can be written, a lock on the runs."""
 
-import fcntl
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -81,22 +81,25 @@ def writable(folder: str | Path, purpose: str, space: int = SPACE) -> None:
 
 @contextmanager
 def alone(folder: str | Path) -> Iterator[int]:
-    """Hold the lock of a folder of runs; yields its descriptor, which children that inherit it hold too.
+    """Hold the lock of a folder of runs; yields its descriptor: a child that inherits it goes on holding the lock when
+    this process is killed.
 
-    The lock ends when the last holder does, however it ends: nothing has to be unlocked by hand.
+    The lock ends with its last holder, however that ends: nothing has to be unlocked by hand.
     """
-    path = Path(folder) / ".lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip()
-            raise InputError(
-                f"another `make figures` is at work in {folder}: wait for it, or stop it (process {holder})"
-            ) from None
-        say_holder(file.fileno(), os.getpid())
-        yield file.fileno()
+    path, descriptor = Path(folder) / ".lock", []
+    lock = FileLock(path, on_acquired=descriptor.append)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = path.read_text().strip()
+        raise InputError(
+            f"another `make figures` is at work in {folder}: wait for it, or stop it (process {holder})"
+        ) from None
+    try:
+        say_holder(descriptor[0], os.getpid())
+        yield descriptor[0]
+    finally:
+        lock.release()
 
 
 def say_holder(lock: int, process: int) -> None:
@@ -125,8 +128,14 @@ def slot(folder: Path | None = None, poll: float = 0.5) -> Iterator[str | None]:
     folder = folder or cache_root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     places = [(gpu, place) for place in range(int(os.environ.get(JOBS_PER_GPU, "1"))) for gpu in gpus]
-    gpu, lock = _take(places, folder, poll)
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    for gpu, place in cycle(places):
+        lock = FileLock(folder / f"{os.uname().nodename}-gpu{gpu}-{place}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            break
+        if (gpu, place) == places[-1]:
+            time.sleep(poll)
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     try:
         yield gpu
@@ -135,15 +144,3 @@ def slot(folder: Path | None = None, poll: float = 0.5) -> Iterator[str | None]:
         os.environ.pop("CUDA_VISIBLE_DEVICES")
         if before is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = before
-
-
-def _take(places: list[tuple[str, int]], folder: Path, poll: float) -> tuple[str, FileLock]:
-    while True:
-        for gpu, place in places:
-            lock = FileLock(folder / f"{os.uname().nodename}-gpu{gpu}-{place}.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            return gpu, lock
-        time.sleep(poll)

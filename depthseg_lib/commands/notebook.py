@@ -2,26 +2,58 @@
 
     python -m depthseg_lib.commands.notebook NOTEBOOK --params run.json --out executed.ipynb
 
-The notebook runs in its own folder, as in JupyterLab. What its cells print appears line by line, also in the journal
-beside the log. A notebook that fails leaves `failed.ipynb` in place of the log, and exit status 1.
+The notebook runs in its own folder, as in JupyterLab, on this interpreter, whatever else the user has installed. What
+its cells print appears line by line, also in the journal beside the log. A notebook that fails leaves `failed.ipynb` in
+place of the log, and exit status 1.
 """
 
 import argparse
-import json
+import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+
 from depthseg_lib.commands import journal
-from depthseg_lib.commands.kernel import KERNEL_NAME, OwnKernelManager, enter_headless_environment
 from depthseg_lib.commands.machine import slot
 from depthseg_lib.errors import InputError
-from depthseg_lib.files import CHECKPOINT, writing
+from depthseg_lib.files import CHECKPOINT, cache_root, read_json, writing
 from depthseg_lib.settings import close_to
 
 OTHER = "other"
 """The parameter of a notebook that takes the settings which its parameters cell does not show."""
+
+
+class NotebookFailed(Exception):
+    """A notebook stopped before its end; the message is what to show: one sentence, or the cell's traceback."""
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts `sys.executable` as the kernel and never looks for kernelspecs, which may lead to another Python."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The specification of this interpreter's own kernel."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def enter_headless_environment() -> None:
+    """Keep Jupyter, IPython and matplotlib of this process and its children out of the home directory, and the user's
+    settings out of a run.
+
+    MPLBACKEND is dropped: the kernel's own inline backend has to put the figures into the notebook.
+    """
+    folders = {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
+    for name, below in {**folders, "IPYTHONDIR": "ipython", "MPLCONFIGDIR": "matplotlib"}.items():
+        folder = cache_root().absolute() / "jupyter" / below
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(folder)
+    os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ.pop("MPLBACKEND", None)
 
 
 def fitted(notebook: Path, values: dict) -> dict:
@@ -41,37 +73,6 @@ def fitted(notebook: Path, values: dict) -> dict:
         hint = close_to(name, known) or f"; it has: {', '.join(known) or 'none at all'}"
         raise InputError(f"{notebook.name} has no parameter '{name}'{hint}")
     return named
-
-
-def read(file: str | Path) -> dict:
-    """The mapping in a JSON file of parameters; raises `InputError` when it is missing, broken or not a mapping."""
-    try:
-        values = json.loads(Path(file).read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}): expected a JSON file of parameters") from None
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON ({error}): expected a mapping of parameters") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{file} holds {type(values).__name__}: expected a mapping of parameters, {{...}}")
-    return values
-
-
-def assignments(texts: list[str], option: str) -> dict[str, str]:
-    """`name=value` texts of the command line as a mapping; raises `InputError` for one without a `=`."""
-    pairs = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"{option} {text}: expected name=value")
-        pairs[key] = value
-    return pairs
-
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class NotebookFailed(Exception):
-    """A notebook stopped before its end; the message is what to show: one sentence, or the cell's traceback."""
 
 
 class Relay:
@@ -97,67 +98,60 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
     Raises `InputError` for values that do not fit the notebook, `NotebookFailed` when a cell or the kernel fails; then
     the executed part is `failed.ipynb` beside `log`, and there is no `log`.
     """
-    node, values = _load(notebook), fitted(notebook, values)
+    import nbformat
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    try:
+        node = nbformat.read(notebook, as_version=4)
+    except OSError as error:
+        raise InputError(f"{notebook} cannot be read ({error.strerror}): expected a notebook") from None
+    except (ValueError, nbformat.ValidationError) as error:
+        raise InputError(f"{notebook} is not a notebook ({str(error).splitlines()[0]})") from None
+    values = fitted(notebook, values)
     partial, failed = log.with_name(f".{log.stem}-partial.ipynb"), log.with_name("failed.ipynb")
-    with writing(log):
+    with writing(log):  # papermill writes the notebook again with every cell
         log.parent.mkdir(parents=True, exist_ok=True)
         for old in (log, failed, partial):
             old.unlink(missing_ok=True)
-    end = failed
-    with writing(log):  # papermill writes the notebook again with every cell
+        end = failed
         try:
-            _papermill(node, values, partial, notebook.parent, report)
+            papermill.execute_notebook(
+                node,
+                str(partial.absolute()),
+                parameters=values,
+                kernel_name="python3",
+                language="python",
+                cwd=str(notebook.parent.absolute()),
+                progress_bar=False,
+                stdout_file=Relay(report),
+                start_timeout=300,
+                iopub_timeout=300,  # the default of 4 s is too short for a machine with all cores at work
+                kernel_manager_class=OwnKernelManager,
+            )
             end = log
+        except papermill.PapermillExecutionError as error:
+            if error.ename == InputError.__name__:
+                raise NotebookFailed(error.evalue) from None
+            traceback = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", "\n".join(error.traceback))
+            raise NotebookFailed(f"cell {error.exec_count} failed\n{traceback}") from None
+        except (DeadKernelError, RuntimeError) as error:
+            raise NotebookFailed(f"the kernel stopped ({error}): it was ended, or the memory did not suffice") from None
         finally:
             if partial.exists():
                 partial.replace(end)
 
 
-def _load(notebook: Path):
-    import nbformat
-
-    try:
-        return nbformat.read(notebook, as_version=4)
-    except OSError as error:
-        raise InputError(f"{notebook} cannot be read ({error.strerror}): expected a notebook") from None
-    except (ValueError, nbformat.ValidationError) as error:
-        raise InputError(f"{notebook} is not a notebook ({str(error).splitlines()[0]})") from None
-
-
-def _papermill(node, values: dict, partial: Path, folder: Path, report: Callable[[str], None]) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-
-    try:
-        papermill.execute_notebook(
-            node,
-            str(partial.absolute()),
-            parameters=values,
-            kernel_name=KERNEL_NAME,
-            language="python",
-            cwd=str(folder.absolute()),
-            progress_bar=False,
-            stdout_file=Relay(report),
-            start_timeout=300,
-            iopub_timeout=300,  # the default of 4 s is too short for a machine with all cores at work
-            kernel_manager_class=OwnKernelManager,
-        )
-    except papermill.PapermillExecutionError as error:
-        raise NotebookFailed(_shown(error)) from None
-    except (DeadKernelError, RuntimeError) as error:
-        raise NotebookFailed(f"the kernel stopped ({error}): it was ended, or the memory did not suffice") from None
-
-
-def _shown(error) -> str:
-    if error.ename == InputError.__name__:
-        return error.evalue
-    traceback = _ANSI.sub("", "\n".join(error.traceback))
-    return f"cell {error.exec_count} failed\n{traceback}"
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m depthseg_lib.commands.notebook", description="Run one notebook.")
+    add = parser.add_argument
+    add("notebook")
+    add("--params", help="JSON file of parameters")
+    add("--out", required=True, help="the executed notebook, a log")
+    add("--set", action="append", default=[], metavar="NAME=TEXT", help="a parameter that is a text")
+    add("--path", action="append", default=[], metavar="NAME=PATH", help="a parameter that is a path, made absolute")
+    options = parser.parse_args(arguments)
     log = Path(options.out).absolute()  # papermill changes to the notebook's folder while it runs
     folder = log.parent
     name = f"{folder.parent.name} {folder.name}" if folder.parent.name else Path(options.notebook).stem
@@ -167,28 +161,25 @@ def main(arguments: list[str] | None = None) -> int:
         journal.append(folder, journal.SAID, line)
 
     try:
-        _run(options, log, report)
+        enter_headless_environment()
+        # jsonschema, if this is there, parses a grammar of international addresses on import: half of a job's start.
+        sys.modules.setdefault("rfc3987_syntax", None)
+        journal.append(folder, journal.STARTED)
+        values = read_json(options.params) if options.params else {}
+        if not isinstance(values, dict):
+            raise InputError(
+                f"{options.params} holds {type(values).__name__}: expected a mapping of parameters, {{...}}"
+            )
+        paths = _assigned(options.path, "--path")
+        values |= _assigned(options.set, "--set") | {key: str(Path(path).absolute()) for key, path in paths.items()}
+        with slot():
+            execute(Path(options.notebook), values, log, report)
         (folder / CHECKPOINT).unlink(missing_ok=True)
         journal.append(folder, journal.FINISHED)
+        return 0
     except (InputError, NotebookFailed) as error:
-        return _failed(name, folder, str(error), Path(options.out).with_name("failed.ipynb"))
-    return 0
-
-
-def _run(options, log: Path, report: Callable[[str], None]) -> None:
-    enter_headless_environment()
-    # jsonschema, if this is there, parses a grammar of international addresses on import: half of a job's start.
-    sys.modules.setdefault("rfc3987_syntax", None)
-    journal.append(log.parent, journal.STARTED)
-    paths = {key: str(Path(value).absolute()) for key, value in assignments(options.path, "--path").items()}
-    values = read(options.params) if options.params else {}
-    values |= assignments(options.set, "--set") | paths
-    with slot():
-        execute(Path(options.notebook), values, log, report)
-
-
-def _failed(name: str, folder: Path, message: str, log: Path) -> int:
-    text = f"{message}\nlog: {log}" if log.exists() else message
+        left = Path(options.out).with_name("failed.ipynb")
+        text = f"{error}\nlog: {left}" if left.exists() else str(error)
     print(f"{name}  failed: {text}", file=sys.stderr, flush=True)
     try:
         journal.append(folder, journal.FAILED, text)
@@ -197,16 +188,15 @@ def _failed(name: str, folder: Path, message: str, log: Path) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m depthseg_lib.commands.notebook", description="Run one notebook.")
-    parser.add_argument("notebook")
-    parser.add_argument("--params", help="JSON file of parameters")
-    parser.add_argument("--out", required=True, help="the executed notebook, a log")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=TEXT", help="a parameter that is a text")
-    parser.add_argument(
-        "--path", action="append", default=[], metavar="NAME=PATH", help="a parameter that is a path, made absolute"
-    )
-    return parser
+def _assigned(texts: list[str], option: str) -> dict[str, str]:
+    """`name=value` texts of the command line as a mapping; raises `InputError` for one without a `=`."""
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"{option} {text}: expected name=value")
+        pairs[key] = value
+    return pairs
 
 
 if __name__ == "__main__":

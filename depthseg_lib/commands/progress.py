@@ -9,13 +9,11 @@ from pathlib import Path
 from statistics import median
 
 from depthseg_lib.commands import journal
-from depthseg_lib.study import estimate
+from depthseg_lib.study.plan import GPU_BASIS, on_gpu
 from depthseg_lib.study.workflow import FIGURES, Key
 
 DRAWING = 30.0
 """Rough seconds of a notebook that draws."""
-
-
 LINE = 120
 """Characters of what a run says that are shown; its log has all of it."""
 
@@ -30,8 +28,6 @@ class Job:
     """Rough seconds, as the study estimates them."""
     needs: tuple[Key, ...] = ()
     """The jobs that come before it."""
-    data_set: str = ""
-    """What it is trained on."""
     group: str = ""
     """Runs that are alike, for a table of them."""
     on_gpu: bool = False
@@ -40,20 +36,16 @@ class Job:
 
 def jobs_of(runs: Iterable, figures: Iterable[str]) -> list[Job]:
     """The jobs of a `study.Plan`'s runs, in their order, then of its notebooks that draw."""
-    training = [_job(run) for run in runs]
+    training = []
+    for run in runs:
+        asked = run.parameters
+        group = f"{run.kind} {asked['encoder']} {asked['initialisation' if run.kind == 'pretrain' else 'setting']}"
+        if asked.get("experiment", "main") != "main":
+            group += f", {asked['experiment']}"
+        needs = tuple(("pretrain", name) for name in run.needs)
+        training.append(Job((run.kind, run.name), run.cost, needs, group, on_gpu(asked["encoder"])))
     everything = tuple(job.key for job in training)
     return training + [Job((FIGURES, stem), DRAWING, everything) for stem in figures]
-
-
-def _job(run) -> Job:
-    asked = run.parameters
-    alike = "initialisation" if run.kind == "pretrain" else "setting"
-    group = " ".join(str(asked.get(name, "")) for name in ("encoder", alike)).strip()
-    if asked.get("experiment", "main") != "main":
-        group += f", {asked['experiment']}"
-    needs = tuple(("pretrain", name) for name in run.needs)
-    gpu = estimate.on_gpu(asked.get("encoder", ""))
-    return Job((run.kind, run.name), run.cost, needs, asked["data_set"], f"{run.kind} {group}".strip(), gpu)
 
 
 def estimated(jobs: Iterable[Job]) -> Iterator[str]:
@@ -69,7 +61,7 @@ def estimated(jobs: Iterable[Job]) -> Iterator[str]:
     for name, hours in {**groups, "together": [job.cost / 3600 for job in runs]}.items():
         one = f"{sum(hours) / len(hours):8.2f}" if name != "together" else " " * 8
         yield f"{name:{width}}  {len(hours):5}  {one}  {sum(hours):8.2f}"
-    yield from textwrap.wrap(estimate.BASIS if gpu else estimate.CORE_BASIS, LINE)
+    yield from textwrap.wrap(GPU_BASIS if gpu else "A rough estimate for one core of a laptop or server.", LINE)
 
 
 def rates(jobs: Iterable[Job], folder: Callable[[Key], Path]) -> dict[str, float]:
@@ -135,7 +127,9 @@ class Screen:
             self.failed.pop(key, None)
         text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text[:LINE])
         if event.what == journal.FINISHED:
-            text = f"finished in {duration(event.at - self.running.get(key, event.at))}{self._outcome(key)}"
+            text = f"finished in {duration(event.at - self.running.get(key, event.at))}"
+            if (at := diverged(self.folder(key))) is not None:
+                text += f", diverged at iteration {at}"
         if event.what in (journal.FINISHED, journal.FAILED):
             self.running.pop(key, None)
             self.waiting.pop(key, None)
@@ -144,10 +138,6 @@ class Screen:
         if event.what == journal.FINISHED and self.waiting:
             text += f", {self.left()}"
         self.say(f"[{self.numbers.get(key, '?')}/{len(self.jobs)}] {' '.join(key)}  {text}")
-
-    def _outcome(self, key: Key) -> str:
-        at = diverged(self.folder(key))
-        return "" if at is None else f", diverged at iteration {at}"
 
 
 def diverged(folder: Path) -> int | None:

@@ -12,18 +12,9 @@ from depthseg_lib.data.sets.own import Own
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.models.published import ENCODERS, NONE, Published
-from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, PretrainConfig, Settings, pretrained_name
-from depthseg_lib.study import estimate
-from depthseg_lib.study.profiles import (
-    PROFILES,
-    Fit,
-    Profile,
-    finetune_config,
-    fitted,
-    get_profile,
-    parts,
-    pretrain_config,
-)
+from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings, pretrained_name
+from depthseg_lib.study.profile import Profile
+from depthseg_lib.study.profiles import PROFILES, finetune_config, fitted, get_profile, parts, pretrain_config
 
 FIGURES = {
     "00_overview": ("fig01_question", "fig02_setups", "census"),
@@ -53,6 +44,23 @@ INDOORS = ("nyu",)
 """Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
 
 
+SIZE = 192 * 640
+"""Pixels of the images that the rates are for."""
+DEPTH_RATE = 18.4
+"""Triplets per second of Monodepth2 with ResNet-18 at 192x640 on a Titan Xp (its paper's repository)."""
+FINETUNE_RATE = 20_000 * 16 / (2.5 * 3600)
+"""Images per second of the paper's fine-tuning: a trial of 20,000 steps of 16 took about 2.5 hours."""
+COST = {"resnet18": 1.0, "resnet50": 30 / 19}
+"""Cost of an encoder against ResNet-18: for ResNet-50 from the paper's pre-training on NYU-V2 (30 and 19 hours)."""
+GPU_BASIS = (
+    "An estimate for one GPU of the class of a Titan Xp (2017), a job at a time: no GPU has run this "
+    "profile yet. They are iterations x batch over 18.4 triplets/s for depth and flow (Monodepth2, ResNet-18, 192x640) "
+    "and 35.6 images/s for the rest (the paper's 2.5 h a trial), in proportion to pixels; ResNet-50 costs 1.6 times "
+    "ResNet-18, as in the paper. A present GPU is several times as fast."
+)
+"""What an estimate of GPU hours rests on, in a paragraph."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of the study."""
@@ -66,7 +74,7 @@ class Run:
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
     cost: float
-    """Rough seconds: on a core, or on a GPU such as `estimate.BASIS` names, as the encoder needs."""
+    """Rough seconds: on a core, or on a GPU such as `GPU_BASIS` names, as the encoder needs."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,21 @@ def plan(
     learned from those in that folder.
     """
     chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
-    grid = _Grid(_with_digest(chosen), Path(runs) / chosen.name, published, notebooks)
-    return Plan(grid.profile, label_set, (*grid.pretraining(), *grid.finetuning()), _figures(grid))
+    # Runs on real images also depend on what their folder holds, and classification on its photographs.
+    if photographs:
+        from depthseg_lib.data.sets import image_folder
+
+        digest = {"photographs_digest": image_folder.digest(photographs)}
+        chosen = replace(chosen, classification=chosen.classification | digest)
+    if data:
+        from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
+
+        chosen = replace(chosen, data=chosen.data.changed(data_digest=sources.digest(chosen.data)))
+    grid = _Grid(chosen, Path(runs) / chosen.name, published, notebooks)
+    # A notebook of which nothing can be drawn is not run.
+    figures = {notebook: tuple(name for name in names if _has_runs(grid, name)) for notebook, names in FIGURES.items()}
+    figures = {notebook: names for notebook, names in figures.items() if names}
+    return Plan(chosen, label_set, (*grid.pretraining(), *grid.finetuning()), figures)
 
 
 def check(
@@ -155,22 +176,8 @@ def _on_data(profile: Profile) -> tuple[Profile, LabelSet]:
         raise InputError(
             f"{data.description.file}: the name '{label_set.name}' is that of a profile: give the data another"
         )
-    fit = Fit(*keys.image_size, keys.encoder, keys.frame_step, data.usable, bool(photographed(label_set)))
-    return replace(fitted(profile, fit), name=name), label_set
-
-
-def _with_digest(profile: Profile) -> Profile:
-    """Runs on real images also depend on what their folder holds, and classification on its photographs."""
-    if photographs := profile.classification.get("photographs_folder"):
-        from depthseg_lib.data.sets import image_folder
-
-        digest = {"photographs_digest": image_folder.digest(photographs)}
-        profile = replace(profile, classification=profile.classification | digest)
-    if not profile.data.data_folder:
-        return profile
-    from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
-
-    return replace(profile, data=profile.data.changed(data_digest=sources.digest(profile.data)))
+    profile = fitted(profile, keys.image_size, keys.encoder, keys.frame_step, data.usable)
+    return replace(profile, name=name, compares_sizes=bool(photographed(label_set))), label_set
 
 
 class _Grid:
@@ -189,7 +196,7 @@ class _Grid:
                 name = pretrained_name(encoder, initialisation, large)
                 parameters = self._parameters("pretrain", config, start)
                 self.made[name] = parameters["fingerprint"]
-                yield Run("pretrain", name, parameters, start["needs"], _pretraining_cost(self.profile, config))
+                yield Run("pretrain", name, parameters, start["needs"], 20 + _seconds(self.profile, config))
 
     def finetuning(self) -> Iterator[Run]:
         """The runs of every part, for each encoder that can have the initialisation."""
@@ -204,7 +211,7 @@ class _Grid:
                 name = f"{encoder}-{initialisation}-{setting}-n{config.images}"
                 name += f"-{config.experiment}" if config.experiment != "main" else ""
                 parameters = self._parameters("finetune", config, start) | {"trials": trials}
-                cost = 8 + 4 * trials + _finetuning_cost(self.profile, parameters)
+                cost = 8 + 4 * trials + trials * _seconds(self.profile, config)
                 yield Run("finetune", name, parameters, start["needs"], cost)
 
     def starts(self, encoder: str) -> list[tuple[str, bool]]:
@@ -249,30 +256,32 @@ def _published(encoder: str, initialisation: str, place: str) -> str:
     return fingerprint.of_weights(place)
 
 
-def _finetuning_cost(profile: Profile, run: dict) -> float:
-    if estimate.on_gpu(run["encoder"]):
-        return estimate.gpu_seconds("finetune", run)
-    share = 0.7 if run["setting"] == "frozen" else 1.0
-    larger = run["height"] * run["width"] / (profile.data.height * profile.data.width)
-    return profile.trials * run["iterations"] * share * profile.step_seconds * larger
+def on_gpu(encoder: str) -> bool:
+    """Whether a run with this encoder is one for a GPU; the quarter-width one is for a CPU."""
+    return encoder != "resnet18-slim"
 
 
-def _pretraining_cost(profile: Profile, config: PretrainConfig) -> float:
-    if estimate.on_gpu(config.encoder):
-        return 20 + estimate.gpu_seconds("pretrain", config.to_mapping())
-    steps = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0}[config.task]
-    larger = (
-        1.0
-        if config.task == "classification"
-        else config.height * config.width / (profile.data.height * profile.data.width)
-    )
-    return 20 + steps * config.iterations * profile.step_seconds * larger
+def gpu_seconds(run: PretrainConfig | FinetuneConfig) -> float:
+    """Seconds of training, of one trial, on the GPU that `GPU_BASIS` names."""
+    task = run.task if isinstance(run, PretrainConfig) else "segmentation"
+    rate = DEPTH_RATE if task in ("depth", "flow") else FINETUNE_RATE
+    pixels = run.photograph_size**2 if task == "classification" else run.height * run.width
+    return _steps(run) * run.batch / rate * pixels / SIZE * COST[run.encoder]
 
 
-def _figures(grid: _Grid) -> dict[str, tuple[str, ...]]:
-    """What the profile's runs suffice for; a notebook of which nothing can be drawn is not run."""
-    chosen = {notebook: tuple(name for name in names if _has_runs(grid, name)) for notebook, names in FIGURES.items()}
-    return {notebook: names for notebook, names in chosen.items() if names}
+def _steps(run: PretrainConfig | FinetuneConfig) -> float:
+    """Optimiser steps as long as those of the whole network; a frozen encoder takes less."""
+    return run.iterations * (0.7 if isinstance(run, FinetuneConfig) and run.setting == "frozen" else 1.0)
+
+
+def _seconds(profile: Profile, run: PretrainConfig | FinetuneConfig) -> float:
+    """Rough seconds of training, of one trial, where the encoder is trained."""
+    if on_gpu(run.encoder):
+        return gpu_seconds(run)
+    task = run.task if isinstance(run, PretrainConfig) else "segmentation"
+    costs = {"classification": 0.25, "supervised": 1.5, "flow": 3.0, "depth": 4.0, "segmentation": 1.0}[task]
+    larger = run.height * run.width / (profile.data.height * profile.data.width)
+    return costs * _steps(run) * profile.step_seconds * (1.0 if task == "classification" else larger)
 
 
 def _has_runs(grid: _Grid, figure: str) -> bool:

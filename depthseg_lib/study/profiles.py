@@ -1,11 +1,10 @@
 """The profiles by name, and the settings of their runs. `make figures` reruns what a change here touches."""
 
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import NONE, Published
-from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig, close_to
 from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
 EMBEDDED = (
@@ -193,37 +192,22 @@ PROFILES = {profile.name: profile for profile in (*EMBEDDED, *REAL)}
 """The profiles by name."""
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What a user's own data say about the study on them."""
+def fitted(profile: Profile, size: tuple[int, int], encoder: str, frame_step: int, usable: int) -> Profile:
+    """`profile` on a user's own data, by what these say: image height and width, encoder, and frames between neighbours.
 
-    height: int
-    """Image height."""
-    width: int
-    """Image width."""
-    encoder: str
-    """The encoder; all but resnet18-slim take the iterations, rates and trials of the profile `gpu`."""
-    frame_step: int
-    """Frames between the neighbours of a triplet."""
-    usable: int
-    """The largest training set that leaves images to validate on."""
-    compares_sizes: bool = True
-    """As in `Profile`."""
-
-
-def fitted(profile: Profile, fit: Fit) -> Profile:
-    """`profile` on data of this kind: no training set is larger than they allow, and there is one at least."""
-    sizes = tuple(size for size in profile.sizes if size <= fit.usable) or (fit.usable,)
+    No training set is larger than `usable`, which leaves images to validate on, and there is one at least. All encoders
+    but resnet18-slim take the iterations, rates and trials of the profile `gpu`.
+    """
+    sizes = tuple(size for size in profile.sizes if size <= usable) or (usable,)
     usual = max((size for size in sizes if size <= profile.images), default=sizes[0])
-    data = profile.data.changed(height=fit.height, width=fit.width)
+    data = profile.data.changed(height=size[0], width=size[1])
     profile = replace(profile, data=data, sizes=sizes, images=usual)
-    if fit.encoder not in profile.encoders:
+    if encoder not in profile.encoders:
         gpu = PROFILES["gpu"]
         kept = {key: value for key, value in profile.classification.items() if key == "photographs_folder"}
         trained = dict(classification=gpu.classification | kept, depth=gpu.depth, finetune=gpu.finetune)
-        profile = replace(profile, encoders=(fit.encoder,), trials=gpu.trials, **trained)
-    depth = profile.depth | dict(frame_step=fit.frame_step)
-    return replace(profile, depth=depth, compares_sizes=fit.compares_sizes)
+        profile = replace(profile, encoders=(encoder,), trials=gpu.trials, **trained)
+    return replace(profile, depth=profile.depth | dict(frame_step=frame_step))
 
 
 def get_profile(name: str, data_folder: str = "", published: Published = NONE, photographs: str = "") -> Profile:
@@ -232,43 +216,31 @@ def get_profile(name: str, data_folder: str = "", published: Published = NONE, p
     With `photographs`, classification is pre-trained on that folder's photographs.
     """
     if name not in PROFILES:
-        close = get_close_matches(name, PROFILES, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"unknown profile '{name}': expected one of {', '.join(PROFILES)}{hint}")
+        expected = f"expected one of {', '.join(PROFILES)}{close_to(name, PROFILES)}"
+        raise InputError(f"unknown profile '{name}': {expected}")
     profile = PROFILES[name]
     if data_folder and profile.data.data_set == "streets":
         raise InputError(
             f"the profile '{name}' runs on the embedded world and reads no DATA, but DATA={data_folder} was given: "
             "drop it, or name a profile for real images, such as PROFILE=folder"
         )
-    if photographs:
-        profile = replace(profile, classification=profile.classification | _photographs(profile, photographs))
-    added = (n for n in published.initialisations if n in published.places or n not in profile.not_trained)
-    initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
-    data = profile.data.changed(data_folder=data_folder)
-    parts = tuple(_with_published(part, initialisations) for part in profile.parts)
-    return replace(profile, initialisations=initialisations, data=data, parts=parts)
-
-
-def _with_published(part: Part, initialisations: tuple[str, ...]) -> Part:
-    """A part with those of its further initialisations that the study has.
-
-    Depth at the large size is trained here even where it is given at the usual one, so it needs what it starts from.
-    """
-    known, large = ("none", *initialisations), part.pretrained_large
-    added = (n for n in part.imagenet if n in known and (not large or TRAINED_HERE.get(n, "none") in known))
-    return replace(part, initialisations=(*part.initialisations, *added))
-
-
-def _photographs(profile: Profile, folder: str) -> dict:
-    """The settings of `PretrainConfig` by which classification is pre-trained on a folder of photographs."""
-    if profile.data.data_set == "streets" or not profile.classification:
+    if photographs and (profile.data.data_set == "streets" or not profile.classification):
         lacks = "runs on the embedded world" if profile.classification else "pre-trains no classification"
         raise InputError(
-            f"the profile '{profile.name}' {lacks} and reads no PHOTOGRAPHS, but PHOTOGRAPHS={folder} was given: drop "
+            f"the profile '{name}' {lacks} and reads no PHOTOGRAPHS, but PHOTOGRAPHS={photographs} was given: drop "
             "it, or name a profile for real images that does, such as PROFILE=folder"
         )
-    return {"photographs_folder": folder}
+    if photographs:
+        profile = replace(profile, classification=profile.classification | {"photographs_folder": photographs})
+    added = (n for n in published.initialisations if n in published.places or n not in profile.not_trained)
+    initialisations = tuple(dict.fromkeys((*profile.initialisations, *added)))
+    known, parts = ("none", *initialisations), []
+    for part in profile.parts:  # depth at the large size is trained here even where it is given at the usual one
+        needs = {n: TRAINED_HERE.get(n, "none") if part.pretrained_large else n for n in part.imagenet}
+        joins = (n for n, need in needs.items() if n in known and need in known)
+        parts.append(replace(part, initialisations=(*part.initialisations, *joins)))
+    data = profile.data.changed(data_folder=data_folder)
+    return replace(profile, initialisations=initialisations, data=data, parts=tuple(parts))
 
 
 def parts(profile: Profile) -> tuple[Part, ...]:

@@ -17,8 +17,6 @@ FIGURES = "figures"
 """The kind of the notebooks that draw."""
 DRAWN = "drawn.json"
 """The file beside the log of a notebook that says from what it has drawn."""
-TABLES = ("claims", "census")
-"""Figures that are tables, besides those that are called so."""
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
 """Memory that a step of training has freed is kept for the next one: asking the system for it anew, page by page, took
 a sixth of a step on a CPU. Other C libraries than glibc don't read this."""
@@ -61,9 +59,11 @@ class Request:
 
 def drawn(figures: str | Path, names: Iterable[str]) -> list[str]:
     """The files that a notebook leaves for its figures and tables, as paths under the folder `figures`."""
-    is_table = {name: name.startswith("table") or name in TABLES for name in names}
-    suffixes = {name: ("png", "svg", "json", *(("csv", "md") if is_table[name] else ())) for name in names}
-    return [f"{figures}/{name}.{suffix}" for name in names for suffix in suffixes[name]]
+    files = []
+    for name in names:
+        table = ("csv", "md") if name.startswith("table") or name in ("claims", "census") else ()
+        files += [f"{figures}/{name}.{suffix}" for suffix in ("png", "svg", "json", *table)]
+    return files
 
 
 def to_do(request: Request, study: Plan) -> list[Key]:
@@ -72,7 +72,13 @@ def to_do(request: Request, study: Plan) -> list[Key]:
     A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of files
     are and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
     """
-    waiting = {(run.kind, run.name): not _is_current(request, run) for run in study.runs}
+    waiting = {}
+    for run in study.runs:
+        folder = request.folder((run.kind, run.name))
+        current = fingerprint.is_current(folder, run.parameters["fingerprint"])
+        if current and run.kind == "finetune":
+            current = read_json(folder / "metrics.json").get("trials", 0) >= run.parameters["trials"]
+        waiting[run.kind, run.name] = not current
     for run in reversed(study.runs):  # before what it needs, which may need others itself
         for need in run.needs if waiting[run.kind, run.name] else ():
             if not (request.folder(("pretrain", need)) / "weights.safetensors").is_file():
@@ -97,13 +103,6 @@ def note_drawn(request: Request, study: Plan, stem: str) -> None:
     """Note from what a notebook has drawn its figures, by which they are known to be current."""
     noted = {"fingerprint": _of_drawing(request, study, stem)}
     write_json(request.folder((FIGURES, stem)) / DRAWN, noted)
-
-
-def _is_current(request: Request, run) -> bool:
-    folder, wanted = request.folder((run.kind, run.name)), run.parameters
-    if not fingerprint.is_current(folder, wanted["fingerprint"]):
-        return False
-    return run.kind == "pretrain" or read_json(folder / "metrics.json").get("trials", 0) >= wanted["trials"]
 
 
 def _is_drawn(request: Request, study: Plan, stem: str) -> bool:

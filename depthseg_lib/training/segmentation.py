@@ -15,7 +15,7 @@ from depthseg_lib.losses.losses import segmentation_nll
 from depthseg_lib.losses.metrics import iou, segmentation_metrics
 from depthseg_lib.models.decoder import draw_kaiming
 from depthseg_lib.models.networks import DeepLab, SegmentationNetwork
-from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
+from depthseg_lib.settings import SELF_SUPERVISED, FinetuneConfig
 
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take, for training and for validation images each."""
@@ -58,10 +58,10 @@ class SegmentationTask:
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
-        flip, crop = PROTOCOLS[self.config.protocol].flip, PROTOCOLS[self.config.protocol].crop
+        crop = PROTOCOLS[self.config.protocol].crop
         if crop or not self._stores(2 * self.count):
-            return segmentation_batch(self.training, indices, torch.default_generator, self.device, flip, crop)
-        mirrored = torch.rand(len(indices)) < (0.5 if flip else 0.0)
+            return segmentation_batch(self.training, indices, torch.default_generator, self.device, crop=crop)
+        mirrored = torch.rand(len(indices)) < 0.5
         chosen = (indices + self.count * mirrored).to(self.device)
         features, labels = self._training_features
         return [maps[chosen] for maps in features], labels[chosen]
@@ -126,7 +126,7 @@ def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
     What learned from photographs saw ImageNet's normalisation; everything else, Monodepth2's (Appendix A).
     """
     photographs = config.initialisation in ("imagenet", "classification", *SELF_SUPERVISED)
-    normalisation = "imagenet" if photographs and PROTOCOLS[config.protocol].follow_normalisation else "depth"
+    normalisation = "imagenet" if photographs else "depth"
     if config.setting == "deeplab":  # its layers are normalised: PyTorch's draw serves
         return DeepLab(config.encoder, classes, normalisation, PROTOCOLS[config.protocol].output_stride)
     network = SegmentationNetwork(config.encoder, classes, normalisation)

@@ -38,6 +38,7 @@ def test_a_whole_set_is_counted_shown_and_estimated(root):
     assert "house    25.0 %  in 8 of 8" in said and "(void)   25.0 %" in said
     assert "video: 12 frames in 1 sequences" in said and "measured depth: none" in said
     assert "finetune resnet18-slim full" in said and "for the images in the cache" in said
+    assert f"disk: about {(12 * 3 + 8 * 4) * 64 * 96 / 1e6:.0f} MB" in said
     with Image.open(root.parent / "runs/my-town/contact_sheet.png") as sheet:
         assert sheet.format == "PNG" and sheet.width > 900
         assert len(np.unique(np.asarray(sheet.convert("L")))) > 50

@@ -1,3 +1,5 @@
+"""The runner of one notebook: what it is given, what it shows, and what it leaves."""
+
 import errno
 import json
 import os
@@ -60,13 +62,15 @@ def test_figures_are_kept_and_the_kernel_is_this_python_whatever_the_home_holds(
 
 
 def test_a_failing_cell_shows_its_traceback_and_the_log(tmp_path):
-    run(tmp_path, "print('fine')")
+    folder = tmp_path / "runs/finetune/one"
+    folder.mkdir(parents=True)
+    (folder / "executed.ipynb").write_text("of an earlier try")
     failed = run(tmp_path, "def learn():\n    return 1 / 0", "learn()")
     assert failed.returncode == 1
     assert "ZeroDivisionError: division by zero" in failed.stderr and "return 1 / 0" in failed.stderr
     assert "\x1b" not in failed.stderr and "log: runs/finetune/one/failed.ipynb" in failed.stderr
     assert log_of(tmp_path, "failed").cells[-1].outputs[-1].output_type == "error"
-    assert not (tmp_path / "runs/finetune/one/executed.ipynb").exists()
+    assert not (folder / "executed.ipynb").exists()
 
 
 def test_bad_input_in_a_notebook_is_one_sentence(tmp_path):
@@ -123,12 +127,33 @@ def test_a_disk_that_is_full_while_a_notebook_runs_is_one_sentence(tmp_path, mon
     assert [event.what for event in journal.read(log.parent)[0]] == [journal.STARTED, journal.FAILED]
 
 
-def test_a_checkpoint_is_there_until_nothing_can_fail_any_more(tmp_path):
-    checkpoint = tmp_path / "runs/finetune/one/checkpoint.pt"
-    checkpoint.parent.mkdir(parents=True)
+def test_a_checkpoint_is_there_until_nothing_can_fail_any_more(tmp_path, monkeypatch):
+    book, log = write_notebook(tmp_path / "book.ipynb", PARAMETERS), tmp_path / "finetune/one/executed.ipynb"
+    monkeypatch.setattr(notebook, "enter_headless_environment", lambda: None)
+    (checkpoint := log.with_name("checkpoint.pt")).parent.mkdir(parents=True)
     checkpoint.touch()
-    assert run(tmp_path, "1 / 0").returncode == 1 and checkpoint.exists()
-    assert run(tmp_path, "print('drawn')").returncode == 0 and not checkpoint.exists()
+    for failure, there in ((notebook.NotebookFailed("1 / 0"), True), (None, False)):
+
+        def executed(*_, failure=failure):
+            if failure:
+                raise failure
+
+        monkeypatch.setattr(notebook, "execute", executed)
+        assert notebook.main([str(book), "--out", str(log)]) == int(there)
+        assert checkpoint.exists() == there
+
+
+def test_parameters_of_the_command_line_have_a_form(tmp_path, monkeypatch, capsys):
+    book = write_notebook(tmp_path / "book.ipynb", PARAMETERS)
+    monkeypatch.setattr(notebook, "enter_headless_environment", lambda: None)
+    (tmp_path / "run.json").write_text("[1]")
+    for option, message in (
+        ("--set=rate", "--set rate: expected name=value"),
+        ("--params=run.json", "run.json holds list"),
+    ):
+        monkeypatch.chdir(tmp_path)
+        assert notebook.main([str(book), "--out", "executed.ipynb", option]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_a_line_is_handed_on_when_it_is_whole():
@@ -144,3 +169,22 @@ def test_nothing_that_makes_a_job_start_late_is_imported_before_it_is_kept_away(
     late = {"nbformat", "jsonschema", "papermill", "torch"}
     code = f"import depthseg_lib.commands.notebook, sys; print({late} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+@pytest.fixture
+def book(tmp_path):
+    return write_notebook(tmp_path / "book.ipynb", 'rate = 1e-4  # step size\nname = "a"\nother = {}', "print(rate)")
+
+
+def test_what_the_parameters_cell_does_not_name_is_a_further_setting(book):
+    assert notebook.fitted(book, {"rate": 2e-4, "height": 96}) == {"rate": 2e-4, "other": {"height": 96}}
+    assert notebook.fitted(book, {"other": {"width": 32}, "height": 96})["other"] == {"width": 32, "height": 96}
+
+
+def test_without_further_settings_an_unknown_name_is_refused(tmp_path):
+    plain = write_notebook(tmp_path / "plain.ipynb", 'rate = 1e-4\nname = "a"', "print(rate)")
+    assert notebook.fitted(plain, {"name": "b"}) == {"name": "b"}
+    with pytest.raises(InputError, match="plain.ipynb has no parameter 'naem'; did you mean 'name'"):
+        notebook.fitted(plain, {"naem": "b"})
+    with pytest.raises(InputError, match="no parameter 'zzz'; it has: rate, name"):
+        notebook.fitted(plain, {"zzz": 1})

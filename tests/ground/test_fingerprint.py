@@ -1,6 +1,7 @@
 """What makes a result the same, and what does not."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -111,6 +112,19 @@ def test_the_same_tensors_agree_whatever_file_they_are_in(tmp_path):
     with torch.no_grad():
         next(network.parameters()).add_(1e-6)
     assert fingerprint.of_tensors(network.state_dict()) != fingerprint.of_tensors(torch.load(tmp_path / "three.pth"))
+
+
+def test_a_file_of_weights_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    file, read = tmp_path / "encoder.pth", []
+    torch.save({"conv1.weight": torch.zeros(2)}, file)
+    whole = fingerprint.of_tensors
+    monkeypatch.setattr(fingerprint, "of_tensors", lambda state: read.append(state) or whole(state))
+    (tmp_path / "linked.pth").symlink_to(file)
+    first = fingerprint.of_weights(file)
+    assert fingerprint.of_weights(tmp_path / "linked.pth") == fingerprint.of_weights(file) == first and len(read) == 1
+    torch.save({"conv1.weight": torch.ones(2)}, file)
+    os.utime(file, ns=(1, 1))
+    assert fingerprint.of_weights(file) != first and len(read) == 2
 
 
 def test_weights_of_a_run_have_the_runs_fingerprint(tmp_path):

@@ -1,9 +1,14 @@
-"""Settings refuse what they do not know, and say so."""
+"""Settings refuse what they do not know, and say so; folders are the same from wherever Jupyter was started."""
+
+from pathlib import Path
 
 import pytest
 
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import project_path
 from depthseg_lib.settings import DataSettings, FinetuneConfig, PretrainConfig
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_round_trip_through_plain_values():
@@ -61,3 +66,21 @@ def test_a_pretraining_run_does_not_make_none():
     with pytest.raises(InputError, match="initialisation = 'none': expected one of classification, depth"):
         PretrainConfig(initialisation="none")
     assert PretrainConfig(initialisation="depth-classification").starts_from == "classification"
+
+
+@pytest.mark.parametrize("start", [".", "notebooks", "depthseg_lib/data"])
+def test_relative_paths_count_from_the_projects_root(monkeypatch, start):
+    monkeypatch.chdir(ROOT / start)
+    assert project_path("") == ROOT and project_path("runs") == ROOT / "runs"
+
+
+def test_another_clone_is_its_own_project(monkeypatch, tmp_path):
+    for name in ("notebooks", "depthseg_lib"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert project_path("") == tmp_path
+
+
+def test_absolute_paths_stay(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert project_path(tmp_path / "x") == tmp_path / "x" and project_path("x") == ROOT / "x"

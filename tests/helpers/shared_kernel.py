@@ -6,7 +6,7 @@ from pathlib import Path
 import papermill
 from jupyter_core.utils import run_sync
 
-from depthseg_lib.commands.kernel import OwnKernelManager
+from depthseg_lib.commands.notebook import OwnKernelManager
 
 
 @contextmanager

@@ -14,26 +14,22 @@ from depthseg_lib.data.sets import description
 from depthseg_lib.errors import InputError
 from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 from depthseg_lib.study import plan as study_plan
-from depthseg_lib.study.profiles import PROFILES, Fit, fitted
+from depthseg_lib.study.profiles import PROFILES, fitted
 from depthseg_lib.training import finetune, pretrain
-
-
-def fit(**changes):
-    return Fit(**(dict(height=96, width=160, encoder="resnet18-slim", frame_step=1, usable=200) | changes))
 
 
 @pytest.mark.parametrize(
     ("usable", "sizes", "images"), [(200, (8, 16, 32, 64, 128), 16), (20, (8, 16), 16), (12, (8,), 8), (3, (3,), 3)]
 )
 def test_no_training_set_is_larger_than_the_data_allow(usable, sizes, images):
-    profile = fitted(PROFILES["folder"], fit(usable=usable, height=64, frame_step=2))
+    profile = fitted(PROFILES["folder"], (64, 160), "resnet18-slim", frame_step=2, usable=usable)
     assert (profile.sizes, profile.images) == (sizes, images)
     assert (profile.data.height, profile.data.width, profile.depth["frame_step"]) == (64, 160, 2)
     assert profile.finetune == PROFILES["folder"].finetune and profile.encoders == ("resnet18-slim",)
 
 
 def test_a_larger_encoder_takes_the_settings_of_the_gpu_profile():
-    profile = fitted(PROFILES["folder"], fit(encoder="resnet18"))
+    profile = fitted(PROFILES["folder"], (96, 160), "resnet18", frame_step=1, usable=200)
     assert profile.encoders == ("resnet18",) and profile.finetune == PROFILES["gpu"].finetune
     assert profile.depth["iterations"] == PROFILES["gpu"].depth["iterations"]
 
