@@ -15,7 +15,7 @@ from depthseg_lib.losses.losses import segmentation_nll
 from depthseg_lib.losses.metrics import iou, segmentation_metrics
 from depthseg_lib.models.decoder import draw_kaiming
 from depthseg_lib.models.networks import DeepLab, SegmentationNetwork
-from depthseg_lib.settings import SELF_SUPERVISED, FinetuneConfig
+from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
 
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take, for training and for validation images each."""
