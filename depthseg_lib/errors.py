@@ -1,5 +1,6 @@
 """The one exception that the study raises for input it cannot use, and what a command makes of it."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -12,9 +13,17 @@ class InputError(ValueError):
 
 
 def exit_status(work: Callable[[], int | None]) -> int:
-    """The exit status of a command: that of `work`, or 1 with what is wrong as one sentence on stderr."""
+    """The exit status of a command: that of `work`, or 1 with what is wrong as one sentence on stderr.
+
+    Where the reader of its lines has gone, such as `head`, it ends without a word.
+    """
     try:
-        return work() or 0
+        status = work() or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -39,6 +39,8 @@ NEIGHBOURS = 48
 """Pairs of neighbouring frames that are compared."""
 STILL = 1.5
 """Mean difference in grey levels (of 255), at 160 pixels across, under which two frames hardly differ."""
+HEADERS = 2000
+"""Frames of a sequence whose sizes are looked up, at most."""
 SHOWN = 480
 """Pixels across of a picture on the contact sheet, at most."""
 WEIGHTS = {"resnet18": 58e6, "resnet50": 135e6, "resnet18-slim": 5e6}
@@ -61,7 +63,7 @@ class Report:
         try:
             return work(*arguments)
         except InputError as error:
-            self.problems.append(str(error))
+            self.problems += [] if str(error) in self.problems else [str(error)]
             return None
 
 
@@ -152,6 +154,14 @@ def motion(sample: Listing, step: int, report: Report) -> None:
         f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, from {lengths[shortest]} ({shortest}) to "
         f"{lengths[longest]} ({longest})"
     )
+    for name, files in sample.sequences.items():
+        found = [(size, file) for file in evenly(files, HEADERS) if (size := report.attempt(image_files.size, file))]
+        if other := next((file for size, file in found if size != found[0][0]), None):
+            (high, wide), (tall, broad) = found[0][0], image_files.size(other)
+            report.problems.append(
+                f"{name}: {other.name} is {broad}x{tall}, but {found[0][1].name} is {wide}x{high}: expected frames of one "
+                "size in a sequence; give each size a folder and intrinsics of its own"
+            )
     places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
     still, sizes, shown = [], Counter(), []
     for files, i in evenly(places, NEIGHBOURS):

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from depthseg_lib.commands.machine import device
-from depthseg_lib.data import image_files
-from depthseg_lib.data.sets import description, own
+from depthseg_lib.data import image_files, resize
+from depthseg_lib.data.sets import description, own, proposal
 from depthseg_lib.data.sets.description import VOID
 from depthseg_lib.data.sets.proposal import Labels, Layout, labels_of, layout_of
 from depthseg_lib.errors import InputError, exit_status
@@ -117,6 +117,20 @@ def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> No
     say(f"  {labels.count} labelled images: {', '.join(layout.images)}{apart}")
     say(f"  {len(labels.classes)} classes in {labels.looked} label images: {', '.join(labels.classes)}")
     say(f"  video: {', '.join(layout.video)}")
+    for place, what in layout.aside.items():
+        say(f"  left aside: {place} ({what})")
+    rows, columns = image_files.label_size(layout.label_files[0], proposal.is_coloured(layout.label_files[0]))
+    kept = resize.plan((rows, columns), *values["image_size"], crop=True)
+    share = kept.rows * kept.columns / (rows * columns)
+    if share < 0.99:
+        side = (
+            f"rows {kept.top} to {kept.top + kept.rows - 1}"
+            if kept.rows < rows
+            else (f"columns {kept.left} to {kept.left + kept.columns - 1}")
+        )
+        say(
+            f"  of label images of {columns}x{rows} the crop to image_size keeps {side}, {100 * share:.0f} % of the pixels"
+        )
     say("")
     say("TO DO, in that file:")
     say("  - give the classes their names" if labels.made_up else "  - see that the classes' names are right")

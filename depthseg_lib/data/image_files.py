@@ -7,12 +7,14 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from depthseg_lib.data.labels import packed_colour
+from depthseg_lib.data.labels import TRANSPARENT, packed_colour
 from depthseg_lib.errors import InputError
 
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -21,6 +23,8 @@ _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of more than 8 bits per channel, which a conversion to RGB would clip without a word."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+FEW = 32
+"""Different colours up to which a PNG is no camera's frame."""
 _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
 _CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
@@ -29,57 +33,126 @@ _SYSTEM = re.compile(r"\..*|thumbs\.db|ehthumbs\.db|desktop\.ini|~\$.*|.*~|#.*#"
 
 
 def size(file: Path) -> tuple[int, int]:
-    """Height and width in pixels, from the header alone."""
+    """Height and width in pixels, from the header alone; of an image that EXIF turns, as it is displayed."""
     with _opened(file) as image:
-        return image.height, image.width
+        return (image.width, image.height) if _orientation(image) > 4 else (image.height, image.width)
 
 
 def label_size(file: Path, coloured: bool = False) -> tuple[int, int]:
-    """Height and width of a label image; raises `InputError` unless it has one channel of 8 bits, or is `coloured`."""
+    """Height and width of a label image, as it is displayed; raises `InputError` for any but PNGs of ids.
+
+    These have one channel of 1 to 16 bits, or a palette; `coloured` ones have three of 8 bits, or a palette.
+    """
     with _opened(file) as image:
-        if not coloured and image.mode not in ("L", "P"):
+        if not coloured and image.mode not in ("1", "L", "P", *_DEEP):
             raise InputError(
-                f"{file} is no label image: expected one channel of 8 bits with an id per pixel, found "
-                f"{_description(image.mode)}; give the label-id images, not the coloured or the instance ones"
+                f"{file} is no label image: expected one channel with an id per pixel, found {_description(file, image)}; "
+                "give the label-id images, not the coloured or the instance ones"
             )
-        if coloured and image.mode not in ("RGB", "RGBA", "P"):
+        if coloured and (image.mode not in ("RGB", "RGBA", "P") or _bits(file) > 8):
             raise InputError(
                 f"{file} is no coloured label image: expected 8-bit RGB with its class's colour in every pixel, found "
-                f"{_description(image.mode)}; give the coloured images, or map ids to classes and not colours"
+                f"{_description(file, image)}; give the coloured images, or map ids to classes and not colours"
             )
         if image.format == "JPEG":
             raise InputError(
                 f"{file} is a JPEG, which changes ids and colours near every border: expected PNG label images; take "
                 "them as they were before they were compressed"
             )
-        return image.height, image.width
+        return (image.width, image.height) if _orientation(image) > 4 else (image.height, image.width)
 
 
 def photograph(file: Path) -> Image.Image:
-    """The decoded image, grey (mode L) or RGB; raises `InputError` where it is broken or has more than 8 bits."""
+    """The decoded image, grey (mode L) or RGB, turned as its EXIF says, as it is displayed.
+
+    Raises `InputError` where it is broken or has more than 8 bits per channel.
+    """
     with _opened(file) as image:
-        if image.mode in _DEEP:
+        if image.mode in _DEEP or _bits(file) > 8:
             raise InputError(
-                f"{file} has {_description(image.mode)}: expected 8-bit grey or colour; convert the frames to 8 bits"
+                f"{file} has {_description(file, image)}: expected 8-bit grey or colour; convert the frames to 8 bits"
             )
-        image.load()
-        if image.mode in ("L", "RGB"):
-            return image.copy()
+        upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+        upright.load()
+        if upright.mode in ("L", "RGB"):
+            return upright.copy()
         # a palette's transparency has to become a channel of its own first, or Pillow warns
-        return (image.convert("RGBA") if "transparency" in image.info else image).convert("RGB")
+        return (upright.convert("RGBA") if "transparency" in upright.info else upright).convert("RGB")
 
 
-def label_ids(file: Path, coloured: bool = False) -> np.ndarray:
-    """The ids (H, W) uint8 of a label image; raises `InputError` where it is broken or no label image.
+def label_ids(file: Path, coloured: bool = False, like: Path | None = None) -> np.ndarray:
+    """The ids (H, W) of a label image as they stand in the file, uint8, or int32 where that has 16 bits.
 
-    Of a `coloured` one, the colours as numbers (H, W) int32, as `labels.packed_colour` makes them.
+    Of a `coloured` one, the colours as numbers (H, W) int32, as `labels.packed_colour` makes them, and `TRANSPARENT`
+    where alpha is 0. A label image belongs to its image as both are displayed: it is turned by its own EXIF alone.
+    Raises `InputError` where it is broken or no label image, where ids are transparent, and where their colours are not
+    those that they have in `like`, another label image of the set.
     """
     label_size(file, coloured)
     with _opened(file) as image:
-        if not coloured:
-            return np.asarray(image)
-        red, green, blue = np.asarray(image.convert("RGB")).astype(np.int32).transpose(2, 0, 1)
-        return packed_colour(red, green, blue)
+        upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+        if coloured:
+            red, green, blue, alpha = np.asarray(upright.convert("RGBA")).astype(np.int32).transpose(2, 0, 1)
+            return np.where(alpha > 0, packed_colour(red, green, blue), TRANSPARENT).astype(np.int32)
+        if upright.mode in _DEEP:
+            return np.asarray(upright).astype(np.int32)
+        ids = np.asarray(upright).astype(np.uint8)
+        if upright.mode == "P":
+            _check_palette(file, upright, np.unique(ids), like)
+        elif upright.mode == "L":  # Pillow spreads ids of 2 and 4 bits over 0..255
+            ids = ids // (255 // (2 ** _bits(file) - 1))
+        return ids
+
+
+def _check_palette(file: Path, image: Image.Image, used: np.ndarray, like: Path | None) -> None:
+    """Raise `InputError` where an id that is `used` is transparent, or has another colour than in `like`."""
+    alpha = image.info.get("transparency", b"")
+    hidden = [i for i in used if (i == alpha if isinstance(alpha, int) else i < len(alpha) and not alpha[i])]
+    if hidden:
+        raise InputError(
+            f"{file}: the pixels of id {hidden[0]} are transparent: expected opaque ids; write the file without "
+            "transparency, with an id of its own, named in 'void', for pixels that have no label"
+        )
+    if like is None or like == file:
+        return
+    with _opened(like) as other:
+        theirs = other.getpalette() if other.mode == "P" else None
+    own = image.getpalette()
+    for i in used if theirs else ():
+        here, there = own[3 * i : 3 * i + 3], theirs[3 * i : 3 * i + 3]
+        if there and here != there:
+            raise InputError(
+                f"{file}: id {i} has the colour {tuple(here)}, but {tuple(there)} in {like}: expected one palette in all "
+                "label images of a set; write them with the same one, or say in 'label_map' which class each colour "
+                "stands for: then palettes are read by their colours"
+            )
+
+
+def looks_like(file: Path) -> str:
+    """What an image holds that is no camera's frame, in words; empty for one that may be a frame."""
+    with _opened(file) as image:
+        if image.mode in _DEEP:
+            return "a single channel of more than 8 bits, as depth images have"
+        if image.format != "PNG":  # compression blurs colours: masks alone, black and white, can be told then
+            grey = np.asarray(image.convert("L"))
+            white, between = (grey > 231).mean(), ((grey > 24) & (grey <= 231)).mean()
+            return "nothing but black and white, as masks have" if white > 0.001 and between < 0.02 else ""
+        pixels = np.asarray(image if image.mode == "P" else image.convert("RGB")).astype(np.int32)
+        values = pixels if pixels.ndim == 2 else packed_colour(*pixels.transpose(2, 0, 1))
+        few = len(np.unique(values)) <= FEW and values.max() > 0  # a frame may be black
+        return "few different colours, as label images and masks have" if few else ""
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, 1 where there is none; from 5 on height and width change places."""
+    return image.getexif().get(0x0112, 1) if image.format == "JPEG" or "exif" in image.info else 1
+
+
+def _bits(file: Path) -> int:
+    """Bits per channel: a PNG's as its header has them, of which Pillow does not tell."""
+    with file.open("rb") as opened:
+        header = opened.read(25)
+    return header[24] if header.startswith(b"\x89PNG") and len(header) == 25 else 8
 
 
 @contextmanager
@@ -92,12 +165,30 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except _DECODING_ERRORS as error:
         raise InputError(
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected a whole PNG or JPEG "
-            "image; fetch or copy it again"
+            f"image; {_remedy(file)}"
         ) from error
 
 
-def _description(mode: str) -> str:
-    return "a single channel of more than 8 bits" if mode in _DEEP else f"a {mode} image"
+def _remedy(file: Path) -> str:
+    """How to get the content of a file that has none."""
+    if file.is_symlink() and not file.exists():
+        target = str(file.readlink())
+        annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in target else ""
+        return f"it is a link to {target}, which is not there: fetch what it leads to{annex}"
+    try:
+        with file.open("rb") as opened:
+            pointer = opened.read(40).startswith(b"version https://git-lfs")
+    except OSError:
+        pointer = False
+    return (
+        "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`" if pointer else "fetch or copy it again"
+    )
+
+
+def _description(file: Path, image: Image.Image) -> str:
+    if image.mode in _DEEP:
+        return "a single channel of more than 8 bits"
+    return "16 bits per channel" if _bits(file) > 8 else f"a {image.mode} image"
 
 
 def existing(folder: str | Path, expected: str) -> Path:
@@ -120,7 +211,45 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
     for file in files:
         if first_of.setdefault(file.stem, file) is not file:
             raise InputError(f"{folder} holds both {first_of[file.stem].name} and {file.name}: remove one of the two")
-    return tuple(files)
+    return tuple(in_order(files))
+
+
+def in_order(files: Sequence[Path]) -> list[Path]:
+    """`files` of one folder by name, numbers by value; by time, where names are times whose last zeros were dropped.
+
+    `9.png` comes before `10.png` then, and `0.05.png` before `0.1.png`: of counters some end in 0, of such times none.
+    """
+    found = [_NUMBER.search(file.stem) for file in files]
+    ends = [match["fraction"] or "" if match else "" for match in found]
+    dropped = all(end == "0" or end and not end.endswith("0") for end in ends) and len({*map(len, ends)}) > 1
+    if not dropped:
+        return sorted(files, key=natural)
+    return sorted(files, key=lambda file: (file.stem[: _NUMBER.search(file.stem).start()], _time(file)))
+
+
+def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """`files` of one folder, in order, cut where frames are missing: at gaps in their numbers, and at other names.
+
+    A gap is more than one and a half of the median step, so that times may jitter; without numbers there is none.
+    """
+    numbers = [_time(file) for file in files]
+    if None in numbers:
+        return [tuple(files)]
+    texts = [file.stem[: _NUMBER.search(file.stem).start()] for file in files]
+    steps = [b - a for a, b in pairwise(numbers)]
+    usual = sorted(step for step, (a, b) in zip(steps, pairwise(texts), strict=True) if a == b) or [1]
+    limit = usual[len(usual) // 2] * Fraction(3, 2)
+    cuts = [i + 1 for i, step in enumerate(steps) if step > limit or texts[i] != texts[i + 1]]
+    return [tuple(files[start:stop]) for start, stop in pairwise([0, *cuts, len(files)])]
+
+
+_NUMBER = re.compile(r"(?P<whole>\d+)(?:\.(?P<fraction>\d+))?\D*$")
+"""The number at the end of a stem, perhaps a time with decimals."""
+
+
+def _time(file: Path) -> Fraction | None:
+    match = _NUMBER.search(file.stem)
+    return match and Fraction(f"{match['whole']}.{match['fraction'] or 0}")
 
 
 def digest(places: Sequence[Path], *texts: str) -> str:
@@ -197,7 +326,7 @@ def found(folder: Path) -> str:
 def file_text(file: Path, expected: str) -> str:
     """The text of `file`; raises `InputError`, saying what was `expected` in it, where it cannot be read."""
     try:
-        return file.read_text()
+        return file.read_text("utf-8-sig")  # with or without a byte-order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{file} cannot be read ({reason}): expected {expected}; put that file there") from error

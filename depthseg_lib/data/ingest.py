@@ -34,6 +34,21 @@ class Clip:
     intrinsics: np.ndarray
     """(3, 3), in pixels of the files, pixel centres at whole numbers."""
 
+    def __post_init__(self):
+        """Raise `InputError` for intrinsics that are no camera's: normalised by the size, or of another."""
+        (height, width), matrix = self.size, self.intrinsics
+        lengths = {"fx": (matrix[0, 0], width), "fy": (matrix[1, 1], height)}
+        centres = {"cx": (matrix[0, 2], width), "cy": (matrix[1, 2], height)}
+        wrong = [f"{n} {value:g}" for n, (value, side) in lengths.items() if not 0.1 * side < value < 10 * side]
+        wrong += [f"{n} {value:g}" for n, (value, side) in centres.items() if not 0 <= value <= side]
+        if wrong:
+            raise InputError(
+                f"the intrinsics of {self.files[0].parent} cannot be those of frames of {_text(self.size)}, in pixels: "
+                f"expected fx and fy from a tenth to ten times the width and the height, cx and cy within the image, "
+                f"found {', '.join(wrong)}; multiply normalised ones, such as Monodepth2's, with the width (fx, cx) and "
+                "the height (fy, cy)"
+            )
+
     def every(self, step: int) -> list["Clip"]:
         """The clip as `step` clips of frames `step` apart: no frame is lost, and neighbours lie further apart."""
         return [replace(self, files=self.files[i::step]) for i in range(min(step, len(self.files)))]
@@ -69,6 +84,8 @@ class Pair:
     """PNG, of the same size."""
     coloured: bool = False
     """As in `LabelSet`."""
+    like: Path | None = None
+    """A label image of the set with whose palette that of this one has to agree."""
 
     @property
     def where(self) -> str:
@@ -90,7 +107,7 @@ class Pair:
         return image_files.photograph(self.photograph)
 
     def ids(self) -> np.ndarray:
-        return image_files.label_ids(self.labels, self.coloured)
+        return image_files.label_ids(self.labels, self.coloured, self.like)
 
 
 def video(clips: Sequence[Clip], height: int, width: int, crop: bool = False, progress: Progress = None) -> Video:

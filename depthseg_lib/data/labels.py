@@ -9,6 +9,8 @@ from depthseg_lib.errors import InputError
 
 VOID = 255
 """Training index of pixels without a label: no loss, no metric."""
+TRANSPARENT = 1 << 24
+"""The colour, as a number, of pixels with none: void in every coloured set."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,20 @@ class LabelSet:
         table[list(index_of)] = list(index_of.values())
         within = (ids >= 0) & (ids < len(table))
         encoded = np.where(within, table[np.where(within, ids, 0)], -1)
+        if self.coloured:
+            encoded[ids == TRANSPARENT] = VOID
         if (encoded < 0).any():
             unknown, known = np.unique(ids[encoded < 0]).tolist(), sorted(index_of)
             kind = "colours" if self.coloured else "label ids"
+            smooth = self.coloured and len(unknown) > len(known)
             raise InputError(
                 f"{where}: {kind} {self._shown(unknown[:8])} are not in the label set '{self.name}' "
-                f"(known: {self._shown(known)}); check that these are {self.name} label-id images"
+                f"(known: {self._shown(known)}); "
+                + (
+                    f"{len(unknown)} of them, as smoothed borders have: write label images without anti-aliasing"
+                    if smooth
+                    else f"check that these are {self.name} label-id images"
+                )
             )
         return encoded.astype(np.uint8)
 

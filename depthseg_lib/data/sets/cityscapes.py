@@ -83,7 +83,8 @@ class Cityscapes(Listing):
                 f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
                 f"as {'_'.join(min(unpaired))}; fetch what is missing"
             )
-        return [Pair("_".join(name), picture, annotations[name]) for name, picture in pictures.items()]
+        like = next(iter(annotations.values()), None)
+        return [Pair("_".join(name), picture, annotations[name], like=like) for name, picture in pictures.items()]
 
     def _snippets(self) -> Iterator[dict[Name, Path]]:
         """Runs of consecutive frames of one sequence."""

@@ -81,7 +81,11 @@ class Kitti(Listing):
             for name in ("image_2", "semantic")
         )
         labels = image_files.paired(pictures, annotations)
-        return {"training": [Pair(file.stem, file, label) for file, label in zip(pictures, labels, strict=True)]}
+        return {
+            "training": [
+                Pair(file.stem, file, label, like=labels[0]) for file, label in zip(pictures, labels, strict=True)
+            ]
+        }
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:

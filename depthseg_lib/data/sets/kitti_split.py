@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -221,7 +221,7 @@ def _parsed(line: str, where: str) -> Frame:
     parts = line.split()
     if len(parts) != 3 or not parts[1].isdigit() or parts[2] not in CAMERAS:
         raise InputError(f"{where}: '{line.strip()}' is no frame: expected {_FORM}; correct or remove the line")
-    return Frame(parts[0].strip("/"), CAMERAS[parts[2]], int(parts[1]))
+    return Frame(PurePosixPath(parts[0].strip("/")).as_posix(), CAMERAS[parts[2]], int(parts[1]))
 
 
 def _missing(there: _Looker, frame: Frame, offsets: Sequence[int] = (-1, 0, 1)) -> int | None:

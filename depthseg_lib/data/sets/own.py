@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -85,14 +86,17 @@ class Own(Listing):
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        places = [place for _, place in self._places]
-        return {os.path.relpath(place, self.description.root): image_files.image_files(place) for place in places}
+        found = {}
+        for _, place, files in self._parts:
+            name = os.path.relpath(place, self.description.root)
+            found[f"{name} from {files[0].name}" if name in found else name] = files
+        return found
 
     @property
     def parts(self) -> Sequence[Path]:
         """The folders of images, labels, frames and scans, and the files of intrinsics; the description is apart."""
         found = {file.parent for of in self.labelled.values() for pair in of for file in pair.files}
-        for number, place in self._places:
+        for number, place in dict.fromkeys((number, place) for number, place, _ in self._parts):
             found.add(place)
             if not isinstance(self._footage(number).intrinsics, Camera):
                 found.add(self._camera_file(number, place))
@@ -113,12 +117,28 @@ class Own(Listing):
     @property
     def remarks(self) -> Sequence[str]:
         cameras = [one.intrinsics for one in self.description.keys.video]
-        return [
+        guessed = [
             f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed: correct them, then "
             f"take the key 'guessed' out ({camera.guessed})"
             for number, camera in enumerate(cameras)
             if isinstance(camera, Camera) and camera.guessed is not None
         ]
+        aside = [f"{place} is left out of the video: its images have {what}" for place, what in self._aside.items()]
+        pieces = Counter(place for _, place, _ in self._parts)
+        cut = [
+            f"{place} is taken for {count} sequences, cut where numbers of frames are missing or names change"
+            for place, count in pieces.items()
+            if count > 1
+        ]
+        kept = Counter()
+        for _, place, files in self._parts:
+            kept[place] += len(files)
+        short = [
+            f"{place}: {lost} frames are left out, in pieces between gaps that are too short for a triplet"
+            for place in pieces
+            if (lost := len(image_files.image_files(place)) - kept[place])
+        ]
+        return [*guessed, *aside, *cut, *short]
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """All described frames.
@@ -141,22 +161,54 @@ class Own(Listing):
         return self.description.keys.video[number]
 
     @cached_property
-    def _places(self) -> list[tuple[int, Path]]:
-        """The folder of each sequence, with the number of the entry of `video` that it belongs to."""
+    def _places(self) -> list[tuple[int, Path, str]]:
+        """The folders of images of the video: the number of the entry of `video`, the folder, and why it is no video."""
         found = []
         for number, footage in enumerate(self.description.keys.video):
+            where = self.description.where("video", number, "folder")
             try:
-                found += [(number, place) for place in sequences(self.description.root / footage.folder)]
+                places = [(number, p, _no_video(p)) for p in sequences(self.description.root / footage.folder)]
             except InputError as error:
-                raise InputError(f"{self.description.where('video', number, 'folder')}: {error}") from error
+                raise InputError(f"{where}: {error}") from error
+            if all(why for _, _, why in places):
+                raise InputError(
+                    f"{where}: expected a camera's frames, but the images in {places[0][1]} have {places[0][2]}; give the "
+                    "folder of the frames"
+                )
+            found += places
         return found
+
+    @property
+    def _aside(self) -> dict[Path, str]:
+        return {place: why for _, place, why in self._places if why}
+
+    @cached_property
+    def _parts(self) -> list[tuple[int, Path, tuple[Path, ...]]]:
+        """The sequences: the number of the entry of `video`, the folder, and the frames, all that follow one another.
+
+        A folder is cut at gaps; of the pieces, those that are too short for a triplet are left out, unless all are.
+        """
+        found = []
+        for number, place, why in self._places:
+            if why:
+                continue
+            pieces = image_files.runs(image_files.image_files(place))
+            needed = self._triplet * self._footage(number).step
+            whole = [files for files in pieces if len(files) >= needed] or [max(pieces, key=len)]
+            found += [(number, place, files) for files in whole]
+        return found
+
+    @property
+    def _triplet(self) -> int:
+        """Frames that a triplet reaches over."""
+        return 2 * self.description.keys.frame_step + 1
 
     def _clips(self) -> tuple[list[Clip], list[bool]]:
         """The sequences of the video, each long enough for a triplet, and which of them are held out."""
-        steps = [self._footage(number).step for number, _ in self._places]
-        whole = [self._clip(number, place) for number, place in self._places]
-        triplet = 2 * self.description.keys.frame_step + 1
-        for (number, place), step, clip in zip(self._places, steps, whole, strict=True):
+        steps = [self._footage(number).step for number, _, _ in self._parts]
+        whole = [self._clip(*part) for part in self._parts]
+        triplet = self._triplet
+        for (number, place, _), step, clip in zip(self._parts, steps, whole, strict=True):
             needed = triplet * step * (2 if len(whole) == 1 else 1)
             if len(clip.files) < needed:
                 raise InputError(
@@ -172,8 +224,8 @@ class Own(Listing):
         phases = [(part, place >= first) for place, clip in enumerate(whole) for part in clip.every(steps[place])]
         return [part for part, _ in phases], [held_out for _, held_out in phases]
 
-    def _clip(self, number: int, place: Path) -> Clip:
-        files, camera = image_files.image_files(place), self._footage(number).intrinsics
+    def _clip(self, number: int, place: Path, files: tuple[Path, ...]) -> Clip:
+        camera = self._footage(number).intrinsics
         where = self.description.where("video", number)
         if isinstance(camera, Camera):
             size, matrix = _camera(camera.model_dump())
@@ -190,7 +242,10 @@ class Own(Listing):
                 f"{found[1]}x{found[0]}: expected one size; give the intrinsics of these frames, and an entry of its own "
                 "to each folder of another size"
             )
-        return Clip(files, size, matrix)
+        try:
+            return Clip(files, size, matrix)
+        except InputError as error:
+            raise InputError(f"{self.description.where('video', number, 'intrinsics')}: {error}") from None
 
     def _camera_file(self, number: int, place: Path) -> Path:
         named = self._footage(number).intrinsics
@@ -202,8 +257,8 @@ class Own(Listing):
         names = [image.stem for image, _ in files]
         if len(set(names)) < len(names):
             names = [os.path.relpath(image, self.description.root) for image, _ in files]
-        coloured = self.label_set.coloured
-        return [Pair(name, image, label, coloured) for name, (image, label) in zip(names, files, strict=True)]
+        coloured, like = self.label_set.coloured, files[0][1]
+        return [Pair(name, image, label, coloured, like) for name, (image, label) in zip(names, files, strict=True)]
 
     def _matched(self, images: str, labels: str, steps: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
         image_of = self._found(images, (*steps, "images"))
@@ -230,7 +285,12 @@ class Own(Listing):
         root, expression, found = self.description.root, re.compile(_expression(pattern)), {}
         for name in glob.iglob(pattern, root_dir=root, recursive=True):
             if image_files.is_image(os.path.basename(name)) and (match := expression.fullmatch(name)):
-                found[tuple(part or "" for part in match.groups())] = root / name
+                key = tuple(part or "" for part in match.groups())
+                if (other := found.setdefault(key, root / name)) != root / name:
+                    raise InputError(
+                        f"{self.description.where(*steps)}: the glob '{pattern}' matches {other} and {root / name}, of one "
+                        "name: expected one file of each; remove one of the two, or correct the glob"
+                    )
         if not found:
             raise InputError(
                 f"{self.description.where(*steps)}: expected the glob '{pattern}' to match PNG or JPEG files in {root}, "
@@ -248,6 +308,12 @@ def sequences(source: str | Path) -> list[Path]:
             f"{folder} holds no frames: expected {_FRAMES}, {image_files.found(folder)}; give another folder"
         )
     return found
+
+
+def _no_video(folder: Path) -> str:
+    """What the images of a folder have that no camera's frames have, in words; empty where they may be frames."""
+    seen = [image_files.looks_like(file) for file in evenly(image_files.image_files(folder), 3)]
+    return seen[0] if all(seen) else ""
 
 
 def beside(folder: Path) -> Path:
@@ -306,9 +372,10 @@ def _is_scanned(frame: Path) -> bool:
 
 
 def _expression(pattern: str) -> str:
-    """A glob as a regular expression with a group for each of its wildcards."""
-    known = {"**/": "(.*/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    """A glob as a regular expression with a group for each of its wildcards but for the suffix `.*`."""
+    known = {"**/": "(.*/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])", ".*": r"\.[^./]+"}
+    pattern, suffix = (pattern[:-2], ".*") if pattern.endswith(".*") else (pattern, "")
+    parts = [*re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern), suffix]
     return "".join(
         known.get(part, f"({part.replace('[!', '[^')})" if part[:1] == "[" else re.escape(part)) for part in parts
     )

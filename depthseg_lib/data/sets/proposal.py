@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from depthseg_lib.data import image_files
-from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, unpacked_colour
+from depthseg_lib.data.labels import CAMVID, KITTI, TRANSPARENT, LabelSet, unpacked_colour
 from depthseg_lib.data.sets.description import VOID
 from depthseg_lib.data.sets.listing import evenly
 from depthseg_lib.errors import InputError
@@ -22,6 +22,7 @@ LOOKED = 40
 """Label images that are read for their ids."""
 MANY = 64
 """Different ids or colours in an image, above which it is none of labels."""
+SMOOTHED = "the colours of label images with smoothed borders"
 LIKE_KITTI = {7, 11, 21, 26}
 """Road, building, vegetation and car by KITTI's and Cityscapes' ids: with these, the others are theirs too."""
 
@@ -47,16 +48,29 @@ def is_label(file: Path) -> bool:
     if file.suffix.lower() != ".png":
         return False
     try:
-        return len(np.unique(image_files.label_ids(file, _coloured(file)))) <= MANY
+        ids = np.unique(image_files.label_ids(file, coloured := is_coloured(file)))
     except InputError:
         return False
+    return len(ids) <= MANY and (coloured or ids[-1] <= 255)  # depth in 16 bits has larger numbers
+
+
+def is_smoothed(file: Path) -> bool:
+    """Whether `file` is a coloured label image but for its borders, which anti-aliasing has smoothed."""
+    if file.suffix.lower() != ".png":
+        return False
+    try:
+        _, counts = np.unique(image_files.label_ids(file, is_coloured(file)), return_counts=True)
+    except InputError:
+        return False
+    return len(counts) > MANY and np.sort(counts)[-MANY // 2 :].sum() > 0.8 * counts.sum()
 
 
 def labels_of(files: Sequence[Path]) -> Labels:
     """Classes for all ids or colours in a sample of the label images `files`; these are all of one kind."""
     chosen = evenly(files, LOOKED)
-    coloured = _coloured(chosen[0])
-    found = np.unique(np.concatenate([np.unique(image_files.label_ids(file, coloured)) for file in chosen])).tolist()
+    coloured = is_coloured(chosen[0])
+    read = [np.unique(image_files.label_ids(file, coloured, chosen[0])) for file in chosen]
+    found = [number for number in np.unique(np.concatenate(read)).tolist() if number != TRANSPARENT]
     names = _named_by_colour(found) if coloured else _named_by_id(found)
     colours = {name: list(colour) for name, colour in names.values() if name != VOID}
     keys = {number: " ".join(map(str, unpacked_colour(number))) if coloured else str(number) for number in names}
@@ -65,7 +79,8 @@ def labels_of(files: Sequence[Path]) -> Labels:
     return Labels(colours, label_map, made_up, len(chosen), len(files))
 
 
-def _coloured(file: Path) -> bool:
+def is_coloured(file: Path) -> bool:
+    """Whether a label image holds colours, and no ids."""
     try:
         image_files.label_size(file)
     except InputError:
@@ -119,6 +134,8 @@ class Group:
     files: tuple[Path, ...]
     is_label: bool
     """Whether these are label images, by their pixels."""
+    aside: str = ""
+    """What these have that neither frames nor label images have, in words; empty for those."""
 
     @property
     def glob(self) -> str:
@@ -142,13 +159,22 @@ class Layout:
     """Height and width of the first frame of the video."""
     label_files: tuple[Path, ...]
     """All label images."""
+    aside: dict[str, str]
+    """Folders of images that take part in nothing, and why."""
 
 
 def layout_of(folder: Path) -> Layout:
     """The layout of `folder`; raises `InputError` where there are no pairs, or no video."""
-    groups = list(_groups(folder))
+    everything = list(_groups(folder))
+    groups = [group for group in everything if not group.aside]
     found = [pair for label in groups if label.is_label and (pair := _counterpart(label, groups))]
     found = [pair for pair in found if not any(_is_better(other, pair) for other in found)]
+    smoothed = [group for group in everything if group.aside == SMOOTHED]
+    if not found and smoothed:
+        raise InputError(
+            f"{folder / smoothed[0].folder}: the images there have {SMOOTHED}, such as {smoothed[0].files[0].name}: "
+            "expected label images with nothing but the colours of the classes; write them without anti-aliasing"
+        )
     if not found:
         raise InputError(
             f"{folder} has no images with label images: expected {_EXPECTED}, {image_files.found(folder)}; arrange the "
@@ -163,9 +189,11 @@ def layout_of(folder: Path) -> Layout:
             f"{', '.join(sorted({group.folder for group in groups}))}; put some there, in a folder of its own"
         )
     first = image_files.image_files(folder / video[0])[0]
-    training, apart = _globs(pair for pair in found if pair not in test), _globs(test) if test else None
+    training = _globs(folder, [pair for pair in found if pair not in test])
+    apart = _globs(folder, test) if test else None
     files = tuple(file for _, label, _ in found for file in label.files)
-    return Layout(*training, apart, _shortened(folder, video), image_files.size(first), files)
+    aside = {str(Path(group.folder, f"*{group.ending}")): group.aside for group in everything if group.aside}
+    return Layout(*training, apart, _shortened(folder, video), image_files.size(first), files, aside)
 
 
 def _groups(folder: Path) -> Iterator[Group]:
@@ -177,14 +205,53 @@ def _groups(folder: Path) -> Iterator[Group]:
         if len(endings) > 6:  # they are no kinds of files, but names
             endings = {"": sorted(files, key=image_files.natural)}
         for ending, of in endings.items():
-            yield Group(os.path.relpath(place, folder), ending, tuple(of), all(map(is_label, evenly(of, 2))))
+            inner = evenly(of[len(of) // 4 : len(of) - len(of) // 4], 2)  # the first and last frames may be black
+            label = all(map(is_label, inner))
+            aside = "" if label else SMOOTHED if all(map(is_smoothed, inner)) else image_files.looks_like(inner[0])
+            yield Group(os.path.relpath(place, folder), ending, tuple(of), label, aside)
 
 
 def _counterpart(label: Group, groups: Iterable[Group]) -> tuple[Group, Group, int] | None:
-    """The images for the most of the label images, and for how many; None where there are none."""
-    found = [(len(_common(image, label)), image) for image in groups if not image.is_label]
-    count, image = max(found, key=lambda one: (one[0], one[1].folder != label.folder), default=(0, None))
-    return (image, label, count) if count * 2 > len(label.files) else None
+    """The images of the label images, and for how many they are; None where there are none.
+
+    They have the names of most of the label images and the size of the first, and lie in no other split. Of several,
+    those in the same folder or in one that differs from it in fewer names; then those that all have a label image, and
+    those whose folder is called so. Raises `InputError` where two are alike in all of that.
+    """
+    rated = []
+    for image in groups:
+        common = _common(image, label)
+        if image.is_label or 2 * len(common) <= len(label.files) or _split(image.folder) != _split(label.folder):
+            continue
+        name = min(common)
+        of_name = [next(file for file in group.files if _stem(file, group) == name) for group in (image, label)]
+        if image_files.size(of_name[0]) != image_files.size(of_name[1]):
+            continue
+        parts = [Path(group.folder).parts for group in (image, label)]
+        same = sum(a == b for a, b in zip(*parts, strict=False)) if len(parts[0]) == len(parts[1]) else -1
+        whole, called = len(common) == len(image.files), bool(_CALLED.search(image.folder))
+        rated.append(((image.folder == label.folder, same, whole, called, len(common)), image))
+    rated.sort(key=lambda one: one[0], reverse=True)
+    if len(rated) > 1 and rated[0][0] == rated[1][0]:
+        raise InputError(
+            f"the label images in {label.folder} could be those of {rated[0][1].folder} or of {rated[1][1].folder}, which "
+            "have the same names: expected one of the two; take the other out of the folder while `make describe` runs, or "
+            "write the description by hand (docs/data.md, Your own data)"
+        )
+    return (rated[0][1], label, rated[0][0][-1]) if rated else None
+
+
+_CALLED = re.compile(r"image|img|rgb|photo|picture|left", re.IGNORECASE)
+"""Names of folders of images."""
+
+
+def _split(folder: str) -> set[str]:
+    """The splits that a folder's path names, of which an image and its label image have the same."""
+    words = re.split(r"[^a-z]+", folder.lower())
+    return {{"validation": "val", "testing": "test", "training": "train"}.get(w, w) for w in words} & _SPLITS
+
+
+_SPLITS = {"train", "val", "test", "trainval", "trainextra"}
 
 
 def _common(image: Group, label: Group) -> set[str]:
@@ -212,10 +279,26 @@ def _is_rgb(file: Path) -> bool:
         return image.mode not in ("L", "P")
 
 
-def _globs(found: Iterable[tuple[Group, Group, int]]) -> tuple[list[str], list[str]]:
-    """Globs where every file of both groups has a counterpart, else the files one by one."""
+def _globs(folder: Path, found: Iterable[tuple[Group, Group, int]]) -> tuple[list[str], list[str]]:
+    """Globs where every file of both groups has a counterpart, else the files one by one.
+
+    Folders that differ in numbers alone have one glob together, if it matches their files and no others.
+    """
     both: tuple[list[str], list[str]] = ([], [])
-    for image, label, count in found:
+    alike = defaultdict(list)  # those whose folders differ in numbers alone
+    for pair in found:
+        alike[tuple(_NUMBERS.sub("*", group.glob) for group in pair[:2])].append(pair)
+    rest = []
+    for globs, pairs in alike.items():
+        whole = all(count == len(image.files) == len(label.files) for image, label, count in pairs)
+        matched = [{folder / name for name in glob.iglob(pattern, root_dir=folder)} for pattern in globs]
+        exact = matched == [{file for pair in pairs for file in pair[side].files} for side in (0, 1)]
+        if len(pairs) > 1 and whole and exact:
+            for of, pattern in zip(both, globs, strict=True):
+                of.append(pattern)
+        else:
+            rest += pairs
+    for image, label, count in rest:
         if count == len(image.files) == len(label.files):
             both[0].append(image.glob)
             both[1].append(label.glob)
@@ -225,6 +308,10 @@ def _globs(found: Iterable[tuple[Group, Group, int]]) -> tuple[list[str], list[s
             files = [file for file in group.files if _stem(file, group) in common]
             globs += [glob.escape(str(Path(group.folder, file.name))) for file in files]
     return both
+
+
+_NUMBERS = re.compile(r"\d+(?=[^/]*/)")
+"""Numbers in the names of folders."""
 
 
 def _video(groups: list[Group], labelled: list[Group], test: list[Group]) -> list[str]:
