@@ -131,7 +131,7 @@ def test_a_truncated_jpeg_is_named(tmp_path):
     picture(file, 160, 240)
     truncate(file)
     with pytest.raises(InputError, match=r"frame\.jpg cannot be read .image file is truncated"):
-        read([ingest.Clip((file,), (160, 240), MATRIX)])
+        read([ingest.Clip((file,), (160, 240), np.array([[200.0, 0, 120], [0, 200, 80], [0, 0, 1]]))])
 
 
 def test_a_damaged_png_is_named(clip):
@@ -210,8 +210,8 @@ def test_a_truncated_label_image_is_named(pair):
 
 @pytest.mark.parametrize(
     ("pixels", "found"),
-    [(np.zeros((16, 24), np.uint16), "more than 8 bits"), (np.zeros((16, 24, 3), np.uint8), "a RGB image")],
-    ids=["16 bits", "colours"],
+    [(np.zeros((16, 24, 2), np.uint8), "a LA image"), (np.zeros((16, 24, 3), np.uint8), "a RGB image")],
+    ids=["alpha", "colours"],
 )
 def test_images_that_hold_no_ids_are_refused_as_labels(pair, pixels, found):
     label(pair.labels, pixels)

@@ -49,7 +49,9 @@ def test_a_run_leaves_consistent_results(finished):
     assert metrics.miou(confusion) == pytest.approx(stored["miou"])
     assert metrics.accuracy_per_image(confusion) == pytest.approx(stored["accuracy_image"])
     with np.load(folder / "predictions.npz") as file:
-        again, _ = evaluation.confusion_matrix(torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19)
+        again, _ = evaluation.confusion_matrix(
+            torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19
+        )
         assert list(file["names"]) == list(names[-6:])
     assert np.array_equal(again, confusion[-6:])
     assert not (folder / "checkpoint.pt").exists()

@@ -215,7 +215,7 @@ def _counterpart(label: Group, groups: Iterable[Group]) -> tuple[Group, Group, i
     """The images of the label images, and for how many they are; None where there are none.
 
     They have the names of most of the label images and the size of the first, and lie in no other split. Of several,
-    those in the same folder or in one that differs from it in fewer names; then those that all have a label image, and
+    those whose folder differs in fewer names from that of the label images; then those that all have a label image, and
     those whose folder is called so. Raises `InputError` where two are alike in all of that.
     """
     rated = []
@@ -229,8 +229,9 @@ def _counterpart(label: Group, groups: Iterable[Group]) -> tuple[Group, Group, i
             continue
         parts = [Path(group.folder).parts for group in (image, label)]
         same = sum(a == b for a, b in zip(*parts, strict=False)) if len(parts[0]) == len(parts[1]) else -1
+        same = min(same, len(parts[1]) - 1)  # the label images' own folder is as near as one beside it
         whole, called = len(common) == len(image.files), bool(_CALLED.search(image.folder))
-        rated.append(((image.folder == label.folder, same, whole, called, len(common)), image))
+        rated.append(((same, whole, called, len(common)), image))
     rated.sort(key=lambda one: one[0], reverse=True)
     if len(rated) > 1 and rated[0][0] == rated[1][0]:
         raise InputError(
@@ -247,11 +248,11 @@ _CALLED = re.compile(r"image|img|rgb|photo|picture|left", re.IGNORECASE)
 
 def _split(folder: str) -> set[str]:
     """The splits that a folder's path names, of which an image and its label image have the same."""
-    words = re.split(r"[^a-z]+", folder.lower())
-    return {{"validation": "val", "testing": "test", "training": "train"}.get(w, w) for w in words} & _SPLITS
+    return {match[1] for word in re.split(r"[^a-z]+", folder.lower()) if (match := _SPLITS.fullmatch(word))}
 
 
-_SPLITS = {"train", "val", "test", "trainval", "trainextra"}
+_SPLITS = re.compile(r"(trainval|trainextra|train|val|test)(?:ing|idation|annot|labels?|images?|masks?|gt|s)?")
+"""Words in the names of folders that say which split they hold."""
 
 
 def _common(image: Group, label: Group) -> set[str]:

@@ -1,0 +1,325 @@
+"""Files as users have them, written here in the true format: what is in the file is what is read, or it is refused."""
+
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from helpers import own_data
+from helpers.tiny import label, picture
+from PIL import Image
+
+from depthseg_lib.commands import check_data, describe
+from depthseg_lib.data import image_files
+from depthseg_lib.data.labels import TRANSPARENT, VOID, LabelSet, packed_colour
+from depthseg_lib.data.sets import own
+from depthseg_lib.data.sets.kitti_split import _parsed
+from depthseg_lib.errors import InputError
+
+IDS = np.repeat(np.array([0, 1, 2, 3], np.uint8), 24)[None].repeat(64, 0)
+COLOURS = ((0, 0, 0), (128, 0, 0), (0, 128, 0), (0, 0, 128))
+
+
+def write_png(file, pixels, bits, kind):
+    """A PNG of these bits per channel, of kind 0 (grey) or 2 (RGB); `pixels` (H, W) or (H, W, 3)."""
+    rows = []
+    for row in pixels.reshape(len(pixels), -1):
+        if bits == 16:
+            rows.append(row.astype(">u2").tobytes())
+        else:
+            per = 8 // bits
+            shifts = bits * np.arange(per - 1, -1, -1)
+            rows.append((row.reshape(-1, per).astype(int) << shifts).sum(1).astype(np.uint8).tobytes())
+    height, width = pixels.shape[:2]
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))]
+    parts += [(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def write_palette(file, ids, colours, **options):
+    image = Image.fromarray(ids, "P")
+    image.putpalette([channel for colour in colours for channel in colour])
+    image.save(file, **options)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_labels_of_any_bits_give_the_ids_in_the_file(bits, tmp_path):
+    ids = np.minimum(IDS.astype(int), 2**bits - 1) * (300 if bits == 16 else 1)
+    write_png(tmp_path / "a.png", ids, bits, 0)
+    np.testing.assert_array_equal(image_files.label_ids(tmp_path / "a.png"), ids)
+
+
+def test_ids_of_16_bits_that_no_class_has_are_refused_by_number(tmp_path):
+    write_png(tmp_path / "a.png", IDS.astype(int) + 26000, 16, 0)
+    known = LabelSet("mine", ("road", "car"), COLOURS[:2], (0, 1), (255,), (0, 1))
+    with pytest.raises(InputError, match=r"a\.png: label ids \[26000, 26001, 26002, 26003\] are not in .*'mine'"):
+        known.encode(image_files.label_ids(tmp_path / "a.png"), "a.png")
+
+
+def test_palettes_of_a_set_agree_or_are_refused(tmp_path):
+    a, b, longer = (tmp_path / f"{name}.png" for name in ("a", "b", "longer"))
+    write_palette(a, IDS, COLOURS)
+    write_palette(b, IDS[:, ::-1].copy(), COLOURS[::-1])
+    write_palette(longer, IDS, (*COLOURS, (9, 9, 9)))
+    np.testing.assert_array_equal(image_files.label_ids(longer, like=a), IDS)
+    with pytest.raises(InputError, match=r"b\.png: id 0 has the colour \(0, 0, 128\), but \(0, 0, 0\) in .*a\.png"):
+        image_files.label_ids(b, like=a)
+    colours = [image_files.label_ids(file, coloured=True) for file in (a, b)]
+    np.testing.assert_array_equal(*colours)  # by their colours both are the same picture
+
+
+def test_transparent_colours_are_void_and_transparent_ids_are_refused(tmp_path):
+    rgba = np.zeros((4, 4, 4), np.uint8)
+    rgba[:2] = (128, 0, 0, 255)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    found = image_files.label_ids(tmp_path / "a.png", coloured=True)
+    assert (found[:2] == packed_colour(128, 0, 0)).all() and (found[2:] == TRANSPARENT).all()
+    known = LabelSet("mine", ("road",), COLOURS[1:2], (packed_colour(128, 0, 0),), (), (0,), coloured=True)
+    assert (known.encode(found, "a.png") == np.array([0, 0, VOID, VOID])[:, None]).all()
+    write_palette(tmp_path / "b.png", IDS, COLOURS, transparency=2)
+    with pytest.raises(InputError, match=r"b\.png: the pixels of id 2 are transparent: expected opaque ids"):
+        image_files.label_ids(tmp_path / "b.png")
+
+
+def smoothed(file):
+    """Three colours whose borders are smoothed, the label image twice as wide as it was."""
+    Image.fromarray(np.array(COLOURS, np.uint8)[IDS]).rotate(17, Image.Resampling.BICUBIC).save(file)
+
+
+def test_anti_aliased_colours_are_refused_by_name(tmp_path):
+    smoothed(tmp_path / "a.png")
+    ids = tuple(packed_colour(*colour) for colour in COLOURS)
+    known = LabelSet("mine", tuple("abcd"), COLOURS, ids, (), (0,), coloured=True)
+    with pytest.raises(
+        InputError, match=r"a\.png: colours .* as smoothed borders have: write .* without anti-aliasing"
+    ):
+        known.encode(image_files.label_ids(tmp_path / "a.png", coloured=True), "a.png")
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_images_are_turned_as_their_exif_says_and_their_size_too(orientation, tmp_path):
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :16] = 250
+    stored = np.rot90(upright, {1: 0, 3: 2, 6: 1, 8: 3}[orientation]).copy()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
+    found = np.asarray(image_files.photograph(tmp_path / "a.jpg")).astype(int)
+    assert image_files.size(tmp_path / "a.jpg") == found.shape[:2] == (16, 32)
+    assert np.abs(found - upright).max() < 30
+
+
+def test_colour_of_16_bits_is_not_read_nearly_black(tmp_path):
+    write_png(tmp_path / "a.png", np.full((4, 4, 3), 4095), 16, 2)
+    with pytest.raises(InputError, match="has 16 bits per channel: expected 8-bit grey or colour"):
+        image_files.photograph(tmp_path / "a.png")
+    with pytest.raises(InputError, match="no coloured label image: .*found 16 bits per channel"):
+        image_files.label_ids(tmp_path / "a.png", coloured=True)
+
+
+def named(folder, *names):
+    for name in names:
+        picture(folder / name, 16, 16)
+    return image_files.image_files(folder)
+
+
+def test_times_without_their_last_zeros_sort_by_value_and_counters_by_count(tmp_path):
+    times = [f"1600000000.{part}.jpg" for part in ("0", "05", "1", "15", "2", "25")]
+    assert [file.name for file in named(tmp_path / "times", *reversed(times))] == times
+    counted = ["v1.9.jpg", "v1.10.jpg", "v1.11.jpg"]
+    assert [file.name for file in named(tmp_path / "counted", *counted[::-1])] == counted
+
+
+def test_a_gap_in_the_numbers_and_another_name_cut_a_sequence(tmp_path):
+    files = named(tmp_path / "a", *(f"{n:03}.jpg" for n in (1, 2, 3, 5, 6, 40, 41)))
+    assert [[int(file.stem) for file in part] for part in image_files.runs(files)] == [[1, 2, 3], [5, 6], [40, 41]]
+    files = named(
+        tmp_path / "b", *(f"{time}.jpg" for time in (100, 149, 203, 251, 400, 452))
+    )  # about 20 frames a second
+    assert [len(part) for part in image_files.runs(files)] == [4, 2]
+    files = named(tmp_path / "c", "front_1.jpg", "front_2.jpg", "rear_3.jpg", "rear_4.jpg")
+    assert [len(part) for part in image_files.runs(files)] == [2, 2]
+
+
+def described(folder, **other):
+    """A described folder with one drive, its description with a byte-order mark."""
+    own_data.write(folder, images=4, **other)
+    file = folder / "dataset.json"
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    return folder
+
+
+def frames(folder):
+    return sorted((folder / "drive").glob("*.jpg"))
+
+
+def looked_at(folder, tmp_path):
+    said = []
+    count = check_data.check("folder", str(folder), str(tmp_path / "runs"), say=said.append)
+    return count, "\n".join(said)
+
+
+def test_no_triplet_reaches_over_a_gap_and_the_user_is_told(tmp_path):
+    folder = described(tmp_path / "own")
+    files = frames(folder)
+    for file in files[len(files) // 2 :]:
+        file.rename(file.with_name(f"{int(file.stem) + 40:03}.jpg"))
+    found = own.Own(folder)
+    assert len(found.sequences) == 2 and sum(map(len, found.sequences.values())) == len(files)
+    video = found.video(64, 96)
+    assert len(set(video.sequence)) == 2 and len(video.triplets()) == len(files) - 4
+    assert any("is taken for 2 sequences" in remark for remark in found.remarks)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_masks_and_depth_beside_the_frames_are_no_video(suffix, tmp_path):
+    folder = described(tmp_path / "own")
+    for i, _ in enumerate(frames(folder)):
+        name = folder / "drive" / "masks" / f"{i:03}{suffix}"
+        name.parent.mkdir(exist_ok=True)
+        Image.fromarray((IDS == 1).astype(np.uint8) * 255).save(name)
+        (folder / "drive" / "depth").mkdir(exist_ok=True)
+        Image.fromarray(np.full((64, 96), 2000 + i, np.uint16)).save(folder / "drive" / "depth" / f"{i:03}.png")
+    found = own.Own(folder)
+    assert list(found.sequences) == ["drive"]
+    said = "\n".join(found.remarks)
+    assert (
+        "masks is left out of the video" in said and "depth is left out of the video: its images have a single" in said
+    )
+
+
+def test_frames_of_another_size_are_wrong_in_check_data(tmp_path):
+    folder = described(tmp_path / "own")
+    file = frames(folder)[5]
+    picture(file, 64, 64)
+    count, said = looked_at(folder, tmp_path)
+    assert count >= 1 and f"{file.name} is 64x64, but " in said and "expected frames of one size in a sequence" in said
+
+
+def test_normalised_intrinsics_are_no_pixels(tmp_path):
+    camera = own_data.CAMERA | {"fx": 0.58, "fy": 1.92, "cx": 0.5, "cy": 0.5}
+    folder = described(tmp_path / "own", video=[{"folder": "drive", "intrinsics": camera}])
+    with pytest.raises(InputError, match=r"dataset\.json: video\.0\.intrinsics: .*found fx 0\.58, fy 1\.92; multiply"):
+        own.Own(folder).check()
+
+
+def test_content_that_is_elsewhere_is_named_with_the_way_to_fetch_it(tmp_path):
+    link, annex, pointer = (tmp_path / f"{name}.png" for name in ("link", "annex", "pointer"))
+    link.symlink_to("nowhere.png")
+    annex.symlink_to(".git/annex/objects/x.png")
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    for file, hint in (
+        (link, "it is a link to nowhere.png, which is not"),
+        (annex, "git annex get"),
+        (pointer, "git lfs pull"),
+    ):
+        with pytest.raises(InputError, match=rf"{file.name} cannot be read .*{hint}"):
+            image_files.photograph(file)
+
+
+def test_split_lines_name_the_same_drive_however_they_are_written():
+    plain = _parsed("2011_09_26/drive_0001 5 l", "line 1")
+    assert _parsed("./2011_09_26//drive_0001/ 5 l", "line 2") == plain
+
+
+def written(folder):
+    said = []
+    describe.describe(folder, say=said.append)
+    return json.loads((folder / "dataset.json").read_text()), "\n".join(said)
+
+
+def pairs(folder, images, labels, names):
+    for seed, name in enumerate(names):
+        picture(folder / f"{images}/{name}.jpg", 64, 96, seed=seed)
+        label(folder / f"{labels}/{name}.png", IDS)
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A drive whose frames have numbers for names, and nothing else."""
+    own_data.drive(tmp_path / "own" / "drive")
+    return tmp_path / "own"
+
+
+def numbers(folder, count=3):
+    return [file.stem for file in frames(folder)[:count]]
+
+
+def test_labels_are_not_paired_with_frames_that_share_their_numbers(bare):
+    pairs(bare, "images", "labels", numbers(bare))
+    assert written(bare)[0]["images"] == "images/*.jpg"
+
+
+def test_labels_are_paired_within_their_split_alone(bare):
+    for split in ("train", "val"):
+        pairs(bare, f"images/{split}", f"labels/{split}", numbers(bare))
+    for name in numbers(bare):
+        picture(bare / f"images/test/{name}.jpg", 64, 96)
+    values, _ = written(bare)
+    assert values["images"] == ["images/train/*.jpg", "images/val/*.jpg"] and "test" not in values
+    assert values["labels"] == ["labels/train/*.png", "labels/val/*.png"]
+
+
+def test_a_tie_is_a_question(bare):
+    pairs(bare, "images_a", "labels", numbers(bare))
+    pairs(bare, "images_b", "unused", numbers(bare))
+    for file in (bare / "unused").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="labels could be those of images_. or of images_., which have the same names"):
+        describe.describe(bare)
+
+
+def test_folders_that_differ_in_a_number_are_one_glob(bare):
+    for folder in ("000", "001", "017"):
+        pairs(bare, f"images/{folder}", f"labels/{folder}", numbers(bare))
+    values, _ = written(bare)
+    assert (values["images"], values["labels"]) == ("images/*/*.jpg", "labels/*/*.png") and own.Own(bare).count == 9
+
+
+def test_mixed_suffixes_are_described_and_read_again(bare):
+    pairs(bare, "images", "labels", numbers(bare))
+    first = next((bare / "images").iterdir())
+    first.rename(first.with_suffix(".JPG"))
+    assert written(bare)[0]["images"] == "images/*.*" and own.Own(bare).count == 3
+
+
+def test_depth_is_left_aside_and_said(bare):
+    pairs(bare, "images", "labels", numbers(bare))
+    (bare / "depth").mkdir()
+    for i, file in enumerate(frames(bare)):
+        Image.fromarray(np.full((64, 96), 2000 + i, np.uint16)).save(bare / "depth" / f"{file.stem}.png")
+    values, said = written(bare)
+    assert [entry["folder"] for entry in values["video"]] == [
+        "drive"
+    ] and "left aside: depth/* (a single channel" in said
+
+
+def test_smoothed_labels_are_named(bare):
+    pairs(bare, "images", "labels", numbers(bare))
+    for file in (bare / "labels").iterdir():
+        smoothed(file)
+    with pytest.raises(InputError, match="labels: .*smoothed borders, such as .*write them without anti-aliasing"):
+        describe.describe(bare)
+
+
+def test_black_frames_at_the_ends_are_no_reason_for_no_video(bare):
+    pairs(bare, "images", "labels", numbers(bare))
+    files = frames(bare)
+    for file in files:  # as PNG, which label images are too
+        with Image.open(file) as image:
+            black = file in (files[0], files[-1])
+            (Image.new("RGB", image.size) if black else image).save(file.with_suffix(".png"))
+        file.unlink()
+    assert written(bare)[0]["video"][0]["folder"] == "drive"
+
+
+def test_what_the_crop_keeps_of_the_label_images_is_said(bare):
+    for name in numbers(bare):
+        picture(bare / f"images/{name}.jpg", 128, 64)
+        label(bare / f"labels/{name}.png", np.tile(IDS[:, :64], (2, 1)))
+    _, said = written(bare)
+    assert "of label images of 64x128 the crop to image_size keeps rows" in said and "% of the pixels" in said
