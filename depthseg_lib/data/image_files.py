@@ -150,7 +150,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _bits(file: Path) -> int:
     """Bits per channel: a PNG's as its header has them, of which Pillow does not tell."""
-    with file.open("rb") as opened:
+    with open(file, "rb") as opened:
         header = opened.read(25)
     return header[24] if header.startswith(b"\x89PNG") and len(header) == 25 else 8
 
@@ -171,6 +171,7 @@ def _opened(file: Path) -> Iterator[Image.Image]:
 
 def _remedy(file: Path) -> str:
     """How to get the content of a file that has none."""
+    file = Path(file)
     if file.is_symlink() and not file.exists():
         target = str(file.readlink())
         annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in target else ""

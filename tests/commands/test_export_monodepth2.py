@@ -40,7 +40,7 @@ def test_a_run_comes_back_bit_for_bit(finished, tmp_path, monkeypatch, capsys):
     for name, load in (("weights", checkpoints.load_depth), ("pose", checkpoints.load_pose)):
         before, after = (
             safetensors.torch.load_file(finished / f"{name}.safetensors"),
-            load(tmp_path / "out", "resnet18"),
+            load(tmp_path / "out", "resnet18")[0],
         )
         assert before.keys() == after.keys() and all(torch.equal(after[n], tensor) for n, tensor in before.items())
     plain = torch.load(tmp_path / "out" / "encoder.pth", weights_only=True)

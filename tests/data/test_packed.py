@@ -30,7 +30,7 @@ folder = Path({folder!r})
 print("ready", flush=True)
 while not folder.with_name("go").exists():
     time.sleep(0.001)
-clip = ingest.Clip(tuple(sorted(folder.iterdir())), (8, 12), np.eye(3))
+clip = ingest.Clip(tuple(sorted(folder.iterdir())), (8, 12), np.diag([8.0, 8, 1]))
 ingest.video([clip], 4, 6, progress=lambda line: print(line, flush=True))
 """
 
@@ -49,7 +49,7 @@ def source(tmp_path):
 
 
 def read(source, progress=None):
-    clip = ingest.Clip(tuple(sorted(source.iterdir())), (8, 12), np.eye(3))
+    clip = ingest.Clip(tuple(sorted(source.iterdir())), (8, 12), np.diag([8.0, 8, 1]))
     return ingest.video([clip], 4, 6, progress=progress).images
 
 
