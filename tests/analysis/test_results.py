@@ -8,11 +8,11 @@ import pytest
 from helpers import planted
 
 from depthseg_lib.analysis import results
+from depthseg_lib.analysis import runs as runs_of
 from depthseg_lib.errors import InputError
 
 RUN = "resnet18-slim-depth-full-n4"
 NAME = f"{RUN}-t0"
-IDS = list(results.IDS)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_stored_results_come_back_whole(runs):
     assert "committed" in again.source and not again.of_this_machine
     for name in ("metrics", "history", "pretrain"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=False)
-    key = [*IDS, "image", "truth", "prediction"]
+    key = [*runs_of.RUN, "image", "truth", "prediction"]
     ours, stored = (
         f.confusion.astype({k: str for k in key}).sort_values(key, ignore_index=True) for f in (found, again)
     )
@@ -140,6 +140,8 @@ def test_without_any_run_of_the_main_comparison_it_says_so(runs):
 def test_nothing_at_all_says_what_to_run(tmp_path):
     with pytest.raises(InputError, match="make figures PROFILE=smoke"):
         results.load("smoke", tmp_path / "runs", tmp_path / "figures")
+    with pytest.raises(InputError, match="make figures PROFILE=labtop` first; did you mean 'laptop'"):
+        results.load("labtop", tmp_path / "runs")
 
 
 def test_stored_results_of_another_profile_are_refused(runs):
