@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.settings import CROSSED
 
 ROWS = (
@@ -48,8 +48,7 @@ def compared(results: Results) -> pd.DataFrame:
     columns = ["encoder", "initialisation", "experiment", "trial", "miou_seven", "accuracy", "diverged_at"]
     parts = []
     for at, initialisation, experiment, name in rows_of(results.metrics["initialisation"]):
-        metrics = results.metrics
-        chosen = metrics[(metrics["initialisation"] == initialisation) & (metrics["experiment"] == experiment)]
+        chosen = rows_with(results.metrics, {"initialisation": initialisation, "experiment": experiment})
         parts.append(chosen[columns].assign(fine_tuned_at=at, row=name))
     return pd.concat(parts, ignore_index=True)
 

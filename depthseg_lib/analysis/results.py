@@ -47,8 +47,8 @@ class Results:
     history: pd.DataFrame
     """A row per evaluation: name, `runs.RUN`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `runs.RUN`, image, truth, prediction, count of pixels; of the
-    experiment `main` alone."""
+    """A row per filled cell of an image's confusion matrix: `runs.RUN`, image, truth, prediction, count of pixels;
+    of the experiment `main` alone."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: Examples
@@ -78,9 +78,7 @@ class Results:
 
         Where no depth was learned from video (NYU-V2) these are what the others are compared with, and stay.
         """
-        names = list(self.metrics["initialisation"].unique())
-        compared = [name for name in names if name not in APART or "depth" not in names]
-        return self.select(experiment="main", initialisation=compared)
+        return self.select(experiment="main", initialisation=compared(self.metrics["initialisation"]))
 
     def has(self, **wanted) -> bool:
         """Whether any fine-tuning run has these values; as in `select`."""
@@ -95,13 +93,23 @@ class Results:
 
         A list holds several values to choose from. Raises `InputError` when there is no such run.
         """
-        frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
-        for column, value in wanted.items():
-            values = list(value) if isinstance(value, list | tuple) else [value]
-            frames = {name: frame[frame[column].isin(values)] for name, frame in frames.items()}
+        frames = {name: rows_with(getattr(self, name), wanted) for name in ("metrics", "history", "confusion")}
         if frames["metrics"].empty:
             raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
         return replace(self, **frames)
+
+
+def compared(initialisations: pd.Series) -> list[str]:
+    """Those of the main comparison, as `Results.main` says."""
+    names = list(initialisations.unique())
+    return [name for name in names if name not in APART or "depth" not in names]
+
+
+def rows_with(frame: pd.DataFrame, wanted: dict) -> pd.DataFrame:
+    """The rows whose columns have these values; a list or tuple holds several to choose from."""
+    for column, value in wanted.items():
+        frame = frame[frame[column].isin(list(value) if isinstance(value, list | tuple) else [value])]
+    return frame
 
 
 def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> Results:
@@ -132,7 +140,7 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
 
 
 def save(results: Results, folder: str | Path) -> None:
-    """Write the tidy results and their plan as small files, all within 5 MiB, so that `load` finds them without any run:
+    """Write the tidy results and their plan as small files, within 5 MiB, so that `load` finds them without any run:
     confusion tables by setting and size, labels in their colours, depth in 16-bit centimetres."""
     about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
     examples, confusion = results.examples, results.confusion
@@ -196,38 +204,28 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 _RUN = ["encoder", "initialisation", "setting", "images", "trial"]
-_PEERS = ["encoder", "setting"]
-
-
-def common_images(confusion: pd.DataFrame) -> pd.DataFrame:
-    """The images that every run of an encoder and setting was validated on: encoder, setting, image.
-
-    A larger training set leaves fewer images for validation, so sizes compare fairly on these alone.
-    """
-    seen = confusion[[*_RUN, "image"]].drop_duplicates()
-    runs = seen[_RUN].drop_duplicates().groupby(_PEERS, observed=True).size().rename("runs")
-    times = seen.groupby([*_PEERS, "image"], observed=True).size().rename("times").reset_index()
-    joined = times.merge(runs.reset_index(), on=_PEERS)
-    return joined.loc[joined["times"] == joined["runs"], [*_PEERS, "image"]].reset_index(drop=True)
 
 
 def common_scores(confusion: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
-    """mIoU and accuracy of each run over `common_images`, fractions 0..1; `validation` counts the images."""
-    common = common_images(confusion)
-    count = common.groupby(_PEERS, observed=True).size().rename("validation").reset_index()
-    cells = confusion.merge(common, on=[*_PEERS, "image"])
+    """mIoU and accuracy of each run, fractions 0..1, over the images that every run of its encoder and setting was
+    validated on, which `validation` counts.
+
+    A larger training set leaves fewer images for validation, so sizes compare fairly on these alone.
+    """
+    peers = ["encoder", "setting"]
+    seen = confusion[[*_RUN, "image"]].drop_duplicates()
+    runs = seen[_RUN].drop_duplicates().groupby(peers, observed=True).size().rename("runs")
+    times = seen.groupby([*peers, "image"], observed=True).size().rename("times").reset_index()
+    joined = times.merge(runs.reset_index(), on=peers)
+    common = joined.loc[joined["times"] == joined["runs"], [*peers, "image"]]
+    count = common.groupby(peers, observed=True).size().rename("validation").reset_index()
+    cells = confusion.merge(common, on=[*peers, "image"])
     summed = cells.groupby([*_RUN, "truth", "prediction"], observed=True, sort=False)["count"].sum().reset_index()
     rows = []
     for run, part in summed.groupby(_RUN, observed=True, sort=False):
-        matrix = _matrix(part, label_set)
+        matrix = np.zeros((len(label_set.classes),) * 2, np.int64)  # [truth, prediction]
+        cell = tuple(pd.Categorical(part[column], label_set.classes).codes for column in ("truth", "prediction"))
+        np.add.at(matrix, cell, part["count"].to_numpy(np.int64))
         seven = metrics.miou(matrix, label_set.representative)
         rows.append((*run, metrics.miou(matrix), seven, metrics.accuracy(matrix)))
-    return pd.DataFrame(rows, columns=[*_RUN, "miou", "miou_seven", "accuracy"]).merge(count, on=_PEERS)
-
-
-def _matrix(cells: pd.DataFrame, label_set: LabelSet) -> np.ndarray:
-    """One (C, C) matrix [truth, prediction] from its filled cells."""
-    matrix = np.zeros((len(label_set.classes),) * 2, np.int64)
-    cell = tuple(pd.Categorical(cells[column], label_set.classes).codes for column in ("truth", "prediction"))
-    np.add.at(matrix, cell, cells["count"].to_numpy(np.int64))
-    return matrix
+    return pd.DataFrame(rows, columns=[*_RUN, "miou", "miou_seven", "accuracy"]).merge(count, on=peers)

@@ -58,7 +58,7 @@ class Found:
 
 
 def find(folder: Path) -> Found | None:
-    """The finished runs under `folder` that are those of its plan, by their fingerprints; None where there is no plan."""
+    """The finished runs under `folder` that are its plan's, by their fingerprints; None where there is no plan."""
     if not (folder / PLAN).is_file():
         return None
     plan = read_json(folder / PLAN)
