@@ -59,10 +59,3 @@ def not_run(rows: pd.DataFrame) -> str:
     wanted = rows_of(rows["initialisation"])
     missing = [f"{name} at the {at} size" for at, _, _, name in wanted if (at, name) not in there]
     return f"Not run: {', '.join(missing)}." if missing else ""
-
-
-def divergence(rows: pd.DataFrame) -> dict[tuple[str, str, str], str]:
-    """By encoder, size and row: "2 of 3 diverged", for those with diverged trials."""
-    groups = rows.groupby(["encoder", "fine_tuned_at", "row"], sort=False, observed=True)["diverged_at"]
-    counted = zip(groups.count().items(), groups.size(), strict=True)
-    return {key: f"{diverged} of {trials} diverged" for (key, diverged), trials in counted if diverged}

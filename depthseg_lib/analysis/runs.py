@@ -1,7 +1,7 @@
 """Finished runs on disk: which of them belong to the profile as it is now."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,7 @@ class FlowExamples:
 def read(found: Found) -> dict:
     """The files of `found` as the tables and examples of `Results`; a broken file raises `InputError` with its path."""
     metrics = [_metrics(run) for run in found.finetune]
-    history = [(run, _read(run.folder / "history.parquet", pd.read_parquet)) for run in found.finetune]
+    history = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.finetune]
     main, label_set = _main(found), from_mapping(found.plan["label_set"])
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
     first = min(run.parameters["trial"] for run in main)
@@ -139,10 +139,8 @@ def read(found: Found) -> dict:
     )
     return {
         "metrics": pd.DataFrame(metrics),
-        "history": pd.concat(
-            [of.assign(**_identity(run))[["name", *RUN, *of.columns]] for run, of in history], ignore_index=True
-        ),
-        "confusion": _joined([_confusion(run, label_set) for run in ended if run in main]),
+        "history": _rows(found.finetune, history),
+        "confusion": _confusions([run for run in ended if run in main], label_set),
         "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
         "examples": _common_examples(
             {run.name: _read(run.folder / "predictions.npz", store.read_arrays) for run in shown}
@@ -182,45 +180,40 @@ def _metrics(run: RunFolder) -> dict:
     return _identity(run) | plain | made | {"seconds": environment.get("seconds", np.nan)}
 
 
-def _confusion(run: RunFolder, label_set: LabelSet) -> pd.DataFrame:
-    """The filled cells of a run's matrices."""
-    path = run.folder / "confusion.npz"
-    arrays = _read(path, store.read_arrays)
-    matrices, classes = arrays["images"], list(label_set.classes)
-    if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
-        raise InputError(
-            f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
-            f"{len(classes)} classes of {label_set.name}: remove this run's folder and run it again"
-        )
-    image, truth, prediction = np.nonzero(matrices)
-    cells = pd.DataFrame(
-        {
+def _rows(runs: Sequence[RunFolder], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of the runs' frames under one another, each with its run's identity before it."""
+    identity = pd.DataFrame([_identity(run) for run in runs])
+    repeated = identity.loc[np.repeat(identity.index, [len(frame) for frame in frames])].reset_index(drop=True)
+    return pd.concat([repeated, pd.concat(frames, ignore_index=True)], axis=1)
+
+
+def _confusions(runs: list[RunFolder], label_set: LabelSet) -> pd.DataFrame:
+    """The filled cells of all images' matrices, names as categories, so that they stay small; columns alone without
+    any run."""
+    if not runs:
+        return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
+    classes, frames = list(label_set.classes), []
+    for run in runs:
+        path = run.folder / "confusion.npz"
+        arrays = _read(path, store.read_arrays)
+        matrices = arrays["images"]
+        if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
+            raise InputError(
+                f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
+                f"{len(classes)} classes of {label_set.name}: remove this run's folder and run it again"
+            )
+        image, truth, prediction = np.nonzero(matrices)
+        cells = {
             "image": pd.Categorical.from_codes(image, [str(name) for name in arrays["names"]]),
             "truth": pd.Categorical.from_codes(truth, classes),
             "prediction": pd.Categorical.from_codes(prediction, classes),
             "count": matrices[image, truth, prediction].astype(np.uint32),
         }
-    )
-    return cells.assign(**{name: run.parameters[name] for name in RUN})[[*RUN, *cells.columns]]
-
-
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """One table with one set of categories, so that names stay small integers; without any frame, only its columns."""
-    if not frames:
-        return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
+        frames.append(pd.DataFrame(cells))
     images = sorted(set().union(*(frame["image"].cat.categories for frame in frames)))
-    kinds = {
-        name: list(dict.fromkeys(frame[name].iloc[0] for frame in frames))
-        for name in ("encoder", "initialisation", "setting", "experiment")
-    }
-    same = [
-        frame.assign(
-            image=frame["image"].cat.set_categories(images),
-            **{name: pd.Categorical(frame[name], categories) for name, categories in kinds.items()},
-        )
-        for frame in frames
-    ]
-    return pd.concat(same, ignore_index=True)
+    table = _rows(runs, [of.assign(image=of["image"].cat.set_categories(images)) for of in frames]).drop(columns="name")
+    texts = ("encoder", "initialisation", "setting", "experiment")
+    return table.assign(**{name: pd.Categorical(table[name], table[name].unique()) for name in texts})
 
 
 def _common_examples(runs: dict[str, dict]) -> Examples:

@@ -1,11 +1,11 @@
 """The ledger on planted results: it agrees with what is there, never with the reverse, and says what it rests on."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.claimed import DIVERGES, ENCODER, PAPER, REVERSED, results, stand_in
 from scipy.stats import binomtest
 
 from depthseg_lib.analysis import paper
@@ -13,13 +13,113 @@ from depthseg_lib.analysis.claims import ledger as claims_ledger
 from depthseg_lib.analysis.claims.claims import CLAIMS, claim_of
 from depthseg_lib.analysis.claims.comparisons import STAND_INS
 from depthseg_lib.analysis.claims.effects import exact_interval
+from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import Interval
-from depthseg_lib.data.labels import NYU13
+from depthseg_lib.data.labels import KITTI, NYU13
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
 from depthseg_lib.settings import FROM_LARGE
 from depthseg_lib.study import plan
 from depthseg_lib.study.profiles import PROFILES
+
+ENCODER = "resnet18-slim"
+TRIALS = 4
+SPREAD = 0.03
+"""How far one trial lies above the one before, under every initialisation alike: more than any planted effect."""
+JITTER = (0.0, 0.0004, -0.0004, 0.0002)
+ITERATIONS = 40_000
+"""Longer than any of the paper's trainings took to diverge."""
+COURSE = np.linspace(0, 1, 21)
+"""When a run is evaluated, as shares of its iterations."""
+DIVERGED_AT = 0.3
+"""Where a run that diverges does."""
+
+PAPER = {  # (initialisation, setting, experiment, images): final mIoU of trial 0
+    ("none", "full", "main", 16): 0.40,
+    ("imagenet", "full", "main", 16): 0.42,
+    ("depth", "full", "main", 16): 0.46,
+    ("depth-imagenet", "full", "main", 16): 0.48,
+    ("flow", "full", "main", 16): 0.37,
+    ("depth-supervised", "full", "main", 16): 0.46,
+    ("depth", "encoder-only", "main", 16): 0.44,
+    ("none", "frozen", "main", 16): 0.38,
+    ("imagenet", "frozen", "main", 16): 0.35,
+    ("depth", "frozen", "main", 16): 0.41,
+    ("imagenet", "deeplab", "main", 16): 0.41,
+    ("depth", "deeplab", "main", 16): 0.41,
+    ("depth-imagenet", "deeplab", "main", 16): 0.44,
+    ("none", "full", "main", 128): 0.50,
+    ("imagenet", "full", "main", 128): 0.50,
+    ("depth", "full", "main", 128): 0.50,
+    ("depth-imagenet", "full", "main", 128): 0.53,
+    ("depth", "full", "large-to-small", 16): 0.45,
+    ("depth", "full", "small-to-large", 16): 0.45,
+    ("none", "full", "high", 16): 0.40,
+    ("imagenet", "full", "high", 16): 0.42,
+    ("depth", "full", "high", 16): 0.46,
+    ("depth-imagenet", "full", "high", 16): 0.48,
+    ("imagenet", "deeplab", "high", 16): 0.41,
+    ("depth", "deeplab", "high", 16): 0.44,
+    ("none", "full", "whole", 200): 0.40,
+    ("imagenet", "full", "whole", 200): 0.42,
+    ("depth", "full", "whole", 200): 0.46,
+}
+"""An order in which all fourteen claims hold."""
+REVERSED = {run: 0.88 - score for run, score in PAPER.items()} | {
+    ("imagenet", "deeplab", "main", 16): 0.50,
+    ("none", "full", "main", 128): 0.40,
+    ("imagenet", "full", "main", 128): 0.43,
+    ("depth", "full", "main", 128): 0.37,
+    ("depth-imagenet", "full", "main", 128): 0.35,
+}
+"""The opposite order, in which none of their parts does; what was about equal differs by three points."""
+DIVERGES = {("depth", "full", "small-to-large", 16), ("none", "full", "whole", 200)}
+
+
+def stand_in(scores: dict) -> dict:
+    """The same scores with the embedded world's initialisations in the place of ImageNet's."""
+    return {(run[0].replace("imagenet", "classification"), *run[1:]): score for run, score in scores.items()}
+
+
+def results(
+    scores: dict, diverges=(), reverse=False, trials=TRIALS, noise=0.0, encoder=ENCODER, iterations=ITERATIONS
+) -> Results:
+    """Tidy results with these final scores; depth arrives in a quarter of the time, reversed in four times."""
+    runs = [
+        _run(run, score, trial, run in diverges, reverse, noise, encoder, iterations)
+        for run, score in scores.items()
+        for trial in range(trials)
+    ]
+    metrics, history = pd.DataFrame([run.metrics for run in runs]), pd.concat([run.history for run in runs])
+    empty = pd.DataFrame({"truth": [], "count": []})
+    known = dict(profile="laptop", source="planted", of_this_machine=False, data_set="streets", label_set=KITTI)
+    return Results(**known, metrics=metrics, history=history, confusion=empty, pretrain=empty, examples=None,
+                   depth_examples={}, flow_examples={}, plan={"runs": []})  # fmt: skip
+
+
+def _run(run: tuple, score: float, trial: int, diverges: bool, reverse: bool, noise: float, encoder: str, length: int):
+    initialisation, setting, experiment, images = run
+    names = ("encoder", "initialisation", "setting", "experiment", "images", "trial")
+    identity = dict(zip(names, (encoder, initialisation, setting, experiment, images, trial), strict=True))
+    identity["name"] = "-".join(map(str, identity.values()))
+    seed = np.random.default_rng([*identity["name"].encode()])
+    final = score + SPREAD * trial + JITTER[trial % len(JITTER)] * (len(initialisation) % 5) + seed.normal(0, noise)
+    quick = initialisation.startswith("depth") and "imagenet" not in initialisation
+    history = pd.DataFrame(identity | {"iteration": COURSE * length, "miou_seven": final * _rise(quick != reverse)})
+    better = 0.04 * quick * (-1 if reverse else 1) + seed.normal(0, noise) * (initialisation != "none")
+    history["miou"] = history["miou_seven"] * 0.5
+    history["accuracy"] = 0.3 + history["miou_seven"] + better
+    last = {"miou_seven": final, "accuracy": 0.3 + final, "nll": 2 - final, "diverged_at": np.nan}
+    if diverges:
+        last = dict.fromkeys(last, np.nan) | {"diverged_at": DIVERGED_AT * length}
+        history = history[COURSE < DIVERGED_AT]
+    return SimpleNamespace(metrics=identity | last | {"commit": "0123abc", "device": "CPU"}, history=history)
+
+
+def _rise(quick: bool) -> np.ndarray:
+    """Linear up to the end, or four times as fast and then level."""
+    return np.minimum(1, COURSE * (4 if quick else 1))
+
 
 PARTS = [part.id for claim in CLAIMS for part in claim.parts]
 
@@ -56,13 +156,8 @@ def test_there_are_fourteen_claims():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_what_the_paper_found_agrees(agreeing, part):
-    assert verdicts(agreeing, part) == {"agrees"}
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_the_reverse_never_agrees(opposite, part):
-    assert verdicts(opposite, part) == {"disagrees"}
+def test_what_the_paper_found_agrees_and_the_reverse_never_does(agreeing, opposite, part):
+    assert verdicts(agreeing, part) == {"agrees"} and verdicts(opposite, part) == {"disagrees"}
 
 
 @pytest.mark.parametrize("part", [name for name in PARTS if name not in ("C11c", "C12d")])
@@ -74,9 +169,6 @@ def test_noise_is_undecided(noisy, part):
     references = {part.id: part.reference for claim in CLAIMS for part in claim.parts}
     holds = (rows["low"] < references[part]) & (rows["high"] > references[part])
     assert set(rows.loc[holds, "verdict"]) <= {"undecided"}
-
-
-def test_noise_decides_few_claims(noisy):
     assert (noisy["verdict"] == "undecided").mean() > 0.7
 
 
@@ -145,7 +237,8 @@ STARTED = {"C11c": ("depth", "full", "small-to-large", 16), "C12d": ("none", "fu
 
 def partly_diverged(part: str, count: int, iterations: int, trials: int = 4):
     """The part's row where the first `count` trials of its runs diverged."""
-    held = results(stand_in(PAPER), iterations=iterations, trials=trials)
+    scores = {STARTED[part]: stand_in(PAPER)[STARTED[part]]}  # the others are not asked
+    held = results(scores, iterations=iterations, trials=trials)
     of = held.metrics["name"].str.contains("-".join(map(str, STARTED[part]))) & (held.metrics["trial"] < count)
     held.metrics.loc[of, "diverged_at"] = 100.0
     return gap(claims_ledger.ledger(held), part)

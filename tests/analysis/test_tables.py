@@ -163,15 +163,6 @@ def test_what_was_not_run_is_named():
     )
 
 
-def test_diverged_trials_are_counted_by_encoder_size_and_row():
-    found = planted.crossed(planted.laptop())
-    wrong = (found.metrics["experiment"] == "small-to-large") & (found.metrics["trial"] < 2)
-    metrics = found.metrics.assign(diverged_at=np.where(wrong, 40.0, np.nan))
-    rows = cross_resolution.compared(cross_resolution.crossed(replace(found, metrics=metrics)))
-    key = ("resnet18-slim", "large", "depth, from small")
-    assert cross_resolution.divergence(rows) == {key: "2 of 3 diverged"}
-
-
 def test_the_papers_numbers_stand_at_our_rows():
     published = paper.cross_resolution()
     ours = {(at, initialisation, experiment) for at, initialisation, experiment, _ in ROWS}
