@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.settings import CROSSED
 
 ROWS = (
@@ -48,8 +48,7 @@ def compared(results: Results) -> pd.DataFrame:
     columns = ["encoder", "initialisation", "experiment", "trial", "miou_seven", "accuracy", "diverged_at"]
     parts = []
     for at, initialisation, experiment, name in rows_of(results.metrics["initialisation"]):
-        metrics = results.metrics
-        chosen = metrics[(metrics["initialisation"] == initialisation) & (metrics["experiment"] == experiment)]
+        chosen = rows_with(results.metrics, {"initialisation": initialisation, "experiment": experiment})
         parts.append(chosen[columns].assign(fine_tuned_at=at, row=name))
     return pd.concat(parts, ignore_index=True)
 
@@ -60,10 +59,3 @@ def not_run(rows: pd.DataFrame) -> str:
     wanted = rows_of(rows["initialisation"])
     missing = [f"{name} at the {at} size" for at, _, _, name in wanted if (at, name) not in there]
     return f"Not run: {', '.join(missing)}." if missing else ""
-
-
-def divergence(rows: pd.DataFrame) -> dict[tuple[str, str, str], str]:
-    """By encoder, size and row: "2 of 3 diverged", for those with diverged trials."""
-    groups = rows.groupby(["encoder", "fine_tuned_at", "row"], sort=False, observed=True)["diverged_at"]
-    counted = zip(groups.count().items(), groups.size(), strict=True)
-    return {key: f"{diverged} of {trials} diverged" for (key, diverged), trials in counted if diverged}

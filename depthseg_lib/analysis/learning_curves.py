@@ -1,6 +1,7 @@
-"""How soon one training arrives where another ends, as a ratio of iterations with an interval over trials."""
+"""What two learning curves say of one another: how soon one arrives where the other ends, its pixel accuracy at the
+same mIoU, and which classes it learns early; with intervals over trials."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from depthseg_lib.data.labels import LabelSet
 
 SHARE = 0.95
 """The share of the other's final value that counts as having arrived."""
+PREFIX = "iou_"
+"""Before a class's name in the columns of the history."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +38,36 @@ class Arrival:
     """Trials in which `b` ends no better than it began, so that there is nothing to arrive at."""
 
 
-def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float = SHARE) -> Arrival:
+def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Arrival:
     """Compare two histories of several trials (trial, iteration, `metric`), paired by trial.
 
     Linear between evaluations; the ratio is the paper's "3x faster" (section 4.2) turned round. Trials that only one
     of the two has are not compared.
     """
-    trials = sorted(set(a["trial"]) & set(b["trial"]))
-    found = [_one(a[a["trial"] == trial], b[b["trial"] == trial], metric, share) for trial in trials]
-    known = [one for one in found if one is not None]
+    known, left_out = [], 0
+    for own, other in _by_trial(a, b):
+        final = other[metric].iloc[-1]
+        needed = iterations_to_share(other["iteration"], other[metric], final, SHARE)
+        taken = iterations_to_share(own["iteration"], own[metric], final, SHARE)
+        if np.isnan(final) or not needed > 0:  # the other ends no better than it began
+            left_out += 1
+        elif np.isnan(taken):
+            known.append((own["iteration"].iloc[-1], needed, True, False))
+        else:
+            known.append((own["iteration"].iloc[1] if taken == 0 else taken, needed, False, taken == 0))
     taken, needed, missed, there = np.array(known, float).reshape(-1, 4).T
     never, at_once = int(missed.sum()), int(there.sum())
     log, own, others = mean_interval(np.log(taken / needed)), mean_interval(taken), mean_interval(needed)
     ratio = Interval(*np.exp([log.mean, log.low, log.high]).tolist(), log.trials)
     ends = {"low": 0.0} if at_once else {}
     ends |= {"high": np.inf} if never else {}
-    return Arrival(replace(own, **ends), others, replace(ratio, **ends), never, at_once, len(found) - len(known))
+    return Arrival(replace(own, **ends), others, replace(ratio, **ends), never, at_once, left_out)
+
+
+def _by_trial(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, ...]]:
+    """The two histories trial by trial, in the order of iterations."""
+    for trial in sorted(set(a["trial"]) & set(b["trial"])):
+        yield tuple(of[of["trial"] == trial].sort_values("iteration") for of in (a, b))
 
 
 def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]) -> pd.DataFrame:
@@ -72,28 +89,6 @@ def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: st
     return pd.DataFrame(rows, columns=[*by, "a", "b", *columns])
 
 
-def _one(a: pd.DataFrame, b: pd.DataFrame, metric: str, share: float) -> tuple[float, float, bool, bool] | None:
-    """The iterations of `a` and of `b` in one trial, and whether `a` never arrived, or was there before training.
-
-    None where `b` itself was: it ends no better than it began.
-    """
-    a, b = a.sort_values("iteration"), b.sort_values("iteration")
-    final = b[metric].iloc[-1]
-    needed = iterations_to_share(b["iteration"], b[metric], final, share)
-    taken = iterations_to_share(a["iteration"], a[metric], final, share)
-    if np.isnan(final) or not needed > 0:
-        return None
-    if np.isnan(taken):
-        return float(a["iteration"].iloc[-1]), needed, True, False
-    if taken == 0:
-        return float(a["iteration"].iloc[1]), needed, False, True
-    return taken, needed, False, False
-
-
-PREFIX = "iou_"
-"""Before a class's name in the columns of the history."""
-
-
 @dataclass(frozen=True)
 class Gap:
     """A difference of pixel accuracy at equal mIoU, over trials."""
@@ -111,10 +106,10 @@ class Gap:
 def envelope(trial: pd.DataFrame, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """The mIoU levels that one trial was the first to reach, rising, and its pixel accuracy there: (K,), (K,).
 
-    Training is not monotone: an evaluation that stays below an earlier mIoU is left out. So is iteration 0, where the
-    last layer is untrained and its accuracy an accident.
+    `trial` has its evaluations in the order of iterations. Training is not monotone: an evaluation that stays below an
+    earlier mIoU is left out. So is iteration 0, where the last layer is untrained and its accuracy an accident.
     """
-    known = trial[trial["iteration"] > 0].dropna(subset=[metric, "accuracy"]).sort_values("iteration")
+    known = trial[trial["iteration"] > 0].dropna(subset=[metric, "accuracy"])
     levels, accuracy = known[metric].to_numpy(float), known["accuracy"].to_numpy(float)
     before = np.concatenate([[-np.inf], np.maximum.accumulate(levels)[:-1]]) if levels.size else levels
     return levels[levels > before], accuracy[levels > before]
@@ -138,10 +133,10 @@ def gap_at_equal(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarr
 
 def accuracy_gap(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Gap:
     """Pixel accuracy of `a` minus `b` at equal `metric`, paired by trial; both are histories of several trials."""
-    trials = sorted(set(a["trial"]) & set(b["trial"]))
-    found = [gap_at_equal(*(envelope(of[of["trial"] == trial], metric) for of in (a, b))) for trial in trials]
+    found = [gap_at_equal(*(envelope(of, metric) for of in both)) for both in _by_trial(a, b)]
     gaps, lows, highs = np.array(found, float).reshape(-1, 3).T
-    return Gap(mean_interval(gaps), _mean(lows), _mean(highs), int(np.isnan(gaps).sum()))
+    low, high = (float(pd.Series(ends).mean()) for ends in (lows, highs))
+    return Gap(mean_interval(gaps), low, high, int(np.isnan(gaps).sum()))
 
 
 def accuracy_gaps(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]):
@@ -184,7 +179,3 @@ def class_gains(history: pd.DataFrame, shares: pd.Series, pairs: Iterable[tuple[
     gaps = gaps.assign(share=gaps["class"].map(shares)).sort_values(["share", "class"], ascending=[False, True])
     columns = ["encoder", "a", "b", "class", "share", "mean", "low", "high", "trials"]
     return gaps.sort_values(["encoder", "b", "a"], kind="stable")[columns].reset_index(drop=True)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.results import Results, compared, rows_with
 from depthseg_lib.analysis.runs import RUN
-from depthseg_lib.settings import APART, EXPERIMENT_NAMES, encoder_name
+from depthseg_lib.settings import EXPERIMENT_NAMES, encoder_name
 
 _RUN = [name for name in RUN if name != "trial"]
 _LENGTHS = {
@@ -31,16 +31,11 @@ class Planned:
     @property
     def main(self) -> "Planned":
         """The main comparison, as `Results.main` has it."""
-        names = list(self.finetune["initialisation"].unique())
-        compared = [name for name in names if name not in APART or "depth" not in names]
-        return self.select(experiment="main", initialisation=compared)
+        return self.select(experiment="main", initialisation=compared(self.finetune["initialisation"]))
 
     def select(self, **wanted) -> "Planned":
         """Only the fine-tuning runs with these settings, as in `Results.select`; there may be none."""
-        chosen = self.finetune
-        for column, value in wanted.items():
-            chosen = chosen[chosen[column].isin(list(value) if isinstance(value, list | tuple) else [value])]
-        return replace(self, finetune=chosen)
+        return replace(self, finetune=rows_with(self.finetune, wanted))
 
     @property
     def sizes(self) -> str:
@@ -71,11 +66,21 @@ class Planned:
         of the `expected` initialisations the profile does not plan here; empty where all is there."""
         if self.finetune.empty:
             return ""
-        there, names = set(_keys(found.metrics)), {*self.finetune["initialisation"], *found.metrics["initialisation"]}
-        lacking = self.finetune[[key not in there for key in _keys(self.finetune)]]
-        left_out = [name for name in expected if name not in names]
-        parts = [f"Not run: {', '.join(self._names(lacking))}."] if len(lacking) else []
-        parts += [f"Not planned in this profile: {', '.join(map(_name, left_out))}."] if left_out else []
+        there, asked = (
+            list(runs[_RUN].astype(str).itertuples(index=False, name=None)) for runs in (found.metrics, self.finetune)
+        )
+        lacking = self.finetune[[key not in set(there) for key in asked]]
+        several = [name for name in _RUN if name != "initialisation" and self._several(name)]
+        parts, names, planned = [], [], self.finetune["initialisation"].value_counts()
+        for name, rows in lacking.groupby("initialisation", sort=False):
+            which = [", ".join(_word(column, row[column]) for column in several) for row in rows.to_dict("records")]
+            names.append(_name(name) + (f" ({'; '.join(which)})" if len(rows) < planned[name] else ""))
+        if names:
+            parts.append(f"Not run: {', '.join(names)}.")
+        known = {*self.finetune["initialisation"], *found.metrics["initialisation"]}
+        left_out = [_name(name) for name in expected if name not in known]
+        if left_out:
+            parts.append(f"Not planned in this profile: {', '.join(left_out)}.")
         return " ".join(parts)
 
     def lengths(self, initialisation: str = "depth") -> str:
@@ -93,16 +98,6 @@ class Planned:
         words = [", ".join(_LENGTHS[name].format(run[name]) for name in differ) for run in (small, large)]
         return f"Pre-training at the two sizes differs in more than the size: small {words[0]}; large {words[1]}."
 
-    def _names(self, lacking: pd.DataFrame) -> list[str]:
-        """Initialisations, and which of their runs where not all of them are lacking."""
-        several = [name for name in _RUN if name != "initialisation" and self._several(name)]
-        planned, names = self.finetune["initialisation"].value_counts(), []
-        for name, rows in lacking.groupby("initialisation", sort=False):
-            parts = [", ".join(_word(column, row[column]) for column in several) for row in rows.to_dict("records")]
-            some = f" ({'; '.join(parts)})" if len(rows) < planned[name] else ""
-            names.append(_name(name) + some)
-        return names
-
     def _several(self, column: str) -> bool:
         return self.finetune[column].nunique() > 1
 
@@ -114,10 +109,6 @@ def load(results: Results) -> Planned:
         rows[run["kind"]].append({"name": run["name"], "needs": ", ".join(run["needs"])} | run["parameters"])
     columns = {"finetune": [*_RUN, "trials", "height", "width", "iterations"], "pretrain": ["name", "needs", "encoder"]}
     return Planned(**{kind: pd.DataFrame(of, columns=None if of else columns[kind]) for kind, of in rows.items()})
-
-
-def _keys(runs: pd.DataFrame) -> list[tuple]:
-    return list(runs[_RUN].astype(str).itertuples(index=False, name=None))
 
 
 def _word(column: str, value) -> str:

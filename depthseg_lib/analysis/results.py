@@ -8,15 +8,14 @@ import pandas as pd
 
 from depthseg_lib.analysis import runs as run_folders
 from depthseg_lib.analysis import store
-from depthseg_lib.analysis.contents import Contents, DepthExamples, Examples, FlowExamples, restored, stored
+from depthseg_lib.analysis.runs import DepthExamples, Examples, FlowExamples
+from depthseg_lib.analysis.store import Stored
 from depthseg_lib.data.labels import LabelSet, from_mapping, to_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.losses import metrics
-from depthseg_lib.settings import APART, INITIALISATIONS
+from depthseg_lib.settings import APART, INITIALISATIONS, close_to
 
-IDS = run_folders.RUN
-"""Columns that tell one fine-tuning run from another."""
 DATA = {
     "streets": "embedded street world",
     "kitti": "KITTI",
@@ -24,6 +23,9 @@ DATA = {
     "cityscapes": "Cityscapes",
 }
 """How figures name a data set; a user's own has its own name."""
+_FRAMES = ("metrics", "history", "confusion", "pretrain")
+_CENTIMETRES = 100
+"""Depth is stored in 16-bit centimetres: 0.01 to 655 m, 0 for no depth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +43,12 @@ class Results:
     label_set: LabelSet
     """The classes of the confusion matrices and predictions."""
     metrics: pd.DataFrame
-    """A row per fine-tuning run: name, `IDS`, the last evaluation's metrics, diverged_at, commit, device."""
+    """A row per fine-tuning run: name, `runs.RUN`, the last evaluation's metrics, diverged_at, commit, device."""
     history: pd.DataFrame
-    """A row per evaluation: name, `IDS`, iteration, train_loss and the metrics."""
+    """A row per evaluation: name, `runs.RUN`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `IDS`, image, truth, prediction, count of pixels; of the
-    experiment `main` alone."""
+    """A row per filled cell of an image's confusion matrix: `runs.RUN`, image, truth, prediction, count of pixels;
+    of the experiment `main` alone."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: Examples
@@ -76,9 +78,7 @@ class Results:
 
         Where no depth was learned from video (NYU-V2) these are what the others are compared with, and stay.
         """
-        names = list(self.metrics["initialisation"].unique())
-        compared = [name for name in names if name not in APART or "depth" not in names]
-        return self.select(experiment="main", initialisation=compared)
+        return self.select(experiment="main", initialisation=compared(self.metrics["initialisation"]))
 
     def has(self, **wanted) -> bool:
         """Whether any fine-tuning run has these values; as in `select`."""
@@ -93,13 +93,23 @@ class Results:
 
         A list holds several values to choose from. Raises `InputError` when there is no such run.
         """
-        frames = {"metrics": self.metrics, "history": self.history, "confusion": self.confusion}
-        for column, value in wanted.items():
-            values = list(value) if isinstance(value, list | tuple) else [value]
-            frames = {name: frame[frame[column].isin(values)] for name, frame in frames.items()}
+        frames = {name: rows_with(getattr(self, name), wanted) for name in ("metrics", "history", "confusion")}
         if frames["metrics"].empty:
             raise InputError(f"no finished run of profile '{self.profile}' has {wanted}: {self.source}")
         return replace(self, **frames)
+
+
+def compared(initialisations: pd.Series) -> list[str]:
+    """Those of the main comparison, as `Results.main` says."""
+    names = list(initialisations.unique())
+    return [name for name in names if name not in APART or "depth" not in names]
+
+
+def rows_with(frame: pd.DataFrame, wanted: dict) -> pd.DataFrame:
+    """The rows whose columns have these values; a list or tuple holds several to choose from."""
+    for column, value in wanted.items():
+        frame = frame[frame[column].isin(list(value) if isinstance(value, list | tuple) else [value])]
+    return frame
 
 
 def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> Results:
@@ -113,41 +123,75 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     found = run_folders.find(folder)
     complete = bool(found and found.finetune) and len(found.finetune) == found.asked
     if complete or (found and found.finetune and not store.exists(committed)):
-        own = _tidy(profile, found.sentence, run_folders.read(found), found.plan, here=True)
-        return replace(own, complete=complete)
-    if store.exists(committed):
+        here, source, plan, read = True, found.sentence, found.plan, run_folders.read(found)
+    elif store.exists(committed):
         aside = f"; {found.sentence}: too few to take their place" if found and found.finetune else ""
         source = f"committed results under {'/'.join(committed.parts[-3:])}{aside}"
-        contents, plan = restored(store.read(committed, profile)), read_json(committed / PLAN)
-        return _tidy(profile, source, contents, plan, here=False)
-    raise InputError(
-        f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under "
-        f"{committed}: run `make figures PROFILE={profile}` first"
-    )
+        here, plan, read = False, read_json(committed / PLAN), _restored(store.read(committed, profile))
+    else:
+        beside = {path.name for of in (folder.parent, project_path("figures")) for path in of.glob("*/")}
+        raise InputError(
+            f"profile '{profile}' has no finished fine-tuning run under {folder} and no committed results under "
+            f"{committed}: run `make figures PROFILE={profile}` first{close_to(profile, beside - {profile})}"
+        )
+    ordered = {name: _ordered(read.pop(name)) for name in _FRAMES}
+    about = {"data_set": plan["data_set"], "label_set": from_mapping(plan["label_set"]), "plan": plan}
+    return Results(profile, source, here, **about, **ordered, **read, complete=complete)
 
 
 def save(results: Results, folder: str | Path) -> None:
-    """Write the tidy results and their plan as small files, so that `load` finds them without any run."""
+    """Write the tidy results and their plan as small files, within 5 MiB, so that `load` finds them without any run:
+    confusion tables by setting and size, labels in their colours, depth in 16-bit centimetres."""
     about = {"profile": results.profile, "data_set": results.data_set, "label_set": to_mapping(results.label_set)}
-    frames = {name: getattr(results, name) for name in ("metrics", "history", "confusion", "pretrain")}
-    contents = Contents(about, frames, results.examples, results.depth_examples, results.flow_examples)
-    store.write(project_path(folder), stored(contents))
+    examples, confusion = results.examples, results.confusion
+    parts = {
+        f"confusion-{setting}-n{images}": part.assign(images=np.int16(images), trial=part["trial"].astype(np.int8))
+        for (setting, images), part in confusion.groupby(["setting", "images"], observed=True)
+    }
+    tables = {name: getattr(results, name) for name in _FRAMES if name != "confusion"}
+    tables |= parts or {"confusion-none": confusion}  # every trial diverged
+    pictures = {"examples": examples.images.transpose(0, 2, 3, 1), "examples_truth": examples.truth}
+    pictures |= {f"predictions/{name}": predicted for name, predicted in examples.predictions.items()}
+    for name, of in results.depth_examples.items():
+        pictures[f"depth/{name}-image"] = of.images.transpose(0, 2, 3, 1)
+        for part, depth in (("truth", of.truth), ("prediction", of.prediction)):
+            centimetres = np.clip(np.nan_to_num(depth) * _CENTIMETRES, 0, 65535)
+            pictures[f"depth/{name}-{part}"] = centimetres.round().astype(np.uint16)
+    moved = {}
+    for name, of in results.flow_examples.items():
+        flows = {"flow": of.flow, "true_flow": of.true_flow}
+        half = {part: flow.astype(np.float16) for part, flow in flows.items() if flow is not None}
+        moved[f"flow/{name}"] = {"images": of.images} | half
+    palette = results.label_set.colour(np.arange(256, dtype=np.uint8))
+    stored = Stored(about | {"examples": list(examples.indices)}, tables, moved, pictures, palette)
+    store.write(project_path(folder), stored)
     write_json(project_path(folder) / PLAN, results.plan)
 
 
-def _tidy(profile: str, source: str, contents: Contents, plan: dict, here: bool) -> Results:
-    return Results(
-        profile,
-        source,
-        here,
-        contents.about["data_set"],
-        from_mapping(contents.about["label_set"]),
-        **{name: _ordered(frame) for name, frame in contents.frames.items()},
-        examples=contents.examples,
-        depth_examples=contents.depth_examples,
-        flow_examples=contents.flow_examples,
-        plan=plan,
-    )
+def _restored(found: Stored) -> dict:
+    """What `save` was given, as `runs.read` has it."""
+    parts = [table for name, table in sorted(found.tables.items()) if name.startswith("confusion-")]
+    joined, pictures = {}, found.pictures
+    for name in parts[0].columns:  # texts are categories, of their own in each part
+        columns = [part[name] for part in parts]
+        categorical = isinstance(columns[0].dtype, pd.CategoricalDtype)
+        joined[name] = pd.api.types.union_categoricals(columns) if categorical else np.concatenate(columns)
+    named = {kind: [name for name in pictures if name.startswith(kind)] for kind in ("predictions/", "depth/")}
+    predictions = {name.removeprefix("predictions/"): pictures[name] for name in named["predictions/"]}
+    depth = {name.removesuffix("-image"): pictures[name] for name in named["depth/"] if name.endswith("-image")}
+    images = pictures["examples"].transpose(0, 3, 1, 2)
+    return {name: table for name, table in found.tables.items() if not name.startswith("confusion-")} | {
+        "confusion": pd.DataFrame(joined),
+        "examples": Examples(tuple(found.about["examples"]), images, pictures["examples_truth"], predictions),
+        "depth_examples": {
+            name.removeprefix("depth/"): DepthExamples(
+                shown.transpose(0, 3, 1, 2),
+                *(pictures[f"{name}-{part}"] / _CENTIMETRES for part in ("truth", "prediction")),
+            )
+            for name, shown in depth.items()
+        },
+        "flow_examples": {name.removeprefix("flow/"): FlowExamples.of(of) for name, of in found.arrays.items()},
+    }
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -155,45 +199,33 @@ def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame
     names = frame["initialisation"].astype("category").cat  # ranks few names: a confusion table has many rows
-    rank = [
-        INITIALISATIONS.index(name) if name in INITIALISATIONS else len(INITIALISATIONS) for name in names.categories
-    ]
+    rank = [(*INITIALISATIONS, name).index(name) for name in names.categories]
     return frame.iloc[np.argsort(np.take(rank, names.codes), kind="stable")].reset_index(drop=True)
 
 
 _RUN = ["encoder", "initialisation", "setting", "images", "trial"]
-_PEERS = ["encoder", "setting"]
-
-
-def common_images(confusion: pd.DataFrame) -> pd.DataFrame:
-    """The images that every run of an encoder and setting was validated on: encoder, setting, image.
-
-    A larger training set leaves fewer images for validation, so sizes compare fairly on these alone.
-    """
-    seen = confusion[[*_RUN, "image"]].drop_duplicates()
-    runs = seen[_RUN].drop_duplicates().groupby(_PEERS, observed=True).size().rename("runs")
-    times = seen.groupby([*_PEERS, "image"], observed=True).size().rename("times").reset_index()
-    joined = times.merge(runs.reset_index(), on=_PEERS)
-    return joined.loc[joined["times"] == joined["runs"], [*_PEERS, "image"]].reset_index(drop=True)
 
 
 def common_scores(confusion: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
-    """mIoU and accuracy of each run over `common_images`, fractions 0..1; `validation` counts the images."""
-    common = common_images(confusion)
-    count = common.groupby(_PEERS, observed=True).size().rename("validation").reset_index()
-    cells = confusion.merge(common, on=[*_PEERS, "image"])
+    """mIoU and accuracy of each run, fractions 0..1, over the images that every run of its encoder and setting was
+    validated on, which `validation` counts.
+
+    A larger training set leaves fewer images for validation, so sizes compare fairly on these alone.
+    """
+    peers = ["encoder", "setting"]
+    seen = confusion[[*_RUN, "image"]].drop_duplicates()
+    runs = seen[_RUN].drop_duplicates().groupby(peers, observed=True).size().rename("runs")
+    times = seen.groupby([*peers, "image"], observed=True).size().rename("times").reset_index()
+    joined = times.merge(runs.reset_index(), on=peers)
+    common = joined.loc[joined["times"] == joined["runs"], [*peers, "image"]]
+    count = common.groupby(peers, observed=True).size().rename("validation").reset_index()
+    cells = confusion.merge(common, on=[*peers, "image"])
     summed = cells.groupby([*_RUN, "truth", "prediction"], observed=True, sort=False)["count"].sum().reset_index()
     rows = []
     for run, part in summed.groupby(_RUN, observed=True, sort=False):
-        matrix = _matrix(part, label_set)
+        matrix = np.zeros((len(label_set.classes),) * 2, np.int64)  # [truth, prediction]
+        cell = tuple(pd.Categorical(part[column], label_set.classes).codes for column in ("truth", "prediction"))
+        np.add.at(matrix, cell, part["count"].to_numpy(np.int64))
         seven = metrics.miou(matrix, label_set.representative)
         rows.append((*run, metrics.miou(matrix), seven, metrics.accuracy(matrix)))
-    return pd.DataFrame(rows, columns=[*_RUN, "miou", "miou_seven", "accuracy"]).merge(count, on=_PEERS)
-
-
-def _matrix(cells: pd.DataFrame, label_set: LabelSet) -> np.ndarray:
-    """One (C, C) matrix [truth, prediction] from its filled cells."""
-    matrix = np.zeros((len(label_set.classes),) * 2, np.int64)
-    cell = tuple(pd.Categorical(cells[column], label_set.classes).codes for column in ("truth", "prediction"))
-    np.add.at(matrix, cell, cells["count"].to_numpy(np.int64))
-    return matrix
+    return pd.DataFrame(rows, columns=[*_RUN, "miou", "miou_seven", "accuracy"]).merge(count, on=peers)

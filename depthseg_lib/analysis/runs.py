@@ -1,7 +1,7 @@
 """Finished runs on disk: which of them belong to the profile as it is now."""
 
 import zipfile
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib import fingerprint
-from depthseg_lib.analysis.contents import Contents, DepthExamples, Examples, FlowExamples, flow_examples
+from depthseg_lib.analysis import store
 from depthseg_lib.data.labels import LabelSet, from_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, read_json
@@ -58,7 +58,7 @@ class Found:
 
 
 def find(folder: Path) -> Found | None:
-    """The finished runs under `folder` that are those of its plan, by their fingerprints; None where there is no plan."""
+    """The finished runs under `folder` that are its plan's, by their fingerprints; None where there is no plan."""
     if not (folder / PLAN).is_file():
         return None
     plan = read_json(folder / PLAN)
@@ -75,27 +75,79 @@ def find(folder: Path) -> Found | None:
     return Found(plan, used["finetune"], used["pretrain"], len(asked["finetune"]), others)
 
 
-_NAMES = ("encoder", "initialisation", "setting", "experiment")
-"""Columns of few texts."""
+@dataclass(frozen=True)
+class Examples:
+    """Validation images with truth and predictions."""
+
+    indices: tuple[int, ...]
+    """Their places in the annotated set."""
+    images: np.ndarray
+    """(K, 3, H, W) uint8 RGB."""
+    truth: np.ndarray
+    """(K, H, W) uint8 class indices, 255 for void."""
+    predictions: dict[str, np.ndarray]
+    """(K, H, W) uint8 class indices by run name."""
 
 
-def read(found: Found) -> Contents:
-    """The files of `found` as tidy tables; a broken file raises `InputError` with its path."""
+@dataclass(frozen=True)
+class DepthExamples:
+    """Frames with true and predicted depth."""
+
+    images: np.ndarray
+    """(K, 3, H, W) uint8 RGB."""
+    truth: np.ndarray
+    """(K, H, W) metres, 0 without truth."""
+    prediction: np.ndarray
+    """(K, H, W) metres, after median scaling."""
+
+
+@dataclass(frozen=True)
+class FlowExamples:
+    """Pairs of frames with predicted and exact flow."""
+
+    images: np.ndarray
+    """(K, 2, 3, H, W) uint8 RGB."""
+    flow: np.ndarray
+    """(K, 2, H, W) pixels, from the first frame to the second."""
+    true_flow: np.ndarray | None
+    """The same, exact; None where it is not known."""
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> "FlowExamples":
+        """The examples that a flow run left in a file, or that are stored."""
+        known = arrays["true_flow"].astype(np.float32) if "true_flow" in arrays else None
+        return cls(arrays["images"], arrays["flow"].astype(np.float32), known)
+
+
+def read(found: Found) -> dict:
+    """The files of `found` as the tables and examples of `Results`; a broken file raises `InputError` with its path."""
     metrics = [_metrics(run) for run in found.finetune]
-    history = [_labelled(run, _parquet(run.folder / "history.parquet")) for run in found.finetune]
-    ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
+    history = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.finetune]
     main, label_set = _main(found), from_mapping(found.plan["label_set"])
+    ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
-    predictions = {run.name: _arrays(run.folder / "predictions.npz") for run in shown}
-    about = {"profile": found.plan["profile"], "data_set": found.plan["data_set"], "label_set": found.plan["label_set"]}
-    frames = {
+    # without any run, as where all weights are published ones, the columns that are asked for
+    columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
+    depth, flow = (
+        {
+            run.name: _read(run.folder / file, store.read_arrays)
+            for run in found.pretrain
+            if (run.folder / file).is_file()
+        }
+        for file in ("examples.npz", "flow_examples.npz")
+    )
+    return {
         "metrics": pd.DataFrame(metrics),
-        "history": pd.concat(history, ignore_index=True),
-        "confusion": _joined([_confusion(run, label_set) for run in ended if run in main]),
-        "pretrain": _pretraining(found),
+        "history": _rows(found.finetune, history),
+        "confusion": _confusions([run for run in ended if run in main], label_set),
+        "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
+        "examples": _common_examples(
+            {run.name: _read(run.folder / "predictions.npz", store.read_arrays) for run in shown}
+        ),
+        "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
+        "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
     }
-    return Contents(about, frames, _common_examples(predictions), _depth_examples(found), _flow_examples(found))
 
 
 def _main(found: Found) -> list[RunFolder]:
@@ -112,119 +164,71 @@ def _main(found: Found) -> list[RunFolder]:
 
 
 def _identity(run: RunFolder) -> dict:
-    return {"name": run.name} | {name: run.parameters[name] for name in RUN}
-
-
-def _provenance(run: RunFolder) -> dict:
-    path = run.folder / "environment.json"
-    environment = read_json(path) if path.is_file() else {}
-    texts = {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
-    return texts | {"seconds": environment.get("seconds", np.nan)}
+    """Its name, and what tells it from others: of a pre-training run encoder and initialisation alone."""
+    return {"name": run.name} | {name: run.parameters[name] for name in RUN if name in run.parameters}
 
 
 def _metrics(run: RunFolder) -> dict:
+    """A row of the table of runs: identity, plain metrics, and how it was made."""
     values = read_json(run.folder / "metrics.json")
     plain = {name: np.nan if value is None else value for name, value in values.items() if not isinstance(value, dict)}
     if not np.isnan(plain["diverged_at"]):  # its last evaluation is no final result
-        plain |= {name: np.nan for name in plain if name not in ("fingerprint", "diverged_at", "iteration")}
-    return _identity(run) | plain | _provenance(run)
+        plain |= {name: np.nan for name, value in plain.items() if isinstance(value, float)}
+    path = run.folder / "environment.json"
+    environment = read_json(path) if path.is_file() else {}
+    made = {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
+    return _identity(run) | plain | made | {"seconds": environment.get("seconds", np.nan)}
 
 
-def _pretraining(found: Found) -> pd.DataFrame:
-    """A row per run; without any, as where all weights are published ones, the columns that are asked for."""
-    rows = [_pretrain_metrics(run) for run in found.pretrain]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["name", "encoder", "initialisation", "seconds"])
+def _rows(runs: Sequence[RunFolder], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of the runs' frames under one another, each with its run's identity before it."""
+    identity = pd.DataFrame([_identity(run) for run in runs])
+    repeated = identity.loc[np.repeat(identity.index, [len(frame) for frame in frames])].reset_index(drop=True)
+    return pd.concat([repeated, pd.concat(frames, ignore_index=True)], axis=1)
 
 
-def _pretrain_metrics(run: RunFolder) -> dict:
-    values = read_json(run.folder / "metrics.json")
-    plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
-    if plain.get("diverged_at") is not None:  # its last evaluation is no final result
-        plain |= {n: np.nan for n, v in plain.items() if isinstance(v, float)}
-    identity = {"name": run.name, "encoder": run.parameters["encoder"]}
-    return identity | {"initialisation": run.parameters["initialisation"]} | plain | _provenance(run)
-
-
-def _labelled(run: RunFolder, frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(**_identity(run))[["name", *RUN, *frame.columns]]
-
-
-def _confusion(run: RunFolder, label_set: LabelSet) -> pd.DataFrame:
-    """The filled cells of a run's matrices."""
-    path = run.folder / "confusion.npz"
-    arrays = _arrays(path)
-    matrices, classes = arrays["images"], list(label_set.classes)
-    if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
-        raise InputError(
-            f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
-            f"{len(classes)} classes of {label_set.name}: remove this run's folder and run it again"
-        )
-    image, truth, prediction = np.nonzero(matrices)
-    cells = pd.DataFrame(
-        {
+def _confusions(runs: list[RunFolder], label_set: LabelSet) -> pd.DataFrame:
+    """The filled cells of all images' matrices, names as categories, so that they stay small; columns alone without
+    any run."""
+    if not runs:
+        return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
+    classes, frames = list(label_set.classes), []
+    for run in runs:
+        path = run.folder / "confusion.npz"
+        arrays = _read(path, store.read_arrays)
+        matrices = arrays["images"]
+        if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
+            raise InputError(
+                f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
+                f"{len(classes)} classes of {label_set.name}: remove this run's folder and run it again"
+            )
+        image, truth, prediction = np.nonzero(matrices)
+        cells = {
             "image": pd.Categorical.from_codes(image, [str(name) for name in arrays["names"]]),
             "truth": pd.Categorical.from_codes(truth, classes),
             "prediction": pd.Categorical.from_codes(prediction, classes),
             "count": matrices[image, truth, prediction].astype(np.uint32),
         }
-    )
-    identity = {name: value for name, value in _identity(run).items() if name != "name"}
-    return cells.assign(**identity)[[*RUN, *cells.columns]]
-
-
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """One table with one set of categories, so that names stay small integers; without any frame, only its columns."""
-    if not frames:
-        return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
+        frames.append(pd.DataFrame(cells))
     images = sorted(set().union(*(frame["image"].cat.categories for frame in frames)))
-    kinds = {name: list(dict.fromkeys(frame[name].iloc[0] for frame in frames)) for name in _NAMES}
-    same = [
-        frame.assign(
-            image=frame["image"].cat.set_categories(images),
-            **{name: pd.Categorical(frame[name], categories) for name, categories in kinds.items()},
-        )
-        for frame in frames
-    ]
-    return pd.concat(same, ignore_index=True)
+    table = _rows(runs, [of.assign(image=of["image"].cat.set_categories(images)) for of in frames]).drop(columns="name")
+    texts = ("encoder", "initialisation", "setting", "experiment")
+    return table.assign(**{name: pd.Categorical(table[name], table[name].unique()) for name in texts})
 
 
 def _common_examples(runs: dict[str, dict]) -> Examples:
     """The example images that all runs predicted, in the first run's order."""
     first = next(iter(runs.values()))
-    seen = Counter(int(index) for arrays in runs.values() for index in arrays["indices"])
-    common = [int(index) for index in first["indices"] if seen[int(index)] == len(runs)]
-    kept = {name: _rows(arrays["indices"], common) for name, arrays in runs.items()}
-    predictions = {name: runs[name]["predictions"][rows] for name, rows in kept.items()}
-    rows = next(iter(kept.values()))
+    places = {name: {int(index): row for row, index in enumerate(of["indices"])} for name, of in runs.items()}
+    common = [int(index) for index in first["indices"] if all(int(index) in of for of in places.values())]
+    predictions = {name: runs[name]["predictions"][[of[index] for index in common]] for name, of in places.items()}
+    rows = [next(iter(places.values()))[index] for index in common]
     return Examples(tuple(common), first["images"][rows], first["truth"][rows], predictions)
 
 
-def _rows(indices: np.ndarray, wanted: list[int]) -> list[int]:
-    position = {int(index): row for row, index in enumerate(indices)}
-    return [position[index] for index in wanted]
-
-
-def _depth_examples(found: Found) -> dict[str, DepthExamples]:
-    paths = {run.name: run.folder / "examples.npz" for run in found.pretrain}
-    loaded = {name: _arrays(path) for name, path in paths.items() if path.is_file()}
-    return {name: DepthExamples(a["images"], a["truth"], a["prediction"]) for name, a in loaded.items()}
-
-
-def _flow_examples(found: Found) -> dict[str, FlowExamples]:
-    paths = {run.name: run.folder / "flow_examples.npz" for run in found.pretrain}
-    return {name: flow_examples(_arrays(path)) for name, path in paths.items() if path.is_file()}
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path, load: Callable):
+    """What `load` reads from a run's file."""
     try:
-        with path.open("rb") as file, np.load(file) as archive:
-            return dict(archive)
+        return load(path)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read ({error}): remove this run's folder and run it again") from error
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}): remove this run's folder and run it again") from error

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from depthseg_lib.errors import InputError
-
 LEVEL = 0.95
 """Coverage of every interval of the study."""
 INTERVAL = "95 % t-interval"
@@ -28,11 +26,6 @@ class Interval:
     trials: int
     """Trials that have a value."""
 
-    @property
-    def half(self) -> float:
-        """Half the interval's width."""
-        return (self.high - self.low) / 2
-
 
 def half_width(deviation, trials):
     """Half the t-interval from the sample's standard deviation (ddof 1) and its size; NaN under two trials."""
@@ -51,17 +44,12 @@ def mean_interval(values: Iterable[float]) -> Interval:
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Interval:
-    """Mean of a - b over the trials that both have, with its 95 % t-interval.
+    """Mean of a - b over the trials that both have, with its 95 % t-interval; NaN where there is no such trial.
 
     `a` and `b` map a trial to its value (a dict or a Series indexed by trial). Trials are paired because a trial fixes
-    the fresh layers and the order of batches for every initialisation alike. Raises `InputError` without a common one.
+    the fresh layers and the order of batches for every initialisation alike.
     """
-    common = sorted(set(a.keys()) & set(b.keys()))
-    if not common:
-        raise InputError(
-            f"no trial is in both: {sorted(a.keys())} against {sorted(b.keys())}; run the same trials for both"
-        )
-    return mean_interval([a[trial] - b[trial] for trial in common])
+    return mean_interval([a[trial] - b[trial] for trial in sorted(set(a.keys()) & set(b.keys()))])
 
 
 def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: str, by: Sequence[str]) -> pd.DataFrame:
@@ -72,10 +60,9 @@ def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
     """
     rows = []
     for named, *both in each_pair(frame.dropna(subset=[metric]), pairs, by):
-        a, b = (of.set_index("trial")[metric] for of in both)
-        if not set(a.index) & set(b.index):  # each lost the other's trials to divergence
+        gap = paired_difference(*(of.set_index("trial")[metric] for of in both))
+        if not gap.trials:  # each lost the other's trials to divergence
             continue
-        gap = paired_difference(a, b)
         decided = gap.low * gap.high > 0  # not without an interval, which is NaN
         verdict = ("higher" if gap.mean > 0 else "lower") if decided else "undecided"
         rows.append((*named, gap.mean, gap.low, gap.high, gap.trials, verdict))

@@ -72,7 +72,7 @@ def read(folder: Path, profile: str) -> Stored:
         return Stored(
             about,
             _each(folder, tables, "parquet", pd.read_parquet),
-            _each(folder, arrays, "npz", _arrays),
+            _each(folder, arrays, "npz", read_arrays),
             {name: _unstack(folder / f"{name}.png", count) for name, count in pictures.items()},
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
@@ -90,7 +90,7 @@ def _files(folder: Path, held: dict) -> set[Path]:
     return {folder / f"{name}.{suffix}" for kind, suffix in _SUFFIX.items() for name in held.get(kind, ())}
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
     with path.open("rb") as file, np.load(file) as archive:
         return dict(archive)
 

@@ -1,5 +1,6 @@
 """Tables 1 and 2: our means with intervals and the paper's values, tidy for machines and as text for readers."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -74,8 +75,12 @@ def columns(table: pd.DataFrame) -> list[Column]:
     found = []
     for (source, encoder, setting), part in table.groupby(["source", "encoder", "setting"], sort=False, observed=True):
         name = encoder_name(encoder) + (" (not run here)" if source == PAPER and encoder not in run else "")
-        shown = METRICS if source == OURS else PUBLISHED
-        found += [_column(part, source, name, setting, metric, shown[metric]) for metric in shown]
+        cells = part.set_index("initialisation")
+        for metric, shown in (METRICS if source == OURS else PUBLISHED).items():
+            texts = {str(start): _cell(row, metric, source) for start, row in cells.iterrows()}
+            means = cells[f"{metric}_mean"].astype(float).mul(100).round(2)
+            best = tuple(str(start) for start in means.index[means == means.max()])
+            found.append(Column(source, name, setting, shown, texts, best))
     return found
 
 
@@ -91,17 +96,34 @@ def rows(shown: list[Column]) -> list[str]:
 
 def markdown(table: pd.DataFrame, footer: str = "") -> str:
     """The printed table as Markdown, in percent: mean ± half the 95 % interval; highest mean of a column in bold."""
-    text = "\n\n".join(_block(of) for of in blocks(columns(table)))
-    return f"{text}\n\n{footer}\n" if footer else f"{text}\n"
+    parts = []
+    for shown in blocks(columns(table)):
+        theirs = shown[0].source == PAPER
+        names = [f"{c.encoder}, {c.setting}: {c.metric}" if theirs else f"{c.setting}: {c.metric}" for c in shown]
+        lines = []
+        for name in rows(shown):
+            texts = [c.cells.get(name, "–") for c in shown]
+            lines.append([name, *(f"**{t}**" if name in c.best else t for c, t in zip(shown, texts, strict=True))])
+        title = f"**{PAPER if theirs else shown[0].group}**"
+        parts += [title, markdown_table(["initialisation", *names], lines, "---:")]
+    return document(*parts, footer)
 
 
 def census_markdown(classes: pd.DataFrame, footer: str = "") -> str:
     """A `census` as Markdown, the share of pixels in percent, in the census' order."""
-    lines = ["| class | images | pixels | share |", "| --- | ---: | ---: | ---: |"]
-    for row in classes.to_dict("records"):
-        lines.append(f"| {row['class']} | {row['images']} | {row['pixels']} | {row['share']:.2%} |")
-    text = "\n".join(lines)
-    return f"{text}\n\n{footer}\n" if footer else f"{text}\n"
+    lines = [(row["class"], row["images"], row["pixels"], f"{row['share']:.2%}") for row in classes.to_dict("records")]
+    return document(markdown_table(("class", "images", "pixels", "share"), lines, "---:"), footer)
+
+
+def markdown_table(head: Sequence[str], lines: Iterable[Sequence], rule: str = "---") -> str:
+    """A table in Markdown; `rule` says how all columns but the first are aligned."""
+    whole = [head, ["---", *[rule] * (len(head) - 1)], *lines]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in whole)
+
+
+def document(*parts: str) -> str:
+    """The parts that are not empty, with a line between them."""
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
@@ -126,14 +148,6 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["encoder", "setting"], key=lambda column: column.replace({"full": ""}), kind="stable")
 
 
-def _column(part: pd.DataFrame, source: str, encoder: str, setting: str, metric: str, name: str) -> Column:
-    part = part.set_index("initialisation")
-    cells = {str(start): _cell(row, metric, source) for start, row in part.iterrows()}
-    means = part[f"{metric}_mean"].astype(float).mul(100).round(2)
-    best = tuple(str(start) for start in means.index[means == means.max()])
-    return Column(source, encoder, setting, name, cells, best)
-
-
 def _cell(row: pd.Series, metric: str, source: str) -> str:
     mean = 100 * row[f"{metric}_mean"]
     if source == PAPER:
@@ -142,15 +156,3 @@ def _cell(row: pd.Series, metric: str, source: str) -> str:
     if np.isnan(mean):
         return "diverged"
     return f"{mean:.2f}{mark}" if np.isnan(half) else f"{mean:.2f} ± {half:.2f}{mark}"
-
-
-def _block(shown: list[Column]) -> str:
-    """A heading and the rows of some columns."""
-    paper_alone = shown[0].source == PAPER
-    title = PAPER if paper_alone else shown[0].group
-    names = [f"{c.encoder}, {c.setting}: {c.metric}" if paper_alone else f"{c.setting}: {c.metric}" for c in shown]
-    lines = [["initialisation", *names], ["---"] + ["---:"] * len(shown)]
-    for name in rows(shown):
-        texts = [c.cells.get(name, "–") for c in shown]
-        lines.append([name, *(f"**{t}**" if name in c.best else t for c, t in zip(shown, texts, strict=True))])
-    return f"**{title}**\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -14,7 +14,7 @@ from depthseg_lib.analysis.measurements.activations import (
     enlarged,
     label_borders,
 )
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels.panel import DPI, Panel, Paste, Shown, buttons, fitted, numbers, offer
@@ -60,10 +60,8 @@ class ActivationResults(Shown):
 
     def over_trials(self, state: ActivationState):
         """Mean boundary score of the state's layer and initialisation, with its interval over trials."""
-        chosen = self.scores
-        for column in ("encoder", "initialisation", "layer"):
-            chosen = chosen[chosen[column] == getattr(state, column)]
-        return mean_interval(chosen["ratio"])
+        same = {column: getattr(state, column) for column in ("encoder", "initialisation", "layer")}
+        return mean_interval(rows_with(self.scores, same)["ratio"])
 
 
 def first_state(held: ActivationResults) -> ActivationState:
@@ -83,7 +81,13 @@ def activation_figure(state: ActivationState, held: ActivationResults) -> Figure
     _picture(figure, 1, fitted(colour(truth), PLACE), "truth")
     _picture(figure, 2, fitted(colour(predicted[state.example]), PLACE), f"prediction: {state.initialisation}")
     _picture(figure, 3, _map(activation, truth, state.borders), f"activation: {state.layer}")
-    figure.text(0.01, 0.015, _sentence(state, held, score(activation, truth)), fontsize=9)
+    here, mean, number = score(activation, truth), held.over_trials(state), "{:.2f}".format
+    this = "a map of zeros, or no borders" if np.isnan(here) else number(here)
+    text = f"boundary score of this map: {this};  of {state.initialisation} at {state.layer}: {number(mean.mean)}"
+    if mean.trials > 1:
+        text += f" [{number(mean.low)}, {number(mean.high)}], {INTERVAL}"
+    trials = f"{mean.trials} trial{'s' if mean.trials != 1 else ''}"
+    figure.text(0.01, 0.015, f"{text}, {trials}  (1: indifferent to borders)", fontsize=9)
     return figure
 
 
@@ -100,16 +104,6 @@ def _map(activation: np.ndarray, truth: np.ndarray, borders: bool) -> np.ndarray
     if borders:  # of the enlarged labels: lines of two pixels, however small the image is
         shown[label_borders(labels)] = _BORDER
     return shown
-
-
-def _sentence(state: ActivationState, held: ActivationResults, here: float) -> str:
-    mean, number = held.over_trials(state), "{:.2f}".format
-    this = "a map of zeros, or no borders" if np.isnan(here) else number(here)
-    text = f"boundary score of this map: {this};  of {state.initialisation} at {state.layer}: {number(mean.mean)}"
-    if mean.trials > 1:
-        text += f" [{number(mean.low)}, {number(mean.high)}], {INTERVAL}"
-    trials = f"{mean.trials} trial{'s' if mean.trials != 1 else ''}"
-    return f"{text}, {trials}  (1: indifferent to borders)"
 
 
 def _picture(figure: Figure, place: int, shown: np.ndarray, title: str) -> None:

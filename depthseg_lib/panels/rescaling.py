@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import ipywidgets
 import numpy as np
@@ -73,11 +74,8 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     The image is as large beside those of other factors as the network sees it; prediction and truth are at the labels'
     size. The curve is drawn once and pasted.
     """
-    figure, examples, colour = (
-        Figure(figsize=panel.SIZE, dpi=panel.DPI),
-        held.results.examples,
-        held.results.label_set.colour,
-    )
+    figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
+    examples, colour = held.results.examples, held.results.label_set.colour
     background, limits = held.background(state.encoder, state.metric)
     figure.add_artist(panel.Paste(background))
     image = rescaled(examples.images[state.example], state.factor)
@@ -90,36 +88,30 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     scores = held.scores(state.encoder)
     here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
     mean = mean_interval(here[state.metric] * style.scale(state.metric))
-    panel.mark(
-        figure, limits, state.factor, mean.mean, state.initialisation, scores["initialisation"].unique(), FACTORS_APART
-    )
-    panel.write(figure, _sentence(state, mean, int(here["scored"].iloc[0])))
-    return figure
-
-
-def _sentence(state: RescalingState, mean, scored: int) -> str:
+    names = scores["initialisation"].unique()
+    panel.mark(figure, limits, state.factor, mean.mean, state.initialisation, names, FACTORS_APART)
     text = f"{state.initialisation}, factor {state.factor:.2g}: {mean.mean:.1f} %"
     if mean.trials > 1:
         text += f" [{mean.low:.1f}, {mean.high:.1f}], {INTERVAL}"
-    return f"{text}  ({scored} validation images, {mean.trials} trial{'s' if mean.trials != 1 else ''})"
+    counted = f"{here['scored'].iloc[0]} validation images, {mean.trials} trial{'s' if mean.trials != 1 else ''}"
+    panel.write(figure, f"{text}  ({counted})")
+    return figure
 
 
 class RescalingPanel(Panel):
-    """The panel of notebook 06: a slider over the resize factor, pickers of image, initialisation, metric and encoder."""
+    """The panel of notebook 06: a slider over the resize factor, image, initialisation, metric and encoder beside."""
 
     def __init__(self, results: Results, rescaling: Rescaling):
         self.held = RescalingResults(results, rescaling)
         self.state = first_state(self.held)
         self.factor = panel.slider("resize factor", [(f"{f:.2g}", f) for f in self.held.factors], self.state.factor)
         self.example = panel.numbers("image", rescaling.predictions[next(iter(rescaling.predictions))].shape[1])
-        self.initialisation = panel.buttons(
-            "start", self.held.initialisations(self.state.encoder), self.state.initialisation
-        )
+        starts = self.held.initialisations(self.state.encoder)
+        self.initialisation = panel.buttons("start", starts, self.state.initialisation)
         self.metric = panel.metrics(panel.METRICS)
         self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
-        for encoder in self.held.encoders:  # drawn now, so that no later move of a control waits for it
-            for metric in panel.METRICS:
-                self.held.background(encoder, metric)
+        for encoder, metric in product(self.held.encoders, panel.METRICS):  # now: no later move waits for it
+            self.held.background(encoder, metric)
         super().__init__([self.factor, self.example], [self.initialisation], [self.metric, self.encoder])
 
     def figure(self) -> Figure:

@@ -7,12 +7,12 @@ from itertools import product
 import numpy as np
 from matplotlib.figure import Figure
 
-from depthseg_lib.analysis.results import Results, common_scores
+from depthseg_lib.analysis.results import Results, common_scores, rows_with
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels import panel
 from depthseg_lib.panels.panel import Panel
 from depthseg_lib.plots import style
-from depthseg_lib.plots.against import size_axes
+from depthseg_lib.plots.against import axes_against
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class SizeResults:
         """The curve of an encoder, setting and metric as pixels (H W 3, uint8), with its axes' limits."""
         figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
         axes = figure.add_axes(panel.CURVE)
-        size_axes(axes, self.scores(encoder, setting), metric)
+        axes_against(axes, self.scores(encoder, setting), metric, "images")
         axes.set_xlabel("annotated training images")
         panel.name_lines(axes, self.initialisations(encoder, setting))
         return panel.pixels(figure), (axes.get_xlim(), axes.get_ylim())
@@ -82,9 +82,7 @@ class SizeResults:
     def _runs(self, **wanted):
         """Trials that did not diverge: the others have no confusion matrices."""
         chosen = self.results.metrics[self.results.metrics["diverged_at"].isna()]
-        for column, value in wanted.items():
-            chosen = chosen[chosen[column] == value]
-        return chosen
+        return rows_with(chosen, wanted)
 
 
 def first_state(held: SizeResults) -> SizeState:
@@ -112,18 +110,14 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     panel.add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
     panel.add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
     panel.add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
-    _here(figure, state, held.scores(state.encoder, state.setting), limits)
-    return figure
-
-
-def _here(figure: Figure, state: SizeState, scores, limits) -> None:
-    """Mark the current size, and ring and name the current point; `limits` are those of the curve's axes."""
+    scores = held.scores(state.encoder, state.setting)
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
     mean = here[state.metric].mean() * style.scale(state.metric)
     panel.mark(figure, limits, state.images, mean, state.initialisation, scores["initialisation"].unique())
     counted = f"{int(scores['validation'].iloc[0])} validation images, {here[state.metric].count()} trials"
     value = "no result" if np.isnan(mean) else f"{mean:.1f} %"
     panel.write(figure, f"{state.initialisation}, {state.images} images: {value}  ({counted})")
+    return figure
 
 
 class TrainingSizePanel(Panel):

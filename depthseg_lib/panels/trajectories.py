@@ -85,16 +85,13 @@ class TrajectoryResults:
         course = figure.add_axes(COURSE)
         trajectory_axes(course, self.course(encoder, setting), metric)
         name_lines(course, self.initialisations(encoder, setting))
-        self._class_axes(figure)
-        return pixels(figure), (course.get_xlim(), course.get_ylim())
-
-    def _class_axes(self, figure: Figure) -> None:
         axes = figure.add_axes(CLASSES)
         labels = [f"{name}, {100 * share:.2g} %" for name, share in self.shares.items()]
         axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="IoU (%)")
         axes.set_yticks(range(len(labels)), labels, fontsize=8)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
+        return pixels(figure), (course.get_xlim(), course.get_ylim())
 
 
 def first_state(held: TrajectoryResults) -> TrajectoryState:
@@ -114,13 +111,18 @@ def trajectory_figure(state: TrajectoryState, held: TrajectoryResults) -> Figure
     figure = Figure(figsize=SIZE, dpi=DPI)
     background, limits = held.background(state.encoder, state.setting, state.metric)
     figure.add_artist(Paste(background))
+    value = "no evaluation"
     for name in held.initialisations(state.encoder, state.setting):
         key = (state.encoder, state.setting, name, state.iteration)
         if key in held.means.index:
             here, chosen = held.means.loc[key], name == state.initialisation
+            if chosen:
+                value = f"mIoU {100 * here[state.metric]:.1f} %, pixel accuracy {100 * here['accuracy']:.1f} %"
             _ring(figure, name, here[state.metric], here["accuracy"], limits, chosen)
             _classes(figure, name, here[[PREFIX + c for c in held.shares.index]].to_numpy(float), chosen)
-    _titles(figure, state, held)
+    where = f"{state.initialisation}, {encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
+    figure.text(COURSE[0], 0.94, f"{where}: {value}", fontsize=9)
+    figure.text(CLASSES[0], 0.895, "share of pixels beside the class", fontsize=8, color=style.GREY)
     return figure
 
 
@@ -146,17 +148,6 @@ def _classes(figure: Figure, name: str, values: np.ndarray, chosen: bool) -> Non
         else:
             look = dict(markersize=4, markerfacecolor=colour, markeredgecolor="white", markeredgewidth=0.4)
             figure.add_artist(Line2D([left + width * value], [y], marker=marker, **look))
-
-
-def _titles(figure: Figure, state: TrajectoryState, held: TrajectoryResults) -> None:
-    key = (state.encoder, state.setting, state.initialisation, state.iteration)
-    where = f"{state.initialisation}, {encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
-    value = "no evaluation"
-    if key in held.means.index:
-        here = held.means.loc[key]
-        value = f"mIoU {100 * here[state.metric]:.1f} %, pixel accuracy {100 * here['accuracy']:.1f} %"
-    figure.text(COURSE[0], 0.94, f"{where}: {value}", fontsize=9)
-    figure.text(CLASSES[0], 0.895, "share of pixels beside the class", fontsize=8, color=style.GREY)
 
 
 class TrajectoryPanel(Panel):

@@ -58,7 +58,12 @@ def activations(
     for at, name in zip(axes[1:, 0], names, strict=True):
         at.text(-0.05, 0.5, name.replace("-", "-\n"), transform=at.transAxes, ha="right", va="center", fontsize=8.5)
     class_legend(figure, truth, label_set)
-    _scale(figure, axes)
+    bar = figure.colorbar(
+        ScalarMappable(cmap=MAP), ax=axes, location="bottom", shrink=0.35, aspect=35, ticks=(0, 1), pad=0.01
+    )
+    bar.ax.set_xticklabels(("none", "map's maximum"), fontsize=7.5)
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
     style.footer(figure, footer)
     return figure
 
@@ -90,15 +95,6 @@ def _pair(axes, first: np.ndarray, second: np.ndarray, *titles: str) -> None:
         at.set_title(title, fontsize=8.5, pad=2)
 
 
-def _scale(figure: Figure, axes: np.ndarray) -> None:
-    bar = figure.colorbar(
-        ScalarMappable(cmap=MAP), ax=axes, location="bottom", shrink=0.35, aspect=35, ticks=(0, 1), pad=0.01
-    )
-    bar.ax.set_xticklabels(("none", "map's maximum"), fontsize=7.5)
-    bar.ax.tick_params(length=0)
-    bar.outline.set_visible(False)
-
-
 def _score_axes(axes: Axes, scores: pd.DataFrame) -> None:
     layers, names = list(dict.fromkeys(scores["layer"])), style.present(scores["initialisation"])
     means = summarise(scores, ["initialisation", "layer"], ["ratio"])
@@ -112,25 +108,18 @@ def _score_axes(axes: Axes, scores: pd.DataFrame) -> None:
         axes.errorbar(x, mean["ratio_mean"], half, capsize=2, elinewidth=1.1, **known)
         beside = trials["layer"].map(layers.index) + offset + 0.045
         axes.scatter(beside, trials["ratio"], s=7, color=colour, alpha=0.5, linewidths=0)
-    _reference_lines(axes, scores["edges"].mean())
-    axes.set_ylim(*_limits(scores, means))
-    axes.set_xticks(range(len(layers)), [f"{layer}\n{_SIZES.get(layer, '')}" for layer in layers])
-    axes.set_xlim(-0.55, len(layers) - 0.45)
-    axes.grid(axis="x", visible=False)
-    axes.set_ylabel("activation in the border band\nrelative to the band's area")
-    style.few_ticks(axes)
-
-
-def _reference_lines(axes: Axes, edges: float) -> None:
-    """What is no boundary score at all, and what plain edges have; the names stand apart, however close these are."""
+    # what is no boundary score at all, and what plain edges have; the names stand apart, however close these are
+    edges = scores["edges"].mean()
     sides = ("top", "bottom") if edges >= 1 else ("bottom", "top")
     for height, label, side in ((1, "indifferent", sides[0]), (edges, "image edges", sides[1])):
         axes.axhline(height, color=style.GREY, linewidth=1, linestyle="--", zorder=1)
         where = axes.get_yaxis_transform()
         axes.text(1.01, height, label, transform=where, fontsize=8, color=style.GREY, va=side)
-
-
-def _limits(scores: pd.DataFrame, means: pd.DataFrame) -> tuple[float, float]:
     low = np.nanmin([means["ratio_low"].min(), scores["ratio"].min(), 1])
     high = np.nanmax([means["ratio_high"].max(), scores["ratio"].max(), scores["edges"].max(), 1])
-    return max(0.0, low - 0.05), min(scores["highest"].max(), high + 0.05)
+    axes.set_ylim(max(0.0, low - 0.05), min(scores["highest"].max(), high + 0.05))
+    axes.set_xticks(range(len(layers)), [f"{layer}\n{_SIZES.get(layer, '')}" for layer in layers])
+    axes.set_xlim(-0.55, len(layers) - 0.45)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylabel("activation in the border band\nrelative to the band's area")
+    style.few_ticks(axes)

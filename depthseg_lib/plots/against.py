@@ -55,7 +55,11 @@ def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str, apa
     room = 2**0.35
     axes.set_xlim(places[0] / room, places[-1] * room)
     axes.set_ylabel(style.METRICS[metric])
-    axes.set_ylim(*_limits(scores[metric].to_numpy() * factor, means, metric))
+    # room for all trials and intervals; an interval of two trials may be huge, so it is cut at 0..100
+    low = np.nanmin([np.nanmin(scores[metric] * factor), np.nanmin(means[f"{metric}_low"].fillna(np.inf)) * factor])
+    high = np.nanmax([np.nanmax(scores[metric] * factor), np.nanmax(means[f"{metric}_high"].fillna(-np.inf)) * factor])
+    margin = 0.05 * (high - low) + 0.5
+    axes.set_ylim(max(0.0, low - margin), min(100.0, high + margin))
     style.few_ticks(axes)
 
 
@@ -65,15 +69,7 @@ def dodge(initialisation: str, names: Iterable[str], apart: float = APART) -> fl
     return 2 ** (apart * (shown.index(initialisation) - (len(shown) - 1) / 2))
 
 
-def _limits(values: np.ndarray, means: pd.DataFrame, metric: str) -> tuple[float, float]:
-    """Room for all trials and intervals; an interval of two trials may be huge, so it is cut at 0..100."""
-    factor = style.scale(metric)
-    low = np.nanmin([np.nanmin(values), np.nanmin(means[f"{metric}_low"].fillna(np.inf)) * factor])
-    high = np.nanmax([np.nanmax(values), np.nanmax(means[f"{metric}_high"].fillna(-np.inf)) * factor])
-    room = 0.05 * (high - low) + 0.5
-    return max(0.0, low - room), min(100.0, high + room)
-
-
+_AS_TRAINED = dict(color=style.GREY, linewidth=0.9, linestyle="--", zorder=1)
 LABEL = "resize factor of the image (1: as trained)"
 FACTORS_APART = 0.025
 """As in `against`, but hardly any: between the factors a slope is read, which points that are moved would tilt."""
@@ -88,7 +84,7 @@ def resize_factor(scores: pd.DataFrame, footer: str = "") -> Figure:
     """
     figure = panels_against(scores, "factor", LABEL, footer, FACTORS_APART)
     for axes in figure.axes:
-        _as_trained(axes)
+        axes.axvline(1, **_AS_TRAINED)
     return figure
 
 
@@ -96,11 +92,7 @@ def factor_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
     """Draw one metric against the factor into `axes`."""
     axes_against(axes, scores, metric, "factor", FACTORS_APART)
     axes.set_xlabel(LABEL)
-    _as_trained(axes)
-
-
-def _as_trained(axes: Axes) -> None:
-    axes.axvline(1, color=style.GREY, linewidth=0.9, linestyle="--", zorder=1)
+    axes.axvline(1, **_AS_TRAINED)
 
 
 @style.styled
@@ -111,8 +103,3 @@ def training_size(scores: pd.DataFrame, footer: str = "") -> Figure:
     validation images (`scores.common_scores`). Bars are 95 % t-intervals; each trial is a faint dot.
     """
     return panels_against(scores, "images", "annotated training images", footer)
-
-
-def size_axes(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
-    """Draw one metric against size into `axes`."""
-    axes_against(axes, scores, metric, "images")

@@ -41,12 +41,11 @@ def network(
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, bbox=box)
 
 
-def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str, text: str = "") -> None:
+def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str) -> None:
     """A rectangle centred at (x, y), such as a last layer."""
     axes.add_patch(
         Rectangle((x - width / 2, y - height / 2), width, height, facecolor=fill, edgecolor=INK, linewidth=1)
     )
-    axes.text(x, y, text, ha="center", va="center", fontsize=8, color=INK)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed=False, colour=INK, bend=0.0) -> None:

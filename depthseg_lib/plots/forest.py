@@ -33,19 +33,16 @@ _REACH = {
 
 
 def mark(panel: Axes, row, y: float, lane: float, marker: str) -> None:
-    """Draw a row of the ledger around the height `y`, in a lane of this height."""
+    """Draw a row of the ledger around the height `y`, in a lane of this height: the paper's value, and our mean with
+    its interval, with arrows where that goes on beyond the panel."""
     if row.expected.startswith("within"):
         panel.fill_betweenx([y - lane / 2, y + lane / 2], -MARGIN, MARGIN, color=ZONE, linewidth=0, zorder=0.5)
     if not np.isnan(row.paper):
         known = dict(color="black", markerfacecolor="white", markersize=4)
         panel.plot(row.paper, y + _ABOVE * lane, "D", **known, zorder=3)
-    if row.trials:
-        _effect(panel, row, y + _BELOW * lane, marker)
-
-
-def _effect(panel: Axes, row, y: float, marker: str) -> None:
-    """Our mean with its interval; arrows where that goes on beyond the panel."""
-    colour, (left, right) = VERDICTS[row.verdict], panel.get_xlim()
+    if not row.trials:
+        return
+    colour, (left, right), y = VERDICTS[row.verdict], panel.get_xlim(), y + _BELOW * lane
     ends = np.nan_to_num([row.low, row.high], nan=row.effect, posinf=right)
     panel.plot(np.clip(ends, left, right), [y, y], color=colour, linewidth=1.3, zorder=2)
     for beyond, edge, arrow in ((ends[0] < left, left, "<"), (ends[1] >= right, right, ">")):
@@ -56,36 +53,31 @@ def _effect(panel: Axes, row, y: float, marker: str) -> None:
 
 
 def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
-    """Limits around the reference that hold every mean and paper's value; long intervals are cut there."""
+    """Limits around the reference with room for every mean and paper's value, and for intervals as far as a unit's cut
+    or twice what is needed."""
     if unit == "% of trials":
         panel.set_xlim(-8, 108)
         panel.set_xticks([0, 50, 100])
         return
     ratio = unit == "ratio of iterations"
-    far = _reach(rows, *_REACH[unit], np.log if ratio else np.asarray)
+    least, cut = _REACH[unit]
+    values = (rows[names].to_numpy(float) for names in (["effect", "paper"], ["low", "high"]))
+    means, ends = (np.abs((np.log if ratio else np.asarray)(of[np.isfinite(of)])) for of in values)
+    needed = 1.2 * max(means, default=0)
+    far = max(least, needed, min(1.1 * max(ends, default=0), max(cut, 2 * needed)))
     if ratio:
         panel.set_xscale("log")
         panel.set_xlim(np.exp(-far), np.exp(far))
         panel.xaxis.set_major_locator(FixedLocator(_RATIOS))
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _ratio(value)))
+        panel.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}")
+        )
         panel.axvline(paper.FASTER, color="#3c4043", linewidth=0.8, linestyle=":", zorder=1)
     else:
         panel.set_xlim(-far, far)
         panel.xaxis.set_major_locator(MaxNLocator(3 if unit == "nats per pixel" else 6))
     panel.axvline(1 if ratio else 0, color="#3c4043", linewidth=0.8, zorder=1)
-
-
-def _reach(rows: pd.DataFrame, least: float, cut: float, transformed) -> float:
-    """Half the width of a panel: room for means and the paper's values, and for intervals as far as `cut` or twice."""
-    values = (rows[names].to_numpy(float) for names in (["effect", "paper"], ["low", "high"]))
-    means, ends = (np.abs(transformed(of[np.isfinite(of)])) for of in values)
-    needed = 1.2 * max(means, default=0)
-    return max(least, needed, min(1.1 * max(ends, default=0), max(cut, 2 * needed)))
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}"
 
 
 MARKERS = ("o", "s", "^")
@@ -121,7 +113,13 @@ def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
     _overall(figure.add_subplot(grid[0]), ledger, encoders)
     for place, block, units in zip((grid[1], grid[2]), blocks, UNITS, strict=True):
         _block(figure, place, block, units, encoders)
-    handles = _handles(encoders)
+    faces = {name: colour if name in FILLED else "white" for name, colour in VERDICTS.items() if name != "not run"}
+    handles: list[Artist] = [_handle("paper (KITTI)", "D", "black", "white")]
+    handles += [_handle(name, "o", VERDICTS[name], face) for name, face in faces.items()]
+    handles += [Patch(color=ZONE, label=f"within ±{MARGIN:g}"), _handle("not run: no mark", "", "white", "white")]
+    if len(encoders) > 1:
+        shapes = zip(encoders, MARKERS, strict=False)
+        handles += [_handle(encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
     columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
     style.footer(figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone.")
@@ -155,15 +153,19 @@ def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], en
         part = rows[rows["unit"] == unit]
         scale(panel, part, unit)
         for row in part.itertuples():
-            y, lane = _lane(row, keys, encoders)
-            mark(panel, row, y, lane, MARKERS[encoders.index(row.encoder)])
+            number, lane = encoders.index(row.encoder), 1 / len(encoders)  # encoders share the height of a row
+            y = keys.index((row.id, row.images)) + (number - (len(encoders) - 1) / 2) * lane
+            mark(panel, row, y, lane, MARKERS[number])
             word = dict(color=VERDICTS[row.verdict], fontsize=7.5, va="center", transform=words.get_yaxis_transform())
             words.text(0.06, y, row.verdict if row.decides else f"({row.verdict})", **word)
         panel.set_title(TITLES[unit], loc="left", fontsize=8.5)
     for words in axes[::2]:
         words.set_axis_off()
+    claims = list(dict.fromkeys(claim_of(key[0]) for key in keys))
     for at in axes:
-        _stripes(at, keys)
+        for y, key in enumerate(keys):  # a grey band behind every second claim
+            if claims.index(claim_of(key[0])) % 2 == 0:
+                at.axhspan(y - 0.5, y + 0.5, color="#f1f3f4", linewidth=0, zorder=0)
         at.tick_params(axis="y", length=0, labelleft=False)
         at.grid(axis="y", visible=False)
         at.set_ylim(len(keys) - 0.5, -0.5)
@@ -178,46 +180,15 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
         if row["id"] != before:
             axes.text(0, y, row["id"], fontsize=8, fontweight="bold", va="center", transform=across)
         before = row["id"]
-        axes.text(0.105, y, _compared(row), fontsize=7.5, va="center", transform=across)
+        # that everything is trained goes without saying where it holds for both sides
+        text = row["compared"] if "," in row["compared"].split("−")[0] else row["compared"].replace(", full", "")
+        text += ", at equal mIoU" if row["unit"] == "accuracy points" and row["metric"] != "accuracy" else ""
+        axes.text(0.105, y, text, fontsize=7.5, va="center", transform=across)
         axes.text(0.99, y, row["expected"], fontsize=7.5, va="center", ha="right", color=style.GREY, transform=across)
-
-
-def _compared(row: pd.Series) -> str:
-    """What is set against what; that everything is trained goes without saying where it holds for both sides."""
-    text = row["compared"] if "," in row["compared"].split("−")[0] else row["compared"].replace(", full", "")
-    at_equal = row["unit"] == "accuracy points" and row["metric"] != "accuracy"
-    return text + (", at equal mIoU" if at_equal else "")
-
-
-def _stripes(axes: Axes, keys: list[tuple]) -> None:
-    """A grey band behind every second claim."""
-    claims = list(dict.fromkeys(claim_of(key[0]) for key in keys))
-    for y, key in enumerate(keys):
-        if claims.index(claim_of(key[0])) % 2 == 0:
-            axes.axhspan(y - 0.5, y + 0.5, color="#f1f3f4", linewidth=0, zorder=0)
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:
     return list(rows[["id", "images"]].drop_duplicates().itertuples(index=False, name=None))
-
-
-def _lane(row, keys: list[tuple], encoders: list[str]) -> tuple[float, float]:
-    """Where an encoder stands within its row, under one another, and its share of the height."""
-    at = next(y for y, key in enumerate(keys) if key[0] == row.id and key[1] == row.images)
-    lane = 1 / len(encoders)
-    return at + (encoders.index(row.encoder) - (len(encoders) - 1) / 2) * lane, lane
-
-
-def _handles(encoders: list[str]) -> list[Artist]:
-    """Entries of the legend: the paper's values, the verdicts, the zone of no effect, and the encoders if several."""
-    faces = {name: colour if name in FILLED else "white" for name, colour in VERDICTS.items() if name != "not run"}
-    handles = [_handle("paper (KITTI)", "D", "black", "white")]
-    handles += [_handle(name, "o", VERDICTS[name], face) for name, face in faces.items()]
-    handles += [Patch(color=ZONE, label=f"within ±{MARGIN:g}"), _handle("not run: no mark", "", "white", "white")]
-    if len(encoders) > 1:
-        shapes = zip(encoders, MARKERS, strict=False)
-        handles += [_handle(encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
-    return handles
 
 
 def _handle(label: str, marker: str, edge: str, face: str) -> Line2D:

@@ -1,6 +1,6 @@
 """Figure 3: training loss, validation NLL, mIoU and pixel accuracy against iteration."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -59,9 +59,13 @@ def curve_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     means = summarise(history[ends == last], ["initialisation", "iteration"], [metric])
     names = style.present(history["initialisation"])
     for place, name in enumerate(names):
-        mean = means[means["initialisation"] == name].sort_values("iteration")
-        _mean_line(axes, mean, metric, name, last * (1 + _APART * (place + 2)))
-        _stopped_lines(axes, history[(ends < last) & (history["initialisation"] == name)], metric, name)
+        end = mean_line(axes, means[means["initialisation"] == name], metric, name)
+        if end is not None and np.isfinite(end[0]):  # the last interval once more, as a bar beside the others'
+            bar = dict(color=style.LOOK[name][0], linewidth=1.6, alpha=0.9)
+            axes.vlines(last * (1 + _APART * (place + 2)), *end, **bar)
+        for _, trial in history[(ends < last) & (history["initialisation"] == name)].groupby("trial"):
+            shown = dict(color=style.LOOK[name][0], linewidth=0.8, marker="x", markevery=[len(trial) - 1])
+            axes.plot(trial["iteration"], trial[metric] * style.scale(metric), **shown)
     axes.set_ylabel(style.METRICS[metric])
     axes.margins(x=0.02, y=0.06)
 
@@ -73,21 +77,14 @@ def finish(axes: Axes, metric: str) -> None:
     style.few_ticks(axes)
 
 
-def _mean_line(axes: Axes, mean: pd.DataFrame, metric: str, name: str, bar: float) -> None:
-    """The mean with its band, and the last interval once more as a bar at the iteration `bar`."""
-    colour, factor = style.LOOK[name][0], style.scale(metric)
-    x, (y, low, high) = mean["iteration"], (mean[f"{metric}_{part}"] * factor for part in ("mean", "low", "high"))
+def mean_line(axes: Axes, means: pd.DataFrame, metric: str, name: str) -> tuple[float, float] | None:
+    """Draw an initialisation's mean against the iteration with its band; its last interval, if there is any mean."""
+    mean = means.sort_values("iteration")
+    x, factor = mean["iteration"], style.scale(metric)
+    y, low, high = (mean[f"{metric}_{part}"] * factor for part in ("mean", "low", "high"))
     axes.plot(x, y, **style.look(name), markevery=style.every_eighth(len(x)))
-    axes.fill_between(x, low, high, color=colour, alpha=BAND, linewidth=0)
-    if len(mean) and np.isfinite(low.iloc[-1]):
-        axes.vlines(bar, low.iloc[-1], high.iloc[-1], color=colour, linewidth=1.6, alpha=0.9)
-
-
-def _stopped_lines(axes: Axes, history: pd.DataFrame, metric: str, name: str) -> None:
-    """Trials that stopped early, each alone."""
-    for _, trial in history.groupby("trial"):
-        shown = dict(color=style.LOOK[name][0], linewidth=0.8, marker="x", markevery=[len(trial) - 1])
-        axes.plot(trial["iteration"], trial[metric] * style.scale(metric), **shown)
+    axes.fill_between(x, low, high, color=style.LOOK[name][0], alpha=BAND, linewidth=0)
+    return (low.iloc[-1], high.iloc[-1]) if len(mean) else None
 
 
 CURVES = ("train_loss", "accuracy")
@@ -112,22 +109,22 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
     axes = figure.subplots(len(heights), 2, squeeze=False, height_ratios=heights)
     for number, encoder in enumerate(encoders):
         own, theirs = (frame[frame["encoder"] == encoder] for frame in (history, metrics))
-        _curves(axes[3 * number], own[own["setting"] == "frozen"], encoder)
-        _ends(axes[3 * number + 1 : 3 * number + 3], theirs, published, encoder)
-    _legend(figure, metrics["initialisation"])
+        above, below = axes[3 * number], axes[3 * number + 1 : 3 * number + 3]
+        for at, metric, title in zip(above, CURVES, (f"{encoder_name(encoder)}, frozen", ""), strict=True):
+            curve_axes(at, own[own["setting"] == "frozen"], metric)
+            finish(at, metric)
+            at.set_xlabel("fine-tuning iteration")
+            style.panel(at, "", title)
+        above[0].set_xlim(above[1].get_xlim())  # there is no training loss before the first step
+        _ends(below, theirs, published, encoder)
+    look = dict(color=style.GREY, linestyle="none", markersize=6)
+    settings = [Line2D([], [], marker=marker, label=name, **look) for name, (marker, _) in SETTINGS.items()]
+    count = len(style.present(metrics["initialisation"])) + len(settings)
+    style.legend(figure, metrics["initialisation"], count if count < 6 else -(-count // 2), settings)
     marks = f"Small dots: single trials. Hollow markers: {paper.SHORT_SOURCE}; no intervals published."
     bars = f"{BARS} " if history["trial"].nunique() > 1 else ""
     style.footer(figure, f"{footer} {bars}{marks}")
     return figure
-
-
-def _curves(axes: Sequence[Axes], history: pd.DataFrame, encoder: str) -> None:
-    for at, metric, title in zip(axes, CURVES, (f"{encoder_name(encoder)}, frozen", ""), strict=True):
-        curve_axes(at, history, metric)
-        finish(at, metric)
-        at.set_xlabel("fine-tuning iteration")
-        style.panel(at, "", title)
-    axes[0].set_xlim(axes[1].get_xlim())  # there is no training loss before the first step
 
 
 def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) -> None:
@@ -136,20 +133,15 @@ def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) ->
     for (ours, theirs), metric in zip(axes, ENDS, strict=True):
         _ours(ours, metrics, metric)
         _paper(theirs, published[published["encoder"] == counterpart], metric)
+        for at, of in ((ours, metrics), (theirs, published[published["encoder"] == counterpart])):
+            style.name_lines(at, style.present(of["initialisation"]))
+            at.set_xlabel(style.METRICS[metric])
+            at.margins(x=0.08)
         limits = [end for at in (ours, theirs) for end in at.get_xlim()]
         for at in (ours, theirs):
             at.set_xlim(max(0.0, min(limits)), min(100.0, max(limits)))  # an interval of two trials may be huge
     style.panel(axes[0][0], "", "where it ends: ours")
     style.panel(axes[0][1], "", f"paper: KITTI, {encoder_name(counterpart)}")
-
-
-def _legend(figure: Figure, initialisations: Iterable[str]) -> None:
-    """Above all: the initialisations as the curves have them, and the settings as the ends have them."""
-    look = dict(color=style.GREY, linestyle="none", markersize=6)
-    settings = [Line2D([], [], marker=marker, label=name, **look) for name, (marker, _) in SETTINGS.items()]
-    handles = [*map(style.handle, style.present(initialisations)), *settings]
-    columns = len(handles) if len(handles) < 6 else -(-len(handles) // 2)
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, handlelength=3.0, columnspacing=1.6)
 
 
 def _ours(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
@@ -165,7 +157,6 @@ def _ours(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
             axes.scatter(trials[metric] * factor, [height + 0.15] * len(trials), **dots)
             look = dict(fmt=marker, color=colour, capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white")
             axes.errorbar(mean[f"{metric}_mean"] * factor, [height] * len(mean), xerr=half, **look, zorder=3)
-    _finish(axes, names, metric)
 
 
 def _paper(axes: Axes, published: pd.DataFrame, metric: str) -> None:
@@ -176,16 +167,6 @@ def _paper(axes: Axes, published: pd.DataFrame, metric: str) -> None:
             value = published[(published["initialisation"] == name) & (published["setting"] == setting)][metric]
             at = value * factor, [place + offset] * len(value)
             axes.plot(*at, marker=marker, color=style.LOOK[name][0], **hollow)
-    _finish(axes, names, metric)
-
-
-def _finish(axes: Axes, names: list[str], metric: str) -> None:
-    style.name_lines(axes, names)
-    axes.set_xlabel(style.METRICS[metric])
-    axes.margins(x=0.08)
-
-
-_BLUE = style.LOOK["depth"][0]
 
 
 @style.styled
@@ -225,7 +206,9 @@ def _panels(histories: Sequence[pd.DataFrame], panels: Mapping, levels: Mapping[
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for at, (label, lines) in zip(axes, panels.items(), strict=True):
         for number, history in enumerate(histories):
-            _lines(at, history, lines, 100 if "%" in label else 1, named=number == 0)
+            for (name, column), line in zip(lines.items(), ("-", "--"), strict=False):
+                look = dict(color=style.LOOK["depth"][0], marker=".", label=name if number == 0 else None)
+                at.plot(history["iteration"], history[column] * (100 if "%" in label else 1), line, **look)
         at.set(xlabel="iteration", ylabel=label)
         style.few_ticks(at)
     for number, (name, level) in enumerate(levels.items()):
@@ -235,9 +218,3 @@ def _panels(histories: Sequence[pd.DataFrame], panels: Mapping, levels: Mapping[
             at.legend(fontsize=8)
     style.footer(figure, footer)
     return figure
-
-
-def _lines(axes: Axes, history: pd.DataFrame, lines: Mapping[str, str], factor: float, named: bool) -> None:
-    for (name, column), line in zip(lines.items(), ("-", "--"), strict=False):
-        label = name if named else None
-        axes.plot(history["iteration"], history[column] * factor, line, color=_BLUE, marker=".", label=label)

@@ -43,19 +43,23 @@ def scale_mismatch(
     above, below = figure.subfigures(2, 1, height_ratios=(pictures, rows))
     _examples(above, shown, examples, mismatch.set_index("thing"))
     _distributions(below.subplots(), objects, mismatch)
-    _legend(figure)
+    dot = dict(linestyle="-", marker="o", markersize=3.5)
+    handles = [
+        Line2D([], [], color=PHOTOGRAPHS, label="photographs", **dot),
+        Line2D([], [], color=STREETS, label="street images", **dot),
+        Patch(facecolor=SEEN, alpha=0.75, label="seen by classification"),
+        Patch(fill=False, edgecolor=UNSEEN, linestyle="--", label="outside"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8.5, handlelength=1.8)
+    # what the smallest objects are: label images know no things, only classes
+    single = (objects.loc[objects["where"] == "streets", "pixels"] == 1).mean()
+    pieces = "Objects are connected areas of one class: what stands behind something else counts in pieces"
+    pieces += f", and {single:.0%} of the objects are single pixels, so medians are those of fragments too."
     how = "Size: square root of the area of the bounding box. Bars: 5th to 95th percentile and median."
     yellow = "Yellow: 5th to 95th percentile of the photographs' sizes, enlarged as their training's random crops do."
     counts = "n: photographs, objects in street images."
-    style.footer(figure, f"{footer} {counts} {_fragments(objects)} {how} {yellow}")
+    style.footer(figure, f"{footer} {counts} {pieces} {how} {yellow}")
     return figure
-
-
-def _fragments(objects: pd.DataFrame) -> str:
-    """What the smallest objects are: label images know no things, only classes."""
-    single = (objects.loc[objects["where"] == "streets", "pixels"] == 1).mean()
-    pieces = "Objects are connected areas of one class: what stands behind something else counts in pieces"
-    return f"{pieces}, and {single:.0%} of the objects are single pixels, so medians are those of fragments too."
 
 
 def _extent(shown: pd.DataFrame, examples: Mapping[str, np.ndarray]) -> tuple[float, int]:
@@ -97,7 +101,13 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
             low, middle, high = np.percentile(sizes, (5, 50, 95))
             axes.plot([low, high], [place + height] * 2, color=colour, linewidth=1.3)
             axes.plot(middle, place + height, marker="|", color=colour, markersize=9, markeredgewidth=2.2)
-    _shares(axes, mismatch)
+    # beside the axes the shares of street objects, and of their pixels, below the range
+    for x, text, column in ((1.09, "objects", "smaller"), (1.23, "pixels", "pixels_smaller")):
+        axes.text(x, 1.01, text, transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
+        for place, share in enumerate(mismatch[column]):
+            where = axes.get_yaxis_transform()
+            axes.text(x, place, f"{share:.0%}", transform=where, ha="center", va="center", fontsize=8.5)
+    axes.text(1.16, 1.075, "in streets, below yellow", transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
     counted = [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()]
     style.name_lines(axes, counted)
     axes.set_xscale("log")
@@ -107,24 +117,3 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("size of a thing in the network's input (pixels)")
-
-
-def _shares(axes: Axes, mismatch: pd.DataFrame) -> None:
-    """The shares of street objects, and of their pixels, below the range, in two columns beside the axes."""
-    for x, text, column in ((1.09, "objects", "smaller"), (1.23, "pixels", "pixels_smaller")):
-        axes.text(x, 1.01, text, transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
-        for place, share in enumerate(mismatch[column]):
-            where = axes.get_yaxis_transform()
-            axes.text(x, place, f"{share:.0%}", transform=where, ha="center", va="center", fontsize=8.5)
-    axes.text(1.16, 1.075, "in streets, below yellow", transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
-
-
-def _legend(figure: Figure) -> None:
-    dot = dict(linestyle="-", marker="o", markersize=3.5)
-    handles = [
-        Line2D([], [], color=PHOTOGRAPHS, label="photographs", **dot),
-        Line2D([], [], color=STREETS, label="street images", **dot),
-        Patch(facecolor=SEEN, alpha=0.75, label="seen by classification"),
-        Patch(fill=False, edgecolor=UNSEEN, linestyle="--", label="outside"),
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8.5, handlelength=1.8)

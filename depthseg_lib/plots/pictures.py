@@ -29,31 +29,30 @@ def predictions(
     if images is not None:
         columns = {"image": images.transpose(0, 2, 3, 1), "truth": label_set.colour(truth)}
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
-    figure = _grid(columns)
+    figure = grid_of(columns)
     class_legend(figure, np.stack([*predicted.values(), *([] if images is None else [truth])]), label_set)
     style.footer(figure, footer)
     return figure
 
 
 @style.styled
-def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int, footer: str = "") -> Figure:
+def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: int) -> Figure:
     """Pictures (each 3 H W uint8) in rows of `columns`, with a title each where `titles` has one."""
     count, (height, width) = len(images), images[0].shape[1:]
     columns = min(columns, count)
     rows = -(-count // columns)
     tall = style.WIDTH / columns * height / width + (0.2 if len(titles) else 0.03)
-    figure = style.sheet(style.WIDTH, tall * rows + (0.3 if footer else 0))
+    figure = style.sheet(style.WIDTH, tall * rows)
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for at, image, title in zip_longest(axes, images, list(titles)[:count], fillvalue=None):
         at.set_axis_off()
         if image is not None:
             at.imshow(image.transpose(1, 2, 0), interpolation="nearest")
             at.set_title(title or "", fontsize=8, pad=2)
-    style.footer(figure, footer)
     return figure
 
 
-def _grid(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
+def grid_of(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
     """Rows of pictures with a title per column and a name per row, if any; they take `share` of the width."""
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]

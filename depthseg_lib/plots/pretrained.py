@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.plots import style
-from depthseg_lib.plots.pictures import _grid
+from depthseg_lib.plots.pictures import grid_of
 from depthseg_lib.settings import encoder_name
 
 FEW = 2
@@ -139,7 +139,7 @@ def flow_examples(
     """
     shown = predicted if truth is None else truth
     fastest = max(1.0, float(np.percentile(np.hypot(shown[:, 0], shown[:, 1]), 90).round()))
-    columns = {"frame": _pixels(images[:, 0]), "next frame": _pixels(images[:, 1])}
+    columns = {title: images[:, k].transpose(0, 2, 3, 1) for k, title in enumerate(("frame", "next frame"))}
     columns["predicted flow"] = flow_colours(predicted, fastest)
     if truth is not None:
         columns["exact flow"] = flow_colours(truth, fastest)
@@ -153,10 +153,6 @@ def flow_examples(
     _wheel(key, fastest, errors or {})
     style.footer(figure, footer)
     return figure
-
-
-def _pixels(images: np.ndarray) -> np.ndarray:
-    return images.transpose(0, 2, 3, 1)
 
 
 def _layout(rows: int, columns: int, ratio: float) -> tuple[Figure, np.ndarray, Axes]:
@@ -202,7 +198,7 @@ def depth_examples(
     columns = {"image": images.transpose(0, 2, 3, 1)}
     columns |= {title: np.where(truth > 0, truth, np.nan)} if known else {}
     columns |= {name: predicted[name] for name in style.present(predicted)}
-    figure = _grid(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
+    figure = grid_of(columns, 0.86, rows, cmap="viridis_r", norm="log", vmin=max(low, 0.1), vmax=high)
     mapped = figure.axes[1].images[0]
     ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
     label = "depth (m)" if known else "depth (up to scale)"

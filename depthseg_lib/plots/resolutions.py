@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from depthseg_lib.analysis import paper
-from depthseg_lib.analysis.cross_resolution import divergence, rows_of
+from depthseg_lib.analysis.cross_resolution import rows_of
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
 from depthseg_lib.settings import CROSSED, encoder_name
@@ -35,15 +35,20 @@ def cross_resolution(
     parts = [part for part in product(encoders, SIZES) if part in there]
     figure = style.Drawing(figsize=(style.WIDTH + 0.6, 1.75 * len(parts) + 0.9), layout="constrained")
     axes = figure.subplots(len(parts), 3, squeeze=False, width_ratios=(3, 3, 2.5), sharex="col")
-    notes, lines = divergence(rows), {at: _lines(at, rows) for at in SIZES}
+    # initialisation, experiment and name of each line of a panel
+    lines = {at: [line[1:] for line in rows_of(rows["initialisation"]) if line[0] == at] for at in SIZES}
     for number, (line, (encoder, at)) in enumerate(zip(axes, parts, strict=True), 1):
         of = rows[(rows["encoder"] == encoder) & (rows["fine_tuned_at"] == at)]
         for axis, metric in zip(line, PANELS, strict=False):
             _ours(axis, of, metric, lines[at])
-        diverged = {name: text for (e, a, name), text in notes.items() if (e, a) == (encoder, at)}
-        _name_diverged(line[0], lines[at], diverged)
+        for place, (_, _, name) in enumerate(lines[at]):
+            trials = of.loc[of["row"] == name, "diverged_at"]
+            if trials.count():
+                look = dict(transform=line[0].get_yaxis_transform(), ha="right", va="center", fontsize=7.5)
+                line[0].text(0.99, place - 0.3, f"{trials.count()} of {len(trials)} diverged", **look)
         for axis, metric in zip(line, (*PANELS, PANELS[0]), strict=True):
-            _finish(axis, lines[at], axis is line[0])
+            style.name_lines(axis, [name if axis is line[0] else "" for _, _, name in lines[at]])
+            axis.margins(x=0.1)
             axis.set_xlabel(style.METRICS[metric] if number == len(parts) else "")
         _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
         several = f"{encoder_name(encoder)}, " if len(encoders) > 1 else ""
@@ -53,11 +58,6 @@ def cross_resolution(
     other = "Triangles to the left: depth learned at the other size; small dots: single trials."
     style.footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
     return figure
-
-
-def _lines(at: str, rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Initialisation, experiment and name of each line of a panel."""
-    return [line[1:] for line in rows_of(rows["initialisation"]) if line[0] == at]
 
 
 def _marker(initialisation: str, experiment: str) -> str:
@@ -100,15 +100,3 @@ def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]
     else:
         axes.tick_params(labelbottom=True)
         axes.set_xlabel(style.METRICS[PANELS[0]])
-
-
-def _name_diverged(axes: Axes, lines: list[tuple[str, str, str]], notes: dict[str, str]) -> None:
-    names = [name for _, _, name in lines]
-    for name, text in notes.items():
-        where = axes.get_yaxis_transform()
-        axes.text(0.99, names.index(name) - 0.3, text, transform=where, ha="right", va="center", fontsize=7.5)
-
-
-def _finish(axes: Axes, lines: list[tuple[str, str, str]], labelled: bool) -> None:
-    style.name_lines(axes, [name if labelled else "" for _, _, name in lines])
-    axes.margins(x=0.1)

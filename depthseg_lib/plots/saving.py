@@ -18,8 +18,6 @@ from depthseg_lib.settings import encoder_name
 DPI = 200
 _NO_DATE = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """The same data gives the same bytes: no date, no version of the drawing library."""
-_MEAN = [name for name in RUN if name != "trial"]
-"""What the trials of one mean have in common."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,8 @@ def about(results: Results, title: str, *notes: str, scores: bool = True) -> Abo
     if scores:
         shown = [results.label_set.classes[index] for index in results.label_set.representative]
         sentences.append(f"mIoU over the data set; representative: {', '.join(shown)}.")
-    trials = runs[runs["diverged_at"].isna()].groupby(_MEAN, observed=True)["trial"].nunique()
+    same = [name for name in RUN if name != "trial"]
+    trials = runs[runs["diverged_at"].isna()].groupby(same, observed=True)["trial"].nunique()
     counts = (int(trials.max()), int(trials.min())) if len(trials) else (0, 0)
     return _of_runs(results, runs, title, sentences, counts)
 
@@ -124,22 +123,17 @@ def save(figure: Figure, name: str, folder: str | Path, described: About) -> Sav
     """Write `<folder>/<name>.png`, `.svg` and `.json`, each by rename; the result shows itself in a notebook."""
     folder = project_path(folder)
     for kind in ("png", "svg"):
-        with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.settings()):
+        with replacing(folder / f"{name}.{kind}") as scratch, matplotlib.rc_context(style.RC):
             figure.savefig(scratch, format=kind, dpi=DPI, metadata=_NO_DATE[kind])
             if kind == "svg":
-                scratch.write_text(_with_numbered_clips(scratch.read_text("utf-8")), "utf-8")
+                # matplotlib names clips by where they lie, to the last bit, in which two processes' layouts differ
+                svg = scratch.read_text("utf-8")
+                clips = dict.fromkeys(re.findall(r'clip-path="url\(#(p[0-9a-f]{10})\)"', svg))
+                for number, clip in enumerate(clips):
+                    svg = svg.replace(clip, f"clip{number}")
+                scratch.write_text(svg, "utf-8")
     write_json(folder / f"{name}.json", asdict(described))
     return Saved(folder / f"{name}.png")
-
-
-def _with_numbered_clips(svg: str) -> str:
-    """The same drawing with its clips named in their order.
-
-    Matplotlib names them by where they lie, to the last bit, in which the layouts of two processes differ.
-    """
-    names = dict.fromkeys(re.findall(r'clip-path="url\(#(p[0-9a-f]{10})\)"', svg))
-    numbers = {name: f"clip{number}" for number, name in enumerate(names)}
-    return re.sub(r"\bp[0-9a-f]{10}\b", lambda found: numbers.get(found[0], found[0]), svg)
 
 
 def save_table(

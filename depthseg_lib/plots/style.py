@@ -39,7 +39,7 @@ WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
 SCREEN_DPI = 100
 GREY = "#5f6368"
-_RC = {
+RC = {  # the matplotlib settings of all figures, for saving them too
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -69,7 +69,7 @@ def styled(draw):
 
     @functools.wraps(draw)
     def inside(*args, **kwargs):
-        with matplotlib.rc_context(_RC):
+        with matplotlib.rc_context(RC):
             return draw(*args, **kwargs)
 
     return inside
@@ -80,7 +80,7 @@ class Drawing(Figure):
 
     def _repr_png_(self):
         buffer = io.BytesIO()
-        with matplotlib.rc_context(_RC):
+        with matplotlib.rc_context(RC):
             self.savefig(buffer, format="png", dpi=2 * SCREEN_DPI)
         return buffer.getvalue(), {"width": round(self.get_figwidth() * SCREEN_DPI)}
 
@@ -90,11 +90,6 @@ def sheet(width: float, height: float) -> Drawing:
     figure = Drawing(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     return figure
-
-
-def settings() -> dict:
-    """The matplotlib settings of all figures, for saving under the same ones."""
-    return dict(_RC)
 
 
 def scale(metric: str) -> float:
@@ -125,10 +120,11 @@ def handle(initialisation: str) -> Line2D:
     return Line2D([], [], label=initialisation, **look(initialisation))
 
 
-def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4) -> None:
-    """One legend above all panels."""
-    handles, where = [handle(name) for name in present(initialisations)], "outside upper center"
-    figure.legend(handles=handles, loc=where, ncols=min(columns, len(handles)), handlelength=3.0, columnspacing=1.6)
+def legend(figure: Figure, initialisations: Iterable[str], columns: int = 4, others: Sequence[Line2D] = ()) -> None:
+    """One legend above all panels, of the initialisations and `others`."""
+    handles = [*map(handle, present(initialisations)), *others]
+    size = dict(ncols=min(columns, len(handles)), handlelength=3.0, columnspacing=1.6)
+    figure.legend(handles=handles, loc="outside upper center", **size)
 
 
 def name_lines(axes: Axes, names: Sequence[str]) -> None:

@@ -1,18 +1,15 @@
 """Tables 1 and 2 as a picture: ours above, the paper's below, rules above and below each, no lines between."""
 
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from depthseg_lib.analysis.tables import Column, rows
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
-
-if TYPE_CHECKING:  # `tables` names encoders as the plots do, and so imports this package
-    from depthseg_lib.analysis.tables import Column
 
 _LABEL, _CELL, _GAP, _ROW = 1.6, 1.08, 0.2, 0.25
 """Widths and row height in inches."""
@@ -21,10 +18,10 @@ _HEAD, _BELOW = 3.2, 0.9
 
 
 @style.styled
-def table1(blocks: "list[list[Column]]", footer: str = "") -> Figure:
+def table1(blocks: list[list[Column]], footer: str = "") -> Figure:
     """Draw `tables.blocks` under one another; bold is the highest mean of a column."""
     widths = [_places(shown)[1] for shown in blocks]
-    heights = [(_HEAD + len(_rows(shown)) + _BELOW) * _ROW for shown in blocks]
+    heights = [(_HEAD + len(rows(shown)) + _BELOW) * _ROW for shown in blocks]
     figure = style.Drawing(figsize=(max(widths), sum(heights) + 0.5), layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=(0, max(widths)), ylim=(sum(heights), 0))
@@ -35,9 +32,9 @@ def table1(blocks: "list[list[Column]]", footer: str = "") -> Figure:
     return figure
 
 
-def _block(axes: Axes, shown: "list[Column]", above: float) -> None:
+def _block(axes: Axes, shown: list[Column], above: float) -> None:
     """One block of columns, its upper edge `above` inches from the figure's."""
-    names, (places, width) = _rows(shown), _places(shown)
+    names, (places, width) = rows(shown), _places(shown)
     _heads(axes, shown, places, above)
     top = above + _HEAD * _ROW
     for row, name in enumerate(names):
@@ -52,11 +49,7 @@ def _block(axes: Axes, shown: "list[Column]", above: float) -> None:
         axes.plot([0, width], [y, y], color="black", linewidth=line, clip_on=False)
 
 
-def _rows(shown: "list[Column]") -> list[str]:
-    return style.present(name for column in shown for name in column.cells)
-
-
-def _places(shown: "list[Column]") -> tuple[list[float], float]:
+def _places(shown: list[Column]) -> tuple[list[float], float]:
     """Centres of the columns, with a gap between groups and settings, and the block's width."""
     places, x, last = [], _LABEL, None
     for column in shown:
@@ -66,7 +59,7 @@ def _places(shown: "list[Column]") -> tuple[list[float], float]:
     return places, x + 0.05
 
 
-def _heads(axes: Axes, shown: "list[Column]", places: list[float], above: float) -> None:
+def _heads(axes: Axes, shown: list[Column], places: list[float], above: float) -> None:
     """Three lines: whose numbers, which setting, which metric; a thin rule under what spans several columns."""
     pairs = list(zip(shown, places, strict=True))
     for level, key in enumerate((lambda c: c.group, lambda c: (c.group, c.setting))):

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.plots import style
-from depthseg_lib.plots.learning_curves import BAND
+from depthseg_lib.plots.learning_curves import BAND, mean_line
 from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou", "miou_seven")
@@ -32,7 +32,13 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
     axes = figure.subplots(len(pairs), 3, squeeze=False)
     for row, (encoder, setting) in zip(axes, pairs, strict=True):
         part = trained[(trained["encoder"] == encoder) & (trained["setting"] == setting)]
-        _over_iterations(row[0], part)
+        means = summarise(part, ["initialisation", "iteration"], ["miou"])
+        for name in style.present(part["initialisation"]):
+            mean_line(row[0], means[means["initialisation"] == name], "miou", name)
+        row[0].set_xlabel("fine-tuning iteration")
+        row[0].set_ylabel(style.METRICS["miou"])
+        row[0].set_ylim(bottom=max(row[0].get_ylim()[0], 0.0))
+        style.few_ticks(row[0])
         style.panel(row[0], "", f"{encoder_name(encoder)}, {setting}")
         for at, metric in zip(row[1:], SUBSETS, strict=True):
             trajectory_axes(at, part, metric)
@@ -66,7 +72,11 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     order. Classes that no initialisation brings to `LEARNED` are named below instead. Encoders stand under one
     another, each with all other classes.
     """
-    shown, flat = _learned(courses, shares)
+    trained = courses[courses["iteration"] > 0]  # what an untrained last layer says of a class is an accident
+    means = trained.groupby(["encoder", "initialisation", "class", "iteration"], observed=True)["iou"].mean()
+    highest = means.groupby("class", observed=True).max()
+    shown = [name for name in shares.index if highest.get(name, 0) >= LEARNED] or list(shares.index)
+    flat = ", ".join(f"{name} ({_percent(shares[name])})" for name in shares.index if name not in shown)
     encoders = list(dict.fromkeys(courses["encoder"].astype(str)))
     rows, columns = -(-len(shown) // COLUMNS), min(COLUMNS, len(shown))
     figure = style.Drawing(figsize=(9.6, 1.75 * rows * len(encoders) + 1.0), layout="constrained")
@@ -85,24 +95,9 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
             at.tick_params(labelbottom=True)
     style.legend(figure, courses["initialisation"], columns=6)
     across = "Across: fine-tuning iteration; beside a class its share of the labelled pixels."
-    style.footer(figure, f"{footer} {across} {_left_out(flat, shares)}".strip())
+    left_out = f"Not drawn, below {100 * LEARNED:.0f} % throughout: {flat}." if flat else ""
+    style.footer(figure, f"{footer} {across} {left_out}".strip())
     return figure
-
-
-def _learned(courses: pd.DataFrame, shares: pd.Series) -> tuple[list[str], list[str]]:
-    """The classes that some initialisation brings to `LEARNED`, mean over trials, and the others; all if none is."""
-    keys = ["encoder", "initialisation", "class", "iteration"]
-    trained = courses[courses["iteration"] > 0]  # what an untrained last layer says of a class is an accident
-    highest = trained.groupby(keys, observed=True)["iou"].mean().groupby("class", observed=True).max()
-    learned = [name for name in shares.index if highest.get(name, 0) >= LEARNED]
-    return (learned, [name for name in shares.index if name not in learned]) if learned else (list(shares.index), [])
-
-
-def _left_out(flat: list[str], shares: pd.Series) -> str:
-    if not flat:
-        return ""
-    names = ", ".join(f"{name} ({_percent(shares[name])})" for name in flat)
-    return f"Not drawn, below {100 * LEARNED:.0f} % throughout: {names}."
 
 
 def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
@@ -116,20 +111,6 @@ def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
     axes.xaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
-
-
-def _over_iterations(axes: Axes, history: pd.DataFrame) -> None:
-    means = summarise(history, ["initialisation", "iteration"], ["miou"])
-    for name in style.present(history["initialisation"]):
-        mean = means[means["initialisation"] == name].sort_values("iteration")
-        known = style.look(name) | {"markevery": style.every_eighth(len(mean))}
-        axes.plot(mean["iteration"], 100 * mean["miou_mean"], **known)
-        band = (100 * mean[f"miou_{end}"] for end in ("low", "high"))
-        axes.fill_between(mean["iteration"], *band, color=style.LOOK[name][0], alpha=BAND, linewidth=0)
-    axes.set_xlabel("fine-tuning iteration")
-    axes.set_ylabel(style.METRICS["miou"])
-    axes.set_ylim(bottom=max(axes.get_ylim()[0], 0.0))
-    style.few_ticks(axes)
 
 
 def _percent(share: float) -> str:

@@ -1,17 +1,27 @@
 """Every measurement: computed from runs, kept for as long as these are the same, committed, and read without runs."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import planted
+from helpers.real_data import real_set
+from helpers.small import finetuning
 
 from depthseg_lib.analysis import results
-from depthseg_lib.analysis.measurements import activations, census, rescaling, sizes
+from depthseg_lib.analysis.measurements import activations, census, load, rescaling, sizes
 from depthseg_lib.analysis.measurements.grad_cam import LAYERS
+from depthseg_lib.analysis.runs import RunFolder
+from depthseg_lib.analysis.statistics import differences
+from depthseg_lib.data.image_files import label_ids
+from depthseg_lib.data.labels import CAMVID, KITTI, VOID
 from depthseg_lib.data.resize import FACTORS
+from depthseg_lib.data.sets.kitti import Kitti
 from depthseg_lib.errors import InputError
+from depthseg_lib.training import finetune
 
 MEASUREMENTS = {"activations": activations, "census": census, "rescaled predictions": rescaling, "object sizes": sizes}
 OF_RUNS = ("activations", "rescaled predictions")
@@ -138,7 +148,8 @@ def test_neither_runs_nor_committed_ones_says_what_to_run(taken, tmp_path, name)
 
 
 def test_runs_without_their_weights_say_what_to_run(taken, tmp_path):
-    root = planted.plant(tmp_path / "runs", "smoke", examples=2)
+    ignored = shutil.ignore_patterns("weights.safetensors", "measured")
+    root = shutil.copytree(taken[0], tmp_path / "runs", ignore=ignored)
     with pytest.raises(InputError, match="none of the 3 runs has its weights.safetensors.*make figures PROFILE=smoke"):
         activations.load(chosen(root), root, tmp_path / "figures")
 
@@ -160,11 +171,7 @@ def test_what_was_asked_for_and_is_not_there_is_named(taken, tmp_path, name):
 def test_diverged_runs_are_not_asked_for(taken):
     full = chosen(taken[0])
     diverged = full.metrics.assign(diverged_at=np.where(full.metrics["name"] == NAME, 2, np.nan))
-    from dataclasses import replace
-
-    from depthseg_lib.analysis.measurements.load import asked_for
-
-    assert len(asked_for(full)) == 3 and NAME not in asked_for(replace(full, metrics=diverged))
+    assert len(load.asked_for(full)) == 3 and NAME not in load.asked_for(replace(full, metrics=diverged))
 
 
 def test_stored_activations_are_small(tmp_path):
@@ -173,3 +180,55 @@ def test_stored_activations_are_small(tmp_path):
     planted.activations(full, images=72).save(tmp_path)
     files = {path.name: path.stat().st_size for path in (tmp_path / "data" / "activations").iterdir()}
     assert set(files) == {"about.json", "maps.npz", "scores.parquet"} and max(files.values()) < 100 * 2**10
+
+
+def test_factor_1_has_the_score_that_the_run_itself_had(tmp_path):
+    config = finetuning(iterations=2, annotated=12)
+    run = finetune.run(config, tmp_path / "a" / "t0", lambda _: None)
+    folder = RunFolder(tmp_path / "a" / "t0", config.to_mapping())
+    full = planted.laptop().select(setting="full", images=16)
+    tables, arrays = rescaling._compute(full, {folder.name: folder}, lambda _: None)
+    row = tables["scores"].set_index("factor").loc[1.0]
+    for metric in ("miou_seven", "miou", "accuracy"):
+        assert row[metric] == pytest.approx(run.metrics[metric], abs=0.002)
+    assert row["scored"] == 8 and row["name"] == "a-t0" and set(arrays["predictions"]) == {"a-t0"}
+
+
+def test_losses_are_taken_run_by_run():
+    full = planted.laptop().select(setting="full", images=16)
+    found = planted.rescaling(full)
+    losses = found.losses()
+    assert len(losses) == 4 * len(full.metrics) and 1.0 not in set(losses["factor"])
+    row = losses.iloc[0]
+    own = found.scores[found.scores["name"] == row["name"]].set_index("factor")["miou"]
+    assert row["miou"] == pytest.approx(own[row["factor"]] - own[1.0])
+    gaps = differences(losses, [("depth", "none")], "miou", by=["encoder", "factor"]).set_index("factor")
+    assert gaps.loc[2.0, "verdict"] == "higher" and gaps.loc[2.0, "mean"] == pytest.approx(0.09, abs=0.02)
+
+
+def test_images_and_pixels_of_every_class_and_of_void():
+    labels = np.full((3, 4, 5), 1, np.uint8)
+    labels[0, 0] = 0
+    labels[0, 1, :2] = VOID
+    labels[2] = VOID
+    found = census.census(labels, CAMVID).set_index("class")
+    assert list(found.index) == [*CAMVID.classes, "void"]
+    assert found.loc["sky"].tolist() == [1, 5, 5 / 38]
+    assert found.loc["building"].tolist() == [2, 33, 33 / 38]
+    assert found.loc["void"].tolist() == [2, 22, 22 / 60]
+    assert not found.loc["pole":"bicyclist"].any(axis=None)
+    assert found["images"].dtype == found["pixels"].dtype == np.int64
+
+
+def test_nothing_labelled_has_no_share():
+    found = census.census([np.full((2, 2), VOID, np.uint8)], CAMVID)
+    assert found["share"].tolist() == [0.0] * 11 + [1.0]
+
+
+def test_the_real_labels_of_kitti():
+    files = [pair.labels for pair in Kitti(real_set("kitti_semantics")).labelled["training"]]
+    labels = [KITTI.encode(label_ids(file), str(file)) for file in files]
+    found = census.census(labels, KITTI).set_index("class")
+    assert found["pixels"].sum() == sum(image.size for image in labels)
+    assert found["images"].max() == len(files) == 5 == found.loc["road", "images"]
+    assert found.loc[["road", "vegetation", "car", "sky"], "share"].sum() > 0.5

@@ -6,6 +6,7 @@ import pytest
 from helpers import planted
 
 from depthseg_lib.analysis import missing
+from depthseg_lib.models.published import Published
 from depthseg_lib.study import plan as study_plan
 
 
@@ -84,6 +85,14 @@ def test_how_pretraining_at_the_two_sizes_differs_is_read_from_the_settings(ever
     ]
     assert plan.lengths().endswith(f"than the size: small {words[0]}; large {words[1]}.")
     assert missing.load(replace(everything, plan=study_plan.plan("smoke").to_mapping())).lengths() == ""
+
+
+def test_published_weights_that_were_asked_for_are_planned(everything, monkeypatch):
+    monkeypatch.setattr(study_plan, "_published", lambda *_: "of published weights")
+    given = study_plan.plan("kitti", published=Published({"imagenet": "weights"}))
+    asked = missing.load(replace(everything, plan=given.to_mapping())).main.select(setting="full", images=16)
+    expected = "Not run: none (random weights), depth, imagenet, depth-imagenet."
+    assert asked.select(encoder="resnet18").missing(everything) == expected
 
 
 def test_nothing_is_said_where_no_run_is_planned(everything):

@@ -1,23 +1,38 @@
-"""Results from run folders, from the committed tables, and what is refused."""
+"""Results from run folders, from the committed tables, and what is refused; the store; scores on common images."""
 
+import ast
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import planted
 
-from depthseg_lib.analysis import results
+from depthseg_lib.analysis import results, store
+from depthseg_lib.analysis import runs as runs_of
+from depthseg_lib.analysis.results import common_scores
+from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
+from depthseg_lib.fingerprint import LIBRARY
+from depthseg_lib.losses import metrics
 
 RUN = "resnet18-slim-depth-full-n4"
 NAME = f"{RUN}-t0"
-IDS = list(results.IDS)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    return planted.plant(tmp_path_factory.mktemp("smoke") / "runs", "smoke", examples=2)
 
 
 @pytest.fixture
-def runs(tmp_path):
-    return planted.plant(tmp_path / "runs", "smoke", examples=2)
+def runs(smoke, tmp_path):
+    """Planted runs of its own for a test that changes them."""
+    return shutil.copytree(smoke, tmp_path / "runs")
 
 
 def load(root, figures="figures"):
@@ -72,7 +87,7 @@ def test_stored_results_come_back_whole(runs):
     assert "committed" in again.source and not again.of_this_machine
     for name in ("metrics", "history", "pretrain"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=False)
-    key = [*IDS, "image", "truth", "prediction"]
+    key = [*runs_of.RUN, "image", "truth", "prediction"]
     ours, stored = (
         f.confusion.astype({k: str for k in key}).sort_values(key, ignore_index=True) for f in (found, again)
     )
@@ -88,13 +103,11 @@ def test_stored_results_come_back_whole(runs):
 
 
 def test_stored_results_are_small(tmp_path):
-    """Bytes of one trial's runs on 184 images; the tables three times, for three trials, the pictures once."""
-    planted.plant(tmp_path, "laptop", trials=1, validation=184)
-    results.save(results.load("laptop", tmp_path, tmp_path), tmp_path / "data")
-    sizes = {path: path.stat().st_size for path in (tmp_path / "data").rglob("*.*")}
-    tables = [size for path, size in sizes.items() if path.suffix == ".parquet"]
-    assert 3 * max(tables) < 2**20
-    assert sum(sizes.values()) + 2 * sum(tables) < 5 * 2**20
+    """Those of the whole laptop study, three trials of each run, written as they are today."""
+    results.save(results.load("laptop", tmp_path), tmp_path)
+    sizes = {path: path.stat().st_size for path in tmp_path.rglob("*.*")}
+    assert max(size for path, size in sizes.items() if path.suffix == ".parquet") < 2**20
+    assert sum(sizes.values()) < 5 * 2**20
 
 
 def test_a_run_that_is_not_the_plans_is_left_out(runs):
@@ -140,12 +153,8 @@ def test_without_any_run_of_the_main_comparison_it_says_so(runs):
 def test_nothing_at_all_says_what_to_run(tmp_path):
     with pytest.raises(InputError, match="make figures PROFILE=smoke"):
         results.load("smoke", tmp_path / "runs", tmp_path / "figures")
-
-
-def test_stored_results_of_another_profile_are_refused(runs):
-    results.save(load(runs), runs.parent / "figures" / "data")
-    with pytest.raises(InputError, match="are of profile 'smoke', expected 'laptop'"):
-        results.load("laptop", runs, runs.parent / "figures")
+    with pytest.raises(InputError, match="make figures PROFILE=labtop` first; did you mean 'laptop'"):
+        results.load("labtop", tmp_path / "runs")
 
 
 def test_selecting_what_was_not_run_says_so(runs):
@@ -162,3 +171,107 @@ def test_the_main_comparison_is_without_what_stands_apart(runs):
     both = found.main.select(setting=["full", "frozen"], images=(4,))
     assert set(both.metrics["setting"]) == {"full", "frozen"}
     assert found.has(setting="deeplab", experiment="high") and not found.has(setting="deeplab", images=8)
+
+
+def test_all_sizes_are_scored_on_the_images_that_all_of_them_have(smoke):
+    full = load(smoke).select(setting="full")
+    scored = common_scores(full.confusion, full.label_set)
+    assert len(scored) == 8 and set(scored["validation"]) == {16}  # 24 annotated, 8 in the larger training set
+    row = scored[(scored["initialisation"] == "depth") & (scored["images"] == 4)].iloc[0]
+    with np.load(smoke / "smoke" / "finetune" / RUN / "t0" / "confusion.npz") as stored:
+        common = stored["images"][np.isin(stored["names"], [f"street{i:03d}" for i in range(8, 24)])]
+    assert len(common) == 16
+    assert row["miou_seven"] == pytest.approx(metrics.miou(common, full.label_set.representative))
+    assert (row["miou"], row["accuracy"]) == pytest.approx((metrics.miou(common), metrics.accuracy(common)))
+
+
+def test_a_setting_with_one_size_keeps_all_its_images(smoke):
+    found = load(smoke)
+    scored = common_scores(found.confusion, found.label_set).groupby("setting", observed=True)["validation"].unique()
+    assert list(scored["frozen"]) == [20] and list(scored["full"]) == [16]
+
+
+def made() -> Stored:
+    numbers = np.random.default_rng(0)
+    return Stored(
+        {"profile": "smoke", "shown": [3, 5]},
+        {"scores": pd.DataFrame({"name": ["a", "b"], "value": [0.5, np.nan]})},
+        {"maps/first": {"layer1": numbers.random((2, 3)), "layer2": np.arange(4)}},
+        {
+            "images": numbers.integers(0, 256, (2, 8, 9, 3), np.uint8),
+            "labels/one": numbers.integers(0, 256, (3, 8, 9), np.uint8),
+            "depth": numbers.integers(0, 65536, (2, 5, 6), np.uint16),
+        },
+        numbers.integers(0, 256, (256, 3), np.uint8),
+    )
+
+
+def test_what_is_written_comes_back_whole(tmp_path):
+    written = made()
+    assert not store.exists(tmp_path)
+    store.write(tmp_path, written)
+    found = store.read(tmp_path, "smoke")
+    assert store.exists(tmp_path) and found.about == written.about
+    pd.testing.assert_frame_equal(found.tables["scores"], written.tables["scores"])
+    assert all(np.array_equal(found.arrays["maps/first"][k], of) for k, of in written.arrays["maps/first"].items())
+    assert found.pictures.keys() == written.pictures.keys()
+    for name, pictures in written.pictures.items():
+        assert found.pictures[name].dtype == pictures.dtype and np.array_equal(found.pictures[name], pictures)
+
+
+def test_writing_again_removes_what_is_no_longer_there_and_nothing_else(tmp_path):
+    store.write(tmp_path, made())
+    store.write(tmp_path / "other", made())
+    (tmp_path / "plan.json").write_text("{}")
+    store.write(tmp_path, Stored({"profile": "smoke"}, made().tables))
+    assert {path.name for path in tmp_path.rglob("*.*") if "other" not in path.parts} == {
+        "about.json",
+        "plan.json",
+        "scores.parquet",
+    }
+    assert store.read(tmp_path / "other", "smoke").pictures
+
+
+@pytest.mark.parametrize("file", ["scores.parquet", "maps/first.npz", "labels/one.png"])
+@pytest.mark.parametrize("damage", ["broken", "missing"])
+def test_what_is_broken_or_missing_says_what_to_do(tmp_path, file, damage):
+    store.write(tmp_path, made())
+    (tmp_path / file).write_bytes(b"broken") if damage == "broken" else (tmp_path / file).unlink()
+    with pytest.raises(InputError, match="incomplete.*restore this folder with git, or remove it and run `make fig"):
+        store.read(tmp_path, "smoke")
+
+
+def test_results_of_another_profile_are_refused(tmp_path):
+    store.write(tmp_path, made())
+    with pytest.raises(InputError, match="are of profile 'smoke', expected 'laptop'"):
+        store.read(tmp_path, "laptop")
+
+
+PROJECT = LIBRARY.parent
+TRAINS = ("01_pretrain", "02_finetune")
+HEAVY = ("torch", "torchvision", "pytorch_grad_cam", "lightning", "snakemake", "papermill")
+LOADED = """
+from depthseg_lib.analysis import learning_curves, missing, results
+from depthseg_lib.analysis.measurements import activations, census, rescaling, sizes
+
+found = results.load("laptop", "no runs")
+missing.load(found)
+results.common_scores(found.main.confusion, found.label_set)
+full = found.main.select(setting="full", images=found.base_images)
+for measurement in (activations, census, rescaling, sizes):
+    measurement.load(full, "no runs")
+"""
+
+
+def imports_of(notebook: Path) -> str:
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    nodes = [node for cell in cells for node in ast.parse("".join(cell["source"])).body]
+    return "\n".join(ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def test_notebooks_that_draw_and_stored_results_load_without_pytorch():
+    drawing = [path for path in sorted(PROJECT.glob("notebooks/*.ipynb")) if path.stem not in TRAINS]
+    said = f"\nimport sys\nprint(sorted(set({HEAVY}) & set(sys.modules)))"
+    code = "\n".join(map(imports_of, drawing)) + LOADED + said
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -93,3 +93,21 @@ def test_mismatch_counts_objects_and_their_pixels_by_hand():
     assert (car["smaller"], car["larger"]) == (0.5, 0.25)
     assert car["pixels_smaller"] == pytest.approx(20 / pixels)
     assert car["pixels_larger"] == pytest.approx(3600 / pixels)
+
+
+def test_a_crop_shows_the_object_that_its_box_says():
+    image = np.zeros((3, 64, 192), np.uint8)
+    image[:, 30:40, 100:190] = 9
+    for left, width in ((100, 90), (0, 8)):
+        box = {"top": 30, "left": left, "height": 10, "width": width}
+        top, start, picture = object_sizes._around(image, box)
+        assert np.array_equal(picture, image[:, top : top + 64, start : start + picture.shape[2]])
+        assert picture.shape[2] == max(64, int(1.15 * width)) and start <= left <= start + picture.shape[2] - width
+
+
+def test_real_images_are_not_among_the_examples():
+    rows = [("car", 0, 5, 5, 20, 30, 400, 24.5, "photographs"), ("car", 0, 1, 1, 4, 4, 16, 4.0, "streets")]
+    columns = ["thing", "image", "top", "left", "height", "width", "pixels", "size", "where"]
+    photographs = np.zeros((1, 3, 64, 64), np.uint8)
+    shown, examples = object_sizes._examples(pd.DataFrame(rows, columns=columns), photographs, None)
+    assert list(shown["kind"]) == ["photograph"] and set(examples) == {"car.photograph"}

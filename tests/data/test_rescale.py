@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from depthseg_lib.analysis.measurements import rescaled as rescaled_scores
+from depthseg_lib.analysis.measurements import rescaling
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.resize import FACTORS, canvas, on_canvas, rescaled
@@ -64,12 +64,11 @@ def test_an_image_is_antialiased_when_it_shrinks():
 
 def test_predictions_come_back_to_the_place_that_they_are_of():
     truth, network = coloured(), Colours()
-    images = rescaled_scores.at_all_factors(truth.images)
-    rows = rescaled_scores.scores(network, images, truth)
+    shown = rescaling.predictions(network, rescaling.at_all_factors(truth.images), (64, 96))
+    rows = rescaling.scores(shown, truth)
     assert [row["factor"] for row in rows] == list(FACTORS)
     assert {row["factor"]: row["accuracy"] for row in rows}[1.0] == 1 and min(row["accuracy"] for row in rows) > 0.96
     assert network.sizes == [(64, 64), (64, 64), (64, 96), (96, 160), (128, 192)]
-    shown = rescaled_scores.example_predictions(network, images)
     assert shown.shape == (5, 2, 64, 96) and shown.dtype == np.uint8
     assert np.array_equal(shown[2][:, :-3], truth.labels[:, :-3])
 
@@ -77,8 +76,7 @@ def test_predictions_come_back_to_the_place_that_they_are_of():
 def test_factor_1_is_the_network_itself():
     torch.manual_seed(0)
     network, truth = SegmentationNetwork("resnet18-slim", 19).eval(), coloured()
-    images = rescaled_scores.at_all_factors(truth.images)
     with torch.no_grad():
         plain = network(torch.from_numpy(truth.images).float() / 255).argmax(1).numpy()
-    found = rescaled_scores.predictions(network, images.canvases[2], images.places[2], images.size)
+    found = rescaling.predictions(network, rescaling.at_all_factors(truth.images)[2:3], (64, 96))[0]
     assert (found == plain).mean() > 0.999  # sums in another order may tip a pixel

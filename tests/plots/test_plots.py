@@ -139,66 +139,23 @@ def figures(results, base, scored):
     }
 
 
-NAMES = (
-    "curves",
-    "curves of two encoders",
-    "training_size",
-    "frozen",
-    "frozen of two encoders",
-    "table1",
-    "question",
-    "setups",
-    "claims",
-    "claims of two encoders",
-    "miou_vs_accuracy",
-    "miou_vs_accuracy of two encoders",
-    "class_curves",
-    "class_curves of two encoders",
-    "predictions",
-    "activations",
-    "boundary_scores",
-    "boundary_scores of two encoders",
-    "resize_factor",
-    "scale_mismatch",
-    "scale_mismatch without street images",
-    "cross_resolution",
-    "cross_resolution, some not run",
-    "cross_resolution, some diverged",
-    "cross_resolution with imagenet",
-    "census",
-    "depth_examples",
-    "depth of two encoders",
-    "depth without truth",
-    "measured depth",
-    "flow_examples",
-    "flow of two encoders",
-    "flow without truth",
-    "pretraining_curves of flow",
-    "contact_sheet",
-    "finetuning_curves",
-    "pretraining_curves",
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_text_lies_over_another_or_outside(figures, name, monkeypatch):
-    figure = figures[name]
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw(renderer)  # lays everything out
-    texts = {}
-    drawn = Text.draw
+@pytest.mark.timeout(600)  # every figure is drawn twice
+def test_no_text_lies_over_another_or_outside(figures, monkeypatch):
+    drawn, texts, wrong = Text.draw, {}, []
     monkeypatch.setattr(Text, "draw", lambda text, *args, **kw: (texts.setdefault(text), drawn(text, *args, **kw))[1])
-    figure.draw(renderer)
-    boxes = {text: text.get_window_extent(renderer) for text in texts if text.get_visible() and text.get_text().strip()}
-    assert len(boxes) >= 2
-    edge = figure.bbox.padded(2)
-    outside = [t.get_text() for t, box in boxes.items() if not (edge.contains(*box.min) and edge.contains(*box.max))]
-    over = [
-        (a.get_text(), b.get_text())
-        for a, b in combinations(boxes, 2)
-        if boxes[a].padded(-1).overlaps(boxes[b].padded(-1))
-    ]
-    assert not outside and not over
+    for name, figure in figures.items():
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)  # lays everything out
+        texts.clear()
+        figure.draw(renderer)
+        shown = [text for text in texts if text.get_visible() and text.get_text().strip()]
+        boxes, edge = {text: text.get_window_extent(renderer) for text in shown}, figure.bbox.padded(2)
+        assert len(boxes) >= 2, name
+        inside = {text: edge.contains(*box.min) and edge.contains(*box.max) for text, box in boxes.items()}
+        wrong += [(name, text.get_text()) for text in shown if not inside[text]]
+        pairs = ((a, b) for a, b in combinations(boxes, 2) if boxes[a].padded(-1).overlaps(boxes[b].padded(-1)))
+        wrong += [(name, a.get_text(), b.get_text()) for a, b in pairs]
+    assert not wrong
 
 
 def test_every_figure_shows_itself_in_a_notebook(figures):
@@ -211,9 +168,8 @@ SCORES = ["curves", "training_size", "frozen", "table1", "claims", "class_curves
 SCORES += ["resize_factor", "cross_resolution"]
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_footer_stands_under_the_figure(figures, name):
-    assert "95 % t-interval" in figures[name].get_supxlabel().replace("\n", " ")
+def test_footer_stands_under_the_figure(figures):
+    assert all("95 % t-interval" in figures[name].get_supxlabel().replace("\n", " ") for name in SCORES)
 
 
 def test_curves_are_means_with_bands_of_the_interval(figures, base):

@@ -74,42 +74,36 @@ def grouped(results: Results) -> Runs:
     return found
 
 
-def comparisons(part: Part, encoder: str, runs: Runs) -> list[Comparison]:
-    """The comparisons that test a part on one encoder, one for each training-set size."""
-    return [_cast(part, encoder, images, runs) for images in _sizes(part, encoder, runs)]
+def comparisons(part: Part, encoder: str, runs: Runs) -> Iterator[Comparison]:
+    """The comparisons that test a part on one encoder, one for each training-set size (None where no run says which).
+
+    The paper's own initialisations are compared where all of them were run, else the stand-ins for all.
+    """
+    own = (part.a, part.b)
+    other = tuple(replace(side, initialisation=STAND_INS.get(side.initialisation, side.initialisation)) for side in own)
+    for images in _sizes(part, encoder, runs):
+        for sides in (own, other):
+            keys = [(encoder, side.initialisation, side.setting, side.experiment, images) for side in sides]
+            found = Comparison(part, encoder, images, sides, tuple(runs.get(key) for key in keys))
+            if not found.missing:
+                break
+        yield found
 
 
 def _sizes(part: Part, encoder: str, runs: Runs) -> list[int | None]:
     """The training-set sizes that a part is tested at; None where no run says which."""
     if isinstance(part.images, int):
         return [part.images]
-    if part.images == BASE:
-        return [_usual_size(runs)]
+    if part.images == BASE:  # the one that most runs of the main experiment have
+        counts = Counter()
+        for (_, _, _, experiment, images), trials in runs.items():
+            counts[images] += len(trials.metrics) * (experiment == "main")
+        return [counts.most_common(1)[0][0]]
     same = (encoder, part.a.setting, part.a.experiment)
     sizes = sorted({size for of, _, setting, experiment, size in runs if (of, setting, experiment) == same})
     if part.images == EVERY:
         return sizes if len(sizes) > 1 else [None]
     return sizes[-1:] or [None]
-
-
-def _usual_size(runs: Runs) -> int | None:
-    """The training-set size that most runs of the main experiment have."""
-    counts = Counter()
-    for (_, _, _, experiment, images), trials in runs.items():
-        counts[images] += len(trials.metrics) * (experiment == "main")
-    return counts.most_common(1)[0][0]
-
-
-def _cast(part: Part, encoder: str, images: int | None, runs: Runs) -> Comparison:
-    """The paper's own initialisations where all of them were run, else the stand-ins for all."""
-    own = (part.a, part.b)
-    other = tuple(replace(side, initialisation=STAND_INS.get(side.initialisation, side.initialisation)) for side in own)
-    for sides in (own, other):
-        keys = [(encoder, side.initialisation, side.setting, side.experiment, images) for side in sides]
-        found = Comparison(part, encoder, images, sides, tuple(runs.get(key) for key in keys))
-        if not found.missing:
-            break
-    return found
 
 
 def _text(side: Side) -> str:
@@ -131,21 +125,21 @@ def stand_in(part: Part, results: Results) -> str:
 
 def notes(of: Comparison, results: Results) -> list[str]:
     """What holds for every metric of a comparison; of pre-training as far as its results are there."""
-    runs, place = _pretraining(results), stand_in(of.part, results)
+    columns = ["iteration", *(name + suffix for name in _ERRORS for suffix in ("", "_mean_map"))]
+    known = results.pretrain.reindex(columns=["name", *columns]).drop_duplicates("name").set_index("name")
+    runs, place = known.astype(float), stand_in(of.part, results)
     apart = len({side.setting == "deeplab" for side in of.sides}) > 1
     pairing = "two architectures: the trials share the order of batches, not the fresh layers" if apart else ""
     found = [f"stand-in: {place}" if place else "", pairing]
-    for side in dict.fromkeys(of.sides):
+    for side in of.sides:
         large = side.experiment in FROM_LARGE
-        found += [*_learned(side, of.encoder, large, runs), _steps(side, of.encoder, runs) if large else ""]
+        found += _learned(side, of.encoder, large, runs)
+        names = [pretrained_name(of.encoder, side.initialisation, size) for size in (True, False)]
+        there, usual = (runs["iteration"].get(name) for name in names)
+        if large and there is not None and usual is not None and there != usual:
+            steps = f"{there:,.0f} steps, at the small one {usual:,.0f}"
+            found.append(f"{side.initialisation} at the large size had {steps}")
     return [text for text in dict.fromkeys(found) if text]
-
-
-def _pretraining(results: Results) -> pd.DataFrame:
-    """Iterations and errors of the pre-training runs by name; NaN where there are none."""
-    columns = ["iteration", *(name + suffix for name in _ERRORS for suffix in ("", "_mean_map"))]
-    known = results.pretrain.reindex(columns=["name", *columns]).drop_duplicates("name").set_index("name")
-    return known.astype(float)
 
 
 def _learned(side: Side, encoder: str, large: bool, runs: pd.DataFrame) -> Iterator[str]:
@@ -160,12 +154,3 @@ def _learned(side: Side, encoder: str, large: bool, runs: pd.DataFrame) -> Itera
             word = "hardly" if own < without else "no"
             numbers = f"{own:.2f} against {without:.2f}{unit}"
             yield f"the {side.initialisation} network{size} is {word} better than {mean} ({numbers})"
-
-
-def _steps(side: Side, encoder: str, runs: pd.DataFrame) -> str:
-    """How long depth was learned at the large size, where that is not as long as at the usual one."""
-    names = [pretrained_name(encoder, side.initialisation, large) for large in (True, False)]
-    large, small = (runs["iteration"].get(name) for name in names)
-    if large is None or small is None or large == small:
-        return ""
-    return f"{side.initialisation} at the large size had {large:,.0f} steps, at the small one {small:,.0f}"

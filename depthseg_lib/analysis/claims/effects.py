@@ -15,7 +15,6 @@ POINTS, ACCURACY_POINTS, NATS = "mIoU points", "accuracy points", "nats per pixe
 RATIO, SHARE = "ratio of iterations", "% of trials"
 UNITS = {MIOU: POINTS, ACCURACY: ACCURACY_POINTS, NLL: NATS}
 """The unit of a difference of final metrics; a point is a hundredth."""
-_NOTHING = Interval(np.nan, np.nan, np.nan, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +52,7 @@ def final_gap(a: Trials, b: Trials, metric: str) -> Measured:
     """Final `metric` of `a` minus `b`, paired by trial; mIoU and accuracy in points."""
     scale = 1 if metric == NLL else 100
     values = [of.metrics.set_index("trial")[metric].dropna() * scale for of in (a, b)]
-    shared = set(values[0].index) & set(values[1].index)
-    gap = paired_difference(*values) if shared else _NOTHING
-    return Measured(gap, _left_out(a, b))
+    return Measured(paired_difference(*values), _left_out(a, b))
 
 
 def gap_until_it_diverges(a: Trials, b: Trials, metric: str) -> Measured:

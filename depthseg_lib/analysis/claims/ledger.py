@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis import paper
-from depthseg_lib.analysis.claims.claims import BASE, CLAIMS, MARGIN, Part, claim_of
+from depthseg_lib.analysis.claims.claims import BASE, CLAIMS, MARGIN, claim_of
 from depthseg_lib.analysis.claims.comparisons import Comparison, comparisons, grouped, notes, stand_in
-from depthseg_lib.analysis.claims.effects import Measured, final_gap, unit
-from depthseg_lib.analysis.results import Results
+from depthseg_lib.analysis.claims.effects import final_gap, unit
+from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.analysis.statistics import Interval
+from depthseg_lib.analysis.tables import document, markdown_table
 
 AGREES, DISAGREES, UNDECIDED, NOT_RUN = "agrees", "disagrees", "undecided", "not run"
 WORST_FIRST = (DISAGREES, UNDECIDED, NOT_RUN, AGREES)
@@ -35,7 +36,8 @@ def ledger(results: Results) -> pd.DataFrame:
         for claim in CLAIMS:
             compared = [c for part in claim.parts for c in comparisons(part, encoder, runs)]
             found = [row for of in compared for row in _rows(of, results, published)]
-            worst = _overall(row["verdict"] for row in found if row["decides"])
+            verdicts = {row["verdict"] for row in found if row["decides"]}
+            worst = next(verdict for verdict in WORST_FIRST if verdict in verdicts)
             rows += [row | {"overall": worst} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"images": "Int64"})
 
@@ -51,10 +53,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def markdown(table: pd.DataFrame, footer: str = "") -> str:
     """The ledger for readers: the claims with their verdicts, then every row with the paper's effect and ours."""
     claims = summary(table).reset_index()
-    rows = [(r.id, r.claim, r.encoder, r.compared, r.expected, r.unit, *_numbers(r)) for r in table.itertuples()]
     head = ("id", "part", "encoder", "compared", "claimed", "unit", "paper", "ours", "trials", "verdict", "note")
-    parts = [_lines(tuple(claims.columns), claims.itertuples(index=False)), _lines(head, rows)]
-    return "\n\n".join(part for part in (*parts, footer) if part) + "\n"
+    rows = []
+    for row in table.itertuples():
+        theirs = "–" if np.isnan(row.paper) else f"{row.paper:z.2f} ({row.paper_encoder})"
+        ours = "–" if np.isnan(row.effect) else f"{row.effect:z.2f}"
+        ours += "" if np.isnan(row.low) else f" [{row.low:z.2f}, {row.high:z.2f}]"
+        verdict = row.verdict if row.decides else f"({row.verdict})"
+        what = (row.id, row.claim, row.encoder, row.compared, row.expected, row.unit)
+        rows.append((*what, theirs, ours, row.trials, verdict, row.note))
+    return document(markdown_table(list(claims), claims.itertuples(index=False)), markdown_table(head, rows), footer)
 
 
 def judge(interval: Interval, expected: str, reference: float = 0.0) -> str:
@@ -77,53 +85,26 @@ def judge(interval: Interval, expected: str, reference: float = 0.0) -> str:
 def _rows(of: Comparison, results: Results, published: pd.DataFrame) -> Iterator[dict]:
     part, known = of.part, notes(of, results)
     stands = ", ".join(text for text in (of.stand_in, stand_in(part, results)) if text)
+    reference = str(Fraction(part.reference).limit_denominator(100))
+    words = {"above": f"> {reference}", "below": f"< {reference}", "equal": f"within ±{MARGIN:g}"}
+    expected = words.get(part.expected, f"≥ {paper.SEVERAL} trials")
     same = {"id": part.id, "claim": part.sentence, "encoder": of.encoder, "images": of.images}
-    same |= {"compared": of.compared, "stand_in": stands, "expected": _expected(part)}
+    same |= {"compared": of.compared, "stand_in": stands, "expected": expected}
     for metric in (*part.metrics, *part.beside):
         value, whose = _paper(of, metric, published)
         row = same | {"metric": metric, "unit": unit(part.effect, metric), "decides": metric in part.metrics}
         row |= {"paper": value, "paper_encoder": whose}
         if of.missing:
             yield row | {"trials": 0, "verdict": NOT_RUN, "note": f"not run: {of.missing}"}
-        else:
-            yield row | _measured(part, part.effect(*of.trials, metric), known)
-
-
-def _measured(part: Part, measured: Measured, known: list[str]) -> dict:
-    i, short = measured.interval, ""
-    verdict = judge(i, part.expected, part.reference)
-    if verdict == DISAGREES and measured.iterations < part.onset:
-        verdict = UNDECIDED
-        short = f"{measured.iterations:,.0f} iterations are too few to refute it: the paper has {part.onset:,}"
-    note = "; ".join(text for text in (measured.note, short, part.remark, *known) if text)
-    return {"effect": i.mean, "low": i.low, "high": i.high, "trials": i.trials, "verdict": verdict, "note": note}
-
-
-def _expected(part: Part) -> str:
-    """Where the claim has the effect, for readers."""
-    reference = str(Fraction(part.reference).limit_denominator(100))
-    words = {"above": f"> {reference}", "below": f"< {reference}", "equal": f"within ±{MARGIN:g}"}
-    return words.get(part.expected, f"≥ {paper.SEVERAL} trials")
-
-
-def _numbers(row) -> tuple[str, ...]:
-    """The last columns of a printed row."""
-    ours = "–" if np.isnan(row.effect) else f"{row.effect:z.2f}"
-    if not np.isnan(row.low):
-        ours += f" [{row.low:z.2f}, {row.high:z.2f}]"
-    theirs = "–" if np.isnan(row.paper) else f"{row.paper:z.2f} ({row.paper_encoder})"
-    return theirs, ours, str(row.trials), row.verdict if row.decides else f"({row.verdict})", row.note
-
-
-def _lines(head: tuple[str, ...], rows) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def _where(frame: pd.DataFrame, wanted: dict) -> pd.DataFrame:
-    for column, value in wanted.items():
-        frame = frame[frame[column] == value]
-    return frame
+            continue
+        measured, short = part.effect(*of.trials, metric), ""
+        i, verdict = measured.interval, judge(measured.interval, part.expected, part.reference)
+        if verdict == DISAGREES and measured.iterations < part.onset:
+            verdict = UNDECIDED
+            short = f"{measured.iterations:,.0f} iterations are too few to refute it: the paper has {part.onset:,}"
+        note = "; ".join(text for text in (measured.note, short, part.remark, *known) if text)
+        effect = {"effect": i.mean, "low": i.low, "high": i.high, "trials": i.trials}
+        yield row | effect | {"verdict": verdict, "note": note}
 
 
 def _paper(of: Comparison, metric: str, published: pd.DataFrame) -> tuple[float, str]:
@@ -134,12 +115,7 @@ def _paper(of: Comparison, metric: str, published: pd.DataFrame) -> tuple[float,
     usual = part.images == BASE or of.images == paper.IMAGES
     if part.effect is not final_gap or not part.printed or not usual or metric not in published:
         return np.nan, ""
-    a, b = (_where(published, vars(side)).set_index("encoder")[metric] for side in part.theirs or (part.a, part.b))
+    a, b = (rows_with(published, vars(side)).set_index("encoder")[metric] for side in part.theirs or (part.a, part.b))
     gaps = (100 * (a - b)).dropna()
     encoder = own if own in gaps else next(iter(gaps.index), "")
     return (float(gaps[encoder]), encoder) if encoder else (np.nan, "")
-
-
-def _overall(verdicts: Iterator[str]) -> str:
-    found = set(verdicts)
-    return next(verdict for verdict in WORST_FIRST if verdict in found)

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_gradient_magnitude
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
+from depthseg_lib.analysis.measurements.load import Progress, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.data.labels import VOID
@@ -20,7 +20,6 @@ SHOWN = 4
 """Example images whose maps are kept: the first of `Results.examples`."""
 Maps = dict[str, dict[str, np.ndarray]]
 """By run name and layer: K h w uint8."""
-_COLUMNS = ["name", *RUN, "layer", "image", "energy", "area", "edges"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,54 +57,35 @@ class Activations(measuring.OfRuns):
 def load(
     results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print
 ) -> Activations:
-    """The activations of exactly these results' runs (select first), diverged ones left out.
-
-    From where, and when they are computed anew, says `measuring.load`.
-    """
-
+    """The activations of exactly these results' runs (select first), diverged ones left out; see `measuring.load`."""
     fields = measuring.load_scores(
         "activations", results, (runs, figures), lambda chosen: _compute(results, chosen, progress)
     )
-    known, maps = set(fields["scores"]["name"]), _by_run(fields["stored"].arrays["maps"])
+    maps: Maps = {}
+    for key, array in fields["stored"].arrays["maps"].items():
+        name, _, layer = key.rpartition(".")
+        maps.setdefault(name, {})[layer] = array
+    known = set(fields["scores"]["name"])
     return Activations(**fields, maps={name: of for name, of in maps.items() if name in known})
 
 
 def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:
     """Scores of all `runs`, which share their data, and maps of each initialisation's first."""
-    from depthseg_lib.analysis.measurements import (
-        grad_cam as compute,  # loads PyTorch: seconds that stored ones do not need
-    )
-    from depthseg_lib.analysis.measurements.networks import annotated, networks
+    from depthseg_lib.analysis.measurements import grad_cam as compute  # loads PyTorch
 
-    seen = compute.scenes(annotated(runs, progress)[1])
+    seen = compute.scenes(measuring.annotated(runs, progress)[1])
     per_image = {"area": seen.area, "edges": compute.edge_shares(seen)}
-    scores, maps = [], {}
-    for identity, network, first in networks(runs, len(results.label_set.classes)):
+    scores, maps, columns = [], {}, ["name", *RUN, "layer", "image", "energy", "area", "edges"]
+    for identity, network, first in measuring.networks(runs, len(results.label_set.classes)):
         start, name = time.monotonic(), identity["name"]
         rows = compute.shares(network, seen)
         same = {column: np.tile(of, len(rows) // len(of)) for column, of in per_image.items()}
-        scores.append(rows.assign(**identity, **same)[_COLUMNS])
+        scores.append(rows.assign(**identity, **same)[columns])
         if first:
-            maps[name] = compute.example_maps(network, results.examples.images[:SHOWN])
+            shown = compute.example_maps(network, results.examples.images[:SHOWN])
+            maps |= {f"{name}.{layer}": of for layer, of in shown.items()}
         progress(f"activations of {name}: {len(seen.names)} images, {time.monotonic() - start:.1f} s")
-    flat = {f"{name}.{layer}": of for name, layers in maps.items() for layer, of in layers.items()}
-    return {"scores": pd.concat(scores, ignore_index=True)}, {"maps": flat}
-
-
-def _by_run(arrays: Arrays) -> Maps:
-    maps: Maps = {}
-    for key, array in arrays.items():
-        name, _, layer = key.rpartition(".")
-        maps.setdefault(name, {})[layer] = array
-    return maps
-
-
-REACH = 2 / 64
-"""Reach of the border band, in image heights: 2 pixels at a height of 64, 6 at 192."""
-SMOOTHING = 1 / 64
-"""Standard deviation of the Gaussian before the image's gradient is taken, in image heights."""
-_GREY = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the luma of ITU-R BT.601."""
+    return {"scores": pd.concat(scores, ignore_index=True)}, {"maps": maps}
 
 
 def label_borders(labels: np.ndarray) -> np.ndarray:
@@ -132,8 +112,8 @@ def border_band(labels: np.ndarray, reach: float) -> np.ndarray:
 
 
 def border_reach(height: int) -> float:
-    """The reach of the border band in pixels, for images of this height."""
-    return REACH * height
+    """The reach of the border band in pixels, for images of this height: 2 at 64, 6 at 192."""
+    return 2 / 64 * height
 
 
 def energy_share(energy: np.ndarray, band: np.ndarray, labelled: np.ndarray) -> float:
@@ -152,9 +132,12 @@ def energy_share(energy: np.ndarray, band: np.ndarray, labelled: np.ndarray) -> 
 
 
 def image_gradient(image: np.ndarray) -> np.ndarray:
-    """Strength of the brightness edges (H W) of an image (3 H W, uint8): what knows edges and nothing of meaning."""
-    grey = np.tensordot(_GREY, image.astype(np.float32) / 255, axes=1)
-    return gaussian_gradient_magnitude(grey, SMOOTHING * len(grey), mode="nearest")
+    """Strength of the brightness edges (H W) of an image (3 H W, uint8): what knows edges and nothing of meaning.
+
+    Brightness is the luma of ITU-R BT.601, smoothed by a Gaussian of a 64th of the image's height.
+    """
+    grey = np.tensordot((0.299, 0.587, 0.114), image.astype(np.float32) / 255, axes=1)
+    return gaussian_gradient_magnitude(grey, len(grey) / 64, mode="nearest")
 
 
 def enlarged(energy: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -12,9 +12,6 @@ from depthseg_lib.analysis.measurements.load import Progress, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.data.labels import VOID, LabelSet
 
-UNLABELLED = "void"
-"""The row of pixels without a class."""
-
 
 @dataclass(frozen=True, eq=False)
 class Census(measuring.Measured):
@@ -27,19 +24,13 @@ class Census(measuring.Measured):
 
 
 def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Census:
-    """The census of the images that these results' runs were trained and validated on.
-
-    From where, and when it is taken anew, says `measuring.load`.
-    """
-
+    """The census of the images that these results' runs were trained and validated on; see `measuring.load`."""
     stored, source = measuring.load("census", results, (runs, figures), lambda chosen: _compute(chosen, progress))
     return Census(source, stored, stored.tables["classes"], int(stored.tables["images"]["images"].iloc[0]))
 
 
 def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
-    from depthseg_lib.analysis.measurements.networks import annotated  # loads PyTorch, not needed for a stored one
-
-    training, validation = annotated(runs, progress)
+    training, validation = measuring.annotated(runs, progress)
     labels = [*training.labels, *validation.labels]
     tables = {"classes": census(labels, training.label_set), "images": pd.DataFrame({"images": [len(labels)]})}
     return tables, {}
@@ -58,5 +49,5 @@ def census(labels: Iterable[np.ndarray], label_set: LabelSet) -> pd.DataFrame:
     rows = [*range(len(label_set.classes)), VOID]
     images, pixels = images[rows], pixels[rows]
     of = np.where(np.arange(len(rows)) < len(rows) - 1, pixels[:-1].sum(), pixels.sum())
-    names = [*label_set.classes, UNLABELLED]
+    names = [*label_set.classes, "void"]
     return pd.DataFrame({"class": names, "images": images, "pixels": pixels, "share": pixels / np.maximum(of, 1)})

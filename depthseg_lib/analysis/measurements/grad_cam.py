@@ -16,24 +16,19 @@ from depthseg_lib.analysis.measurements.activations import (
     enlarged,
     image_gradient,
 )
-from depthseg_lib.analysis.measurements.networks import scored_images
+from depthseg_lib.analysis.measurements.load import scored_images
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.errors import InputError
 from depthseg_lib.models.networks import SegmentationNetwork
 
 LAYERS = ("stem", "layer1", "layer2", "layer3", "layer4")
 """A ResNet's stages, finest first: `stem` ends at the first ReLU, before the max-pool, where the paper looks."""
 
 
-def layer_modules(encoder: nn.Module, names: tuple[str, ...] = LAYERS) -> dict[str, nn.Module]:
-    """The modules of an `Encoder` whose outputs are its feature maps, finest first; an unknown name is refused."""
-    stages = dict(zip(LAYERS, (encoder.resnet.relu, *(getattr(encoder.resnet, n) for n in LAYERS[1:])), strict=True))
-    for name in names:
-        if name not in stages:
-            raise InputError(f"unknown layer '{name}': expected one of {', '.join(stages)}")
-    return {name: module for name, module in stages.items() if name in names}
+def layer_modules(encoder: nn.Module) -> dict[str, nn.Module]:
+    """The modules of an `Encoder` whose outputs are its feature maps, finest first, by the names of `LAYERS`."""
+    return {"stem": encoder.resnet.relu} | {name: getattr(encoder.resnet, name) for name in LAYERS[1:]}
 
 
 def predicted_score(logits: Tensor) -> Tensor:
@@ -52,10 +47,26 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
     The network is computed in its own precision, also under autocast, and with gradients, also under no_grad. It is left
     as it was: its mode, its parameters' `requires_grad` and gradients, and no hooks.
     """
-    cam, precision = _library_cam(), next(network.parameters()).dtype
+    from pytorch_grad_cam import GradCAM  # takes seconds
+
+    class LayerMaps(GradCAM):
+        """A map per layer instead of one mean of all, neither rescaled nor resized."""
+
+        def compute_cam_per_layer(self, images, targets, eigen_smooth):
+            found = self.activations_and_grads
+            seen = ([of.float().numpy() for of in maps] for maps in (found.activations, found.gradients))
+            return [
+                np.maximum(self.get_cam_image(images, layer, targets, activations, gradients, eigen_smooth), 0)
+                for layer, activations, gradients in zip(self.target_layers, *seen, strict=True)
+            ]
+
+        def aggregate_multi_layers(self, maps):
+            return maps
+
+    precision = next(network.parameters()).dtype
     full = torch.autocast(images.device.type, enabled=False)
     with torch.inference_mode(False), torch.enable_grad(), full, _only_the_input_learns(network):
-        explained = cam(network, list(layers.values()))
+        explained = LayerMaps(network, list(layers.values()))
         try:
             maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
         finally:
@@ -77,27 +88,6 @@ def _only_the_input_learns(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(before)
         for module, before in modes:
             module.training = before
-
-
-def _library_cam():
-    """The library's Grad-CAM with each layer's map as it is; imported here, since that takes seconds."""
-    from pytorch_grad_cam import GradCAM
-
-    class LayerMaps(GradCAM):
-        """A map per layer instead of one mean of all, neither rescaled nor resized."""
-
-        def compute_cam_per_layer(self, images, targets, eigen_smooth):
-            found = self.activations_and_grads
-            pairs = zip(self.target_layers, found.activations, found.gradients, strict=True)
-            return [
-                np.maximum(self.get_cam_image(images, layer, targets, a, g, eigen_smooth), 0)
-                for layer, a, g in ((layer, a.float().numpy(), g.float().numpy()) for layer, a, g in pairs)
-            ]
-
-        def aggregate_multi_layers(self, maps):
-            return maps
-
-    return LayerMaps
 
 
 _BATCH = 8
@@ -154,7 +144,12 @@ def shares(network: SegmentationNetwork, seen: Scenes) -> pd.DataFrame:
 def example_maps(network: SegmentationNetwork, images: np.ndarray) -> dict[str, np.ndarray]:
     """Maps of a few images (K 3 H W uint8) by layer: K h w uint8 of the layer's size, each up to 255 of its own."""
     maps = list(_explained(network, images))
-    return {layer: np.stack([_to_bytes(of[layer]) for of in maps]) for layer in LAYERS}
+    found = {}
+    for layer in LAYERS:
+        energy = np.stack([of[layer] for of in maps])
+        highest = energy.max((1, 2), keepdims=True)
+        found[layer] = np.round(energy / np.where(highest > 0, highest, 1) * 255).astype(np.uint8)
+    return found
 
 
 def _explained(network: SegmentationNetwork, images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
@@ -164,8 +159,3 @@ def _explained(network: SegmentationNetwork, images: np.ndarray) -> Iterator[dic
         batch = torch.from_numpy(images[start : start + _BATCH]).to(device)
         maps = grad_cam(network, layers, images_to_float(batch))
         yield from ({layer: of[i] for layer, of in maps.items()} for i in range(len(batch)))
-
-
-def _to_bytes(energy: np.ndarray) -> np.ndarray:
-    highest = energy.max()
-    return np.round(energy / highest * 255).astype(np.uint8) if highest > 0 else np.zeros(energy.shape, np.uint8)

@@ -1,9 +1,13 @@
-"""Where measurements behind figures come from: computed where the runs are, else read as they were committed."""
+"""Where measurements behind figures come from: computed where the runs are, else read as they were committed.
 
-from collections.abc import Callable, Mapping
+PyTorch is imported by what measures: it takes seconds that stored measurements do not need.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,10 +17,15 @@ from depthseg_lib import fingerprint
 from depthseg_lib.analysis import runs as run_folders
 from depthseg_lib.analysis import store
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.analysis.runs import RunFolder
+from depthseg_lib.analysis.runs import RUN, RunFolder
 from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path
+from depthseg_lib.settings import FinetuneConfig
+
+if TYPE_CHECKING:
+    from depthseg_lib.data.arrays import Labelled
+    from depthseg_lib.models.networks import SegmentationNetwork
 
 Progress = Callable[[str], None]
 Runs = Mapping[str, RunFolder]
@@ -24,6 +33,8 @@ Runs = Mapping[str, RunFolder]
 Tables, Arrays = dict[str, pd.DataFrame], dict[str, np.ndarray]
 _COMPUTES = ("analysis/measurements/*.py", "losses/*.py", "data/resize.py", "data/photographs.py")
 """The sources of measurements; those of what is measured are part of the runs' fingerprints."""
+SCORED = 72
+"""Validation images that are scored: the last of the fixed order, which all training-set sizes share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +44,7 @@ class Measured:
     source: str
     """Where these came from, as a sentence for the reader."""
     stored: Stored
-    """The same in the form in which it is committed; its `about` has the measurement's name and what it was made from."""
+    """The same as it is committed; its `about` has the measurement's name and what it was made from."""
 
     def save(self, figures: str | Path) -> None:
         """Keep it with the committed results, for machines without the runs."""
@@ -64,8 +75,7 @@ def load_scores(name: str, results: Results, places: tuple, compute: Callable) -
     """`load`, cut down to the runs asked for: the fields of `OfRuns` by name."""
     stored, source = load(name, results, places, compute)
     table, wanted = stored.tables["scores"], asked_for(results)
-    scores = table[table["name"].isin(wanted)].reset_index(drop=True)
-    known = set(table["name"])
+    scores, known = table[table["name"].isin(wanted)].reset_index(drop=True), set(table["name"])
     missing = tuple(run for run in wanted if run not in known)
     return {"source": source, "stored": stored, "scores": scores, "missing": missing}
 
@@ -92,9 +102,19 @@ def load(
                 f"`make figures PROFILE={results.profile}`"
             )
         return _read(committed, results.profile), f"committed {name} under {'/'.join(committed.parts[-4:])}"
-    chosen = _this_machines(results, project_path(runs) / results.profile)
-    about = {"profile": results.profile, "measurement": name, "made_from": _made_from(chosen)}
-    cache = project_path(runs) / results.profile / "measured" / _folder(name)
+    folder, wanted = project_path(runs) / results.profile, asked_for(results)
+    found = {run.name: run for run in run_folders.find(folder).finetune}
+    chosen = {run: found[run] for run in wanted if run in found and weights_file(found[run]).is_file()}
+    if not chosen:
+        raise InputError(
+            f"{folder}: none of the {len(wanted)} runs has its weights.safetensors, from which measurements are "
+            f"made: remove the runs' folders and run `make figures PROFILE={results.profile}`"
+        )
+    sources = sorted(file for pattern in _COMPUTES for file in fingerprint.LIBRARY.glob(pattern))
+    made_from = {"code": fingerprint.source_hash(*sources), "grad-cam": version("grad-cam")}
+    made_from["runs"] = {run: of.parameters["fingerprint"] for run, of in sorted(chosen.items())}
+    about = {"profile": results.profile, "measurement": name, "made_from": made_from}
+    cache = folder / "measured" / _folder(name)
     if not (store.exists(cache) and store.read(cache, results.profile).about == about):
         tables, arrays = compute(chosen)
         store.write(cache, Stored(about, {part: _small(table) for part, table in tables.items()}, arrays))
@@ -111,11 +131,36 @@ def asked_for(results: Results) -> list[str]:
     return list(results.metrics.loc[results.metrics["diverged_at"].isna(), "name"])
 
 
-def _made_from(runs: Runs) -> dict:
-    """What measurements of `runs` are the same for: the sources that compute them, and the runs by their fingerprints."""
-    sources = sorted(file for pattern in _COMPUTES for file in fingerprint.LIBRARY.glob(pattern))
-    made = {name: run.parameters["fingerprint"] for name, run in sorted(runs.items())}
-    return {"code": fingerprint.source_hash(*sources), "grad-cam": version("grad-cam"), "runs": made}
+def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetwork", bool]]:
+    """Each run's identity (name and `runs.RUN`), its network as the run left it, in evaluation mode and on the GPU if
+    any, and whether it is its initialisation's first trial."""
+    import torch
+
+    from depthseg_lib.models.weights import load_weights
+    from depthseg_lib.training.segmentation import make_network
+
+    seen = set()
+    for name, run in runs.items():
+        config = FinetuneConfig(**run.parameters)
+        network = make_network(config, classes)
+        network.load_state_dict(load_weights(weights_file(run), config.encoder, config.initialisation))
+        network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        first = (config.encoder, config.initialisation) not in seen
+        seen.add((config.encoder, config.initialisation))
+        yield {"name": name} | {column: run.parameters[column] for column in RUN}, network, first
+
+
+def annotated(runs: Runs, progress: Progress) -> tuple["Labelled", "Labelled"]:
+    """Training and validation images of `runs`, which share their data."""
+    from depthseg_lib.data.sources import load_annotated
+
+    config = FinetuneConfig(**next(iter(runs.values())).parameters)
+    return load_annotated(config, config.images, progress)
+
+
+def scored_images(validation: "Labelled") -> "Labelled":
+    """The last `SCORED` validation images."""
+    return validation.subset(np.arange(len(validation.images))[-SCORED:])
 
 
 def _folder(name: str) -> str:
@@ -139,15 +184,3 @@ def _read(folder: Path, profile: str) -> Stored:
         texts = {column: str for column in table if isinstance(table[column].dtype, pd.CategoricalDtype)}
         found.tables[name] = table.astype(texts)
     return found
-
-
-def _this_machines(results: Results, folder: Path) -> dict[str, RunFolder]:
-    """Those of the runs asked for that have their weights here."""
-    found, wanted = {run.name: run for run in run_folders.find(folder).finetune}, asked_for(results)
-    chosen = {name: found[name] for name in wanted if name in found and weights_file(found[name]).is_file()}
-    if not chosen:
-        raise InputError(
-            f"{folder}: none of the {len(wanted)} runs has its weights.safetensors, from which measurements are "
-            f"made: remove the runs' folders and run `make figures PROFILE={results.profile}`"
-        )
-    return chosen

@@ -18,7 +18,16 @@ LEAST_CROP = 0.5
 """The smallest share of a photograph's area that the random crops of its training keep."""
 RANGE = (5, 95)
 """Percentiles of the sizes that count as seen."""
-_NEIGHBOURS = np.ones((3, 3), int)
+PHOTOGRAPHS = 40
+"""Photographs of each class that are measured."""
+SIDE = 64
+"""Height and width of a photograph, pixels."""
+EXAMPLES = 3
+"""Things that are shown: those with the most pixels in the streets."""
+_MARGIN = 1.15
+"""What a picture of a street object shows at least, in sides of its box."""
+_LARGE = 0.9
+"""The share of a class's pixels in streets that lie in smaller objects than the large one that is shown."""
 
 
 def size(height, width):
@@ -40,7 +49,8 @@ def in_labels(labels: np.ndarray, label_set: LabelSet) -> pd.DataFrame:
     for number, name in enumerate(label_set.classes):
         if name in THINGS:
             for image in np.flatnonzero((labels == number).any((1, 2))):
-                rows += [(THINGS[name], image, *box) for box in _boxes(label(labels[image] == number, _NEIGHBOURS)[0])]
+                components = label(labels[image] == number, np.ones((3, 3), int))[0]
+                rows += [(THINGS[name], image, *box) for box in _boxes(components)]
     return _table(rows)
 
 
@@ -78,17 +88,17 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
     }
     both = [name for name in by_thing["photographs"] if name in by_thing["streets"]]
     both.sort(key=lambda name: by_thing["streets"][name]["pixels"].sum(), reverse=True)
-    return pd.DataFrame([_compared(name, *(by_thing[of][name] for of in by_thing), side) for name in both])
-
-
-def _compared(name: str, photographs: pd.DataFrame, streets: pd.DataFrame, side: float) -> dict:
-    low, high = seen_range(photographs["size"], side)
-    pixels = streets["pixels"] / streets["pixels"].sum()
-    outside = {"smaller": streets["size"] < low, "larger": streets["size"] > high}
-    shares = {key: chosen.mean() for key, chosen in outside.items()}
-    shares |= {f"pixels_{key}": pixels[chosen].sum() for key, chosen in outside.items()}
-    counted = {"thing": name, "photographs": len(photographs), "low": low, "high": high, "objects": len(streets)}
-    return counted | {"median": streets["size"].median(), **shares}
+    rows = []
+    for name in both:
+        photographs, streets = by_thing["photographs"][name], by_thing["streets"][name]
+        low, high = seen_range(photographs["size"], side)
+        counts = {"thing": name, "photographs": len(photographs), "low": low, "high": high, "objects": len(streets)}
+        pixels = streets["pixels"] / streets["pixels"].sum()
+        outside = {"smaller": streets["size"] < low, "larger": streets["size"] > high}
+        shares = {key: chosen.mean() for key, chosen in outside.items()}
+        shares |= {f"pixels_{key}": pixels[chosen].sum() for key, chosen in outside.items()}
+        rows.append(counts | {"median": streets["size"].median()} | shares)
+    return pd.DataFrame(rows)
 
 
 def _boxes(numbered: np.ndarray) -> list[tuple]:
@@ -105,18 +115,6 @@ def _table(rows: list[tuple]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["thing", "image", "top", "left", "height", "width", "pixels"])
     whole = {name: np.int32 for name in table if name != "thing"}
     return table.astype(whole).assign(size=size(table["height"], table["width"]))
-
-
-PHOTOGRAPHS = 40
-"""Photographs of each class that are measured."""
-SIDE = 64
-"""Height and width of a photograph, pixels."""
-EXAMPLES = 3
-"""Things that are shown: those with the most pixels in the streets."""
-_MARGIN = 1.15
-"""What a picture of a street object shows at least, in sides of its box."""
-_LARGE = 0.9
-"""The share of a class's pixels in streets that lie in smaller objects than the large one that is shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,26 +137,16 @@ class Sizes(measuring.Measured):
 
 
 def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Sizes:
-    """Object sizes in the images that these results' runs were trained and validated on.
-
-    From where, and when they are measured anew, says `measuring.load`.
-    """
-
+    """Object sizes in the images that these results' runs were trained and validated on; see `measuring.load`."""
     stored, source = measuring.load("object sizes", results, (runs, figures), lambda chosen: _compute(chosen, progress))
     return Sizes(source, stored, stored.tables["objects"], stored.tables["shown"], stored.arrays["examples"])
 
 
 def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
-    from depthseg_lib.analysis.measurements.networks import annotated
-    from depthseg_lib.data.photographs import (  # loads PyTorch, which stored sizes do not need
-        CLASSES,
-        PhotographsConfig,
-        first_of_each,
-        framed,
-    )
+    from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, first_of_each, framed  # loads PyTorch
 
     config = FinetuneConfig(**next(iter(runs.values())).parameters)
-    training, validation = annotated(runs, progress)
+    training, validation = measuring.annotated(runs, progress)
     images, labels = (np.concatenate([getattr(of, n) for of in (training, validation)]) for n in ("images", "labels"))
     streets = in_labels(labels, validation.label_set)
     things = [name for name in CLASSES if name in set(streets["thing"])]
