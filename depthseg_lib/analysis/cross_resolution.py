@@ -32,8 +32,7 @@ def rows_of(initialisations: Iterable[str]) -> tuple[tuple[str, str, str, str], 
 def crossed(results: Results) -> Results | None:
     """The runs that `ROWS` compares, with everything fine-tuned on the usual number of images; None when no run has two
     resolutions, so that there is nothing to compare."""
-    metrics = results.metrics
-    usual = metrics[(metrics["setting"] == "full") & (metrics["images"] == results.base_images)]
+    usual = rows_with(results.metrics, {"setting": "full", "images": results.base_images})
     if not usual["experiment"].isin(CROSSED).any():
         return None
     rows = rows_of(usual["initialisation"])

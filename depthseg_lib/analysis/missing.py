@@ -88,11 +88,9 @@ class Planned:
         where nothing does, or where one of the two is no run of the profile."""
         named = self.pretrain.set_index("name")
         names = [f"{encoder}-{initialisation}" for encoder in dict.fromkeys(self.pretrain["encoder"])]
-        both = [(name, f"{name}-large") for name in names if {name, f"{name}-large"} <= set(named.index)]
-        if not both:
-            return ""
-        small, large = (named.loc[name] for name in both[0])
-        differ = [name for name in _LENGTHS if small[name] != large[name]]
+        both = [name for name in names if {name, f"{name}-large"} <= set(named.index)]
+        small, large = (named.loc[name] for name in (both[0], f"{both[0]}-large")) if both else ({}, {})
+        differ = [name for name in _LENGTHS if both and small[name] != large[name]]
         if not differ:
             return ""
         words = [", ".join(_LENGTHS[name].format(run[name]) for name in differ) for run in (small, large)]

@@ -1,7 +1,6 @@
 """The committed form of results and measurements: a folder of small tables, arrays and pictures with its about.json."""
 
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +52,11 @@ def write(folder: Path, stored: Stored) -> None:
         with replacing(folder / f"{name}.npz") as scratch, scratch.open("wb") as file:
             np.savez_compressed(file, **arrays)
     for name, pictures in stored.pictures.items():
+        strip = Image.fromarray(np.ascontiguousarray(pictures).reshape(-1, *pictures.shape[2:]))
+        if stored.palette is not None and strip.mode == "L":
+            strip.putpalette(stored.palette.tobytes())
         with replacing(folder / f"{name}.png") as scratch:
-            _strip(pictures, stored.palette).save(scratch, format="png", optimize=True)
+            strip.save(scratch, format="png", optimize=True)
     for file in earlier - _files(folder, held):
         file.unlink(missing_ok=True)
     write_json(folder / ABOUT, stored.about | held)
@@ -69,11 +71,12 @@ def read(folder: Path, profile: str) -> Stored:
         )
     try:
         tables, arrays, pictures = (about.pop(kind) for kind in _SUFFIX)
+        strips = {name: np.asarray(Image.open(folder / f"{name}.png")) for name in pictures}
         return Stored(
             about,
-            _each(folder, tables, "parquet", pd.read_parquet),
-            _each(folder, arrays, "npz", read_arrays),
-            {name: _unstack(folder / f"{name}.png", count) for name, count in pictures.items()},
+            {name: pd.read_parquet(folder / f"{name}.parquet") for name in tables},
+            {name: read_arrays(folder / f"{name}.npz") for name in arrays},
+            {name: strip.reshape(pictures[name], -1, *strip.shape[1:]) for name, strip in strips.items()},
         )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(
@@ -82,26 +85,11 @@ def read(folder: Path, profile: str) -> Stored:
         ) from error
 
 
-def _each(folder: Path, names: list[str], suffix: str, load: Callable) -> dict:
-    return {name: load(folder / f"{name}.{suffix}") for name in names}
-
-
 def _files(folder: Path, held: dict) -> set[Path]:
     return {folder / f"{name}.{suffix}" for kind, suffix in _SUFFIX.items() for name in held.get(kind, ())}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file by name."""
     with path.open("rb") as file, np.load(file) as archive:
         return dict(archive)
-
-
-def _strip(pictures: np.ndarray, palette: np.ndarray | None) -> Image.Image:
-    strip = Image.fromarray(np.ascontiguousarray(pictures).reshape(-1, *pictures.shape[2:]))
-    if palette is not None and strip.mode == "L":
-        strip.putpalette(palette.tobytes())
-    return strip
-
-
-def _unstack(path: Path, count: int) -> np.ndarray:
-    strip = np.asarray(Image.open(path))
-    return strip.reshape(count, -1, *strip.shape[1:])

@@ -81,8 +81,7 @@ class SizeResults:
 
     def _runs(self, **wanted):
         """Trials that did not diverge: the others have no confusion matrices."""
-        chosen = self.results.metrics[self.results.metrics["diverged_at"].isna()]
-        return rows_with(chosen, wanted)
+        return rows_with(self.results.metrics[self.results.metrics["diverged_at"].isna()], wanted)
 
 
 def first_state(held: SizeResults) -> SizeState:

@@ -18,12 +18,13 @@ from depthseg_lib.analysis.measurements.activations import (
 )
 from depthseg_lib.analysis.measurements.grad_cam import (
     LAYERS,
-    edge_shares,
+    border_bands,
     grad_cam,
+    image_shares,
     layer_modules,
     predicted_score,
-    scenes,
 )
+from depthseg_lib.analysis.measurements.load import scored_images
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.errors import InputError
@@ -240,10 +241,12 @@ def test_scenes_are_the_last_images_with_void_left_out():
     labels[:, :, 48:] = 1
     labels[:, 60:] = VOID
     labels[-1] = 4  # no border at all
-    seen = scenes(Labelled(np.zeros((80, 3, 64, 96), np.uint8), labels, KITTI, tuple(map(str, range(80)))))
+    images = np.zeros((80, 3, 64, 96), np.uint8)
+    seen = scored_images(Labelled(images, labels, KITTI, tuple(map(str, range(80)))))
     assert seen.names[0] == "8" and len(seen.images) == 72
-    assert seen.area[0] == pytest.approx(6 * 60 / (96 * 60)) and np.isnan(seen.area[-1])
-    assert np.isnan(edge_shares(seen)).all()  # black images have no gradient
+    found = image_shares(seen, border_bands(seen))
+    assert found["area"][0] == pytest.approx(6 * 60 / (96 * 60)) and np.isnan(found["area"][-1])
+    assert np.isnan(found["edges"]).all()  # black images have no gradient
 
 
 @pytest.mark.parametrize(

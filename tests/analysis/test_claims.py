@@ -473,3 +473,17 @@ def test_figure_8_has_its_part_with_the_accuracy_beside():
     assert list(rows["decides"]) == [True, False] and list(rows.index) == ["miou_seven", "accuracy"]
     assert rows["compared"].iloc[0] == "depth − classification, deeplab, high" and "Figure 8" in rows["note"].iloc[0]
     assert rows["effect"].tolist() == pytest.approx([3, 3], abs=0.3)
+
+
+@pytest.mark.parametrize(("order", "verdict"), [((0.3, 0.4, 0.5), "agrees"), ((0.5, 0.4, 0.3), "disagrees")])
+def test_claim_13_is_decided_by_its_results(order, verdict):
+    starts = ("none", "imagenet", "depth-supervised")
+    scores = {(start, "full", "main", 795): score for start, score in zip(starts, order, strict=True)}
+    planted = results(scores, reverse=verdict == "disagrees", encoder="resnet50")
+    found = replace(planted, data_set="nyu", label_set=NYU13, confusion=planted.metrics)
+    ledger = claims_ledger.ledger(found)
+    of = ledger[ledger["id"].str.startswith("C13")]
+    assert of["verdict"].tolist() == [verdict] * 4 and set(of["overall"]) == {verdict} and (of["stand_in"] == "").all()
+    others = ledger[~ledger["id"].str.startswith("C13")]
+    assert set(others["verdict"]) == {claims_ledger.NOT_RUN}
+    assert set(found.main.metrics["initialisation"]) == set(starts)

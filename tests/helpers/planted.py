@@ -29,22 +29,8 @@ from depthseg_lib.study import plan
 
 HEIGHT, WIDTH = 64, 192
 CLASSES = len(KITTI.classes)
-PRESENT = [
-    KITTI.classes.index(name)
-    for name in (
-        "road",
-        "sidewalk",
-        "building",
-        "pole",
-        "traffic sign",
-        "vegetation",
-        "terrain",
-        "sky",
-        "person",
-        "car",
-        "truck",
-    )
-]
+_NAMES = "road,sidewalk,building,pole,traffic sign,vegetation,terrain,sky,person,car,truck"
+PRESENT = [KITTI.classes.index(name) for name in _NAMES.split(",")]
 GAIN = {
     "none": 0.0,
     "classification": 0.05,

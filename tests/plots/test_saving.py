@@ -1,5 +1,4 @@
-"""Figures on disk: three files, the same bytes for the same data, and a json that says what they show; and what pre-training
-runs predict, every encoder in one figure."""
+"""Figures on disk: three files, the same bytes for the same data, a json beside; and what pre-training runs predict."""
 
 import json
 import subprocess

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import papermill
 import pytest
-from helpers.claimed import results
 
 from depthseg_lib import fingerprint
-from depthseg_lib.analysis.claims import ledger as claims_ledger
-from depthseg_lib.data.labels import KITTI, NYU13, from_mapping
+from depthseg_lib.data.labels import KITTI, from_mapping
 from depthseg_lib.errors import InputError
 from depthseg_lib.models.published import Published
 from depthseg_lib.settings import PROTOCOLS, FinetuneConfig, PretrainConfig
@@ -285,17 +283,3 @@ def test_nyus_figures_are_those_that_it_has_runs_for():
     drawn = {name for names in study_plan.plan("nyu").figures.values() for name in names}
     assert {"fig12_supervised_depth", "fig03_curves", "table1", "claims", "depth", "resize_factor"} <= drawn
     assert not drawn & {"fig05_frozen", "table2", "fig04_training_size", "fig10_scale_mismatch", "cross_resolution"}
-
-
-@pytest.mark.parametrize(("order", "verdict"), [((0.3, 0.4, 0.5), "agrees"), ((0.5, 0.4, 0.3), "disagrees")])
-def test_claim_13_is_decided_by_its_results(order, verdict):
-    starts = ("none", "imagenet", "depth-supervised")
-    scores = {(start, "full", "main", 795): score for start, score in zip(starts, order, strict=True)}
-    planted = results(scores, reverse=verdict == "disagrees", encoder="resnet50")
-    found = replace(planted, data_set="nyu", label_set=NYU13, confusion=planted.metrics)
-    ledger = claims_ledger.ledger(found)
-    of = ledger[ledger["id"].str.startswith("C13")]
-    assert of["verdict"].tolist() == [verdict] * 4 and set(of["overall"]) == {verdict} and (of["stand_in"] == "").all()
-    others = ledger[~ledger["id"].str.startswith("C13")]
-    assert set(others["verdict"]) == {claims_ledger.NOT_RUN}
-    assert set(found.main.metrics["initialisation"]) == set(starts)

@@ -11,9 +11,7 @@ from depthseg_lib.analysis.learning_curves import accuracy_gap, arrival
 from depthseg_lib.analysis.statistics import LEVEL, Interval, mean_interval, paired_difference
 
 MIOU, ACCURACY, NLL, ALL_CLASSES = "miou_seven", "accuracy", "nll", "miou"
-POINTS, ACCURACY_POINTS, NATS = "mIoU points", "accuracy points", "nats per pixel"
-RATIO, SHARE = "ratio of iterations", "% of trials"
-UNITS = {MIOU: POINTS, ACCURACY: ACCURACY_POINTS, NLL: NATS}
+UNITS = {MIOU: "mIoU points", ACCURACY: "accuracy points", NLL: "nats per pixel"}
 """The unit of a difference of final metrics; a point is a hundredth."""
 
 
@@ -106,8 +104,9 @@ def exact_interval(count: int, trials: int) -> tuple[float, float]:
 
 def unit(effect: Callable, metric: str) -> str:
     """The unit of what a function of this module measures on a metric."""
-    others = {gap_at_equal_miou: ACCURACY_POINTS, iterations_ratio: RATIO, diverged_share: SHARE}
-    return others[effect] if effect in others else UNITS[metric]
+    if effect in (iterations_ratio, diverged_share):
+        return "ratio of iterations" if effect is iterations_ratio else "% of trials"
+    return UNITS[ACCURACY if effect is gap_at_equal_miou else metric]
 
 
 def _left_out(*sides: Trials) -> str:

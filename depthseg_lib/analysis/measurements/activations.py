@@ -73,12 +73,13 @@ def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, di
     """Scores of all `runs`, which share their data, and maps of each initialisation's first."""
     from depthseg_lib.analysis.measurements import grad_cam as compute  # loads PyTorch
 
-    seen = compute.scenes(measuring.annotated(runs, progress)[1])
-    per_image = {"area": seen.area, "edges": compute.edge_shares(seen)}
+    seen = measuring.scored_images(measuring.annotated(runs, progress)[1])
+    bands = compute.border_bands(seen)
+    per_image = compute.image_shares(seen, bands)
     scores, maps, columns = [], {}, ["name", *RUN, "layer", "image", "energy", "area", "edges"]
     for identity, network, first in measuring.networks(runs, len(results.label_set.classes)):
         start, name = time.monotonic(), identity["name"]
-        rows = compute.shares(network, seen)
+        rows = compute.shares(network, seen, bands)
         same = {column: np.tile(of, len(rows) // len(of)) for column, of in per_image.items()}
         scores.append(rows.assign(**identity, **same)[columns])
         if first:

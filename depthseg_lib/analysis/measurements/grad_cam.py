@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from depthseg_lib.analysis.measurements.activations import (
     enlarged,
     image_gradient,
 )
-from depthseg_lib.analysis.measurements.load import scored_images
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
@@ -93,50 +91,32 @@ def _only_the_input_learns(network: nn.Module) -> Iterator[None]:
 _BATCH = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Scenes:
-    """Validation images with their borders, the same for every network."""
-
-    images: np.ndarray
-    """(N, 3, H, W) uint8 RGB."""
-    names: tuple[str, ...]
-    """A name per image."""
-    labelled: np.ndarray
-    """(N, H, W) bool: not void."""
-    bands: np.ndarray
-    """(N, H, W) bool: labelled, and close to a border between labels."""
-
-    @property
-    def area(self) -> np.ndarray:
-        """The band's share of each image's labelled area (N,); NaN for an image without a border."""
-        inside, labelled = self.bands.sum((1, 2)), self.labelled.sum((1, 2))
-        return np.divide(inside, labelled, out=np.full(len(inside), np.nan), where=inside > 0)
+def border_bands(seen: Labelled) -> np.ndarray:
+    """The border bands of the images (N H W bool), the same for every network."""
+    reach = border_reach(seen.labels.shape[1])
+    return np.stack([border_band(labels, reach) for labels in seen.labels])
 
 
-def scenes(validation: Labelled) -> Scenes:
-    """The last validation images (`scored_images`) with their border bands."""
-    last = scored_images(validation)
-    reach = border_reach(last.labels.shape[1])
-    bands = np.stack([border_band(labels, reach) for labels in last.labels])
-    return Scenes(last.images, last.names, last.labels != VOID, bands)
+def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
+    """What the band has of each image without a network, shares 0..1 (N,): `area`, of the labelled area, NaN without a
+    border, and `edges`, of the energy of the image's own gradient: what plain edges score."""
+    labelled = seen.labels != VOID
+    inside = bands.sum((1, 2))
+    area = np.divide(inside, labelled.sum((1, 2)), out=np.full(len(inside), np.nan), where=inside > 0)
+    parts = zip(seen.images, bands, labelled, strict=True)
+    return {"area": area, "edges": np.array([energy_share(image_gradient(image), *of) for image, *of in parts])}
 
 
-def edge_shares(seen: Scenes) -> np.ndarray:
-    """Share (N,) of the energy of the images' own gradient in the band: what plain edges score, without a network."""
-    parts = zip(seen.images, seen.bands, seen.labelled, strict=True)
-    return np.array([energy_share(image_gradient(image), band, labelled) for image, band, labelled in parts])
-
-
-def shares(network: SegmentationNetwork, seen: Scenes) -> pd.DataFrame:
+def shares(network: SegmentationNetwork, seen: Labelled, bands: np.ndarray) -> pd.DataFrame:
     """A row per layer and image: layer, image, and `energy`, the share of the map's energy in the band (0..1).
 
     Maps are enlarged to the labels' size first; of a layer whose pixels are wider than the band the score is blurred
     towards the band's share of the area.
     """
-    size, found = seen.bands.shape[1:], {layer: [] for layer in LAYERS}
-    for maps, band, labelled in zip(_explained(network, seen.images), seen.bands, seen.labelled, strict=True):
+    size, found = bands.shape[1:], {layer: [] for layer in LAYERS}
+    for maps, band, labels in zip(_explained(network, seen.images), bands, seen.labels, strict=True):
         for layer, energy in maps.items():
-            found[layer].append(energy_share(enlarged(energy, *size), band, labelled))
+            found[layer].append(energy_share(enlarged(energy, *size), band, labels != VOID))
     frames = [pd.DataFrame({"layer": layer, "image": seen.names, "energy": found[layer]}) for layer in LAYERS]
     return pd.concat(frames, ignore_index=True)
 

@@ -114,7 +114,7 @@ def load(
     made_from = {"code": fingerprint.source_hash(*sources), "grad-cam": version("grad-cam")}
     made_from["runs"] = {run: of.parameters["fingerprint"] for run, of in sorted(chosen.items())}
     about = {"profile": results.profile, "measurement": name, "made_from": made_from}
-    cache = folder / "measured" / _folder(name)
+    cache = folder / "measured" / name.replace(" ", "_")
     if not (store.exists(cache) and store.read(cache, results.profile).about == about):
         tables, arrays = compute(chosen)
         store.write(cache, Stored(about, {part: _small(table) for part, table in tables.items()}, arrays))
@@ -163,12 +163,8 @@ def scored_images(validation: "Labelled") -> "Labelled":
     return validation.subset(np.arange(len(validation.images))[-SCORED:])
 
 
-def _folder(name: str) -> str:
-    return name.replace(" ", "_")
-
-
 def _committed_in(name: str, figures: str | Path) -> Path:
-    return project_path(figures) / "data" / _folder(name)
+    return project_path(figures) / "data" / name.replace(" ", "_")
 
 
 def _small(table: pd.DataFrame) -> pd.DataFrame:
