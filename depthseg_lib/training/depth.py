@@ -40,7 +40,11 @@ class DepthTraining(nn.Module):
         return self.loss(triplet)[0]
 
     def loss(self, triplet: Triplet) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, and what tells whether training works: share of pixels kept by the auto-mask, mean translation."""
+        """The loss, and what tells whether training works: share of pixels kept by the auto-mask, mean translation.
+
+        The smoothness at a scale compares with the image averaged over areas; Monodepth2 shrinks it from scale to scale
+        by Lanczos filtering.
+        """
         disparities, transforms = self.depth(triplet.jittered[:, 1]), self.pose.transforms(triplet.jittered)
         previous, target, following = triplet.frames.unbind(1)
         losses, kept = [], []
