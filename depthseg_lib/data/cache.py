@@ -208,8 +208,9 @@ def _stats(files: Sequence[Path | str]) -> np.ndarray:
 def _finished(folder: Path, arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> int:
     """Rows that an earlier process finished in `folder`; 0 where it did not come so far."""
     with suppress(OSError, ValueError):
-        if all((folder / f"{name}.npy").is_file() for name in arrays):
-            return int((folder / ROWS).read_text())
+        for name in arrays:  # raises where it is missing, or was cut off: opened to write it would be filled with zeros
+            np.load(folder / f"{name}.npy", mmap_mode="r")
+        return int((folder / ROWS).read_text())
     return 0
 
 

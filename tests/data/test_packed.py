@@ -101,16 +101,28 @@ def test_a_killed_ingest_goes_on_where_it_was_with_the_same_result(source, cache
     assert not list(cache.glob("ingest/*.partial"))
 
 
-@pytest.mark.parametrize("content", ["", "x", None], ids=["empty", "no number", "missing"])
-def test_a_count_of_rows_that_is_lost_means_all_are_read(source, cache, decoded, content):
+def lose(content):
+    """Takes or changes the count of rows that are finished."""
+    return lambda folder: (folder / ROWS).unlink() if content is None else (folder / ROWS).write_text(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lose(""), lose("x"), lose(None), lambda folder: os.truncate(folder / "images.npy", 500)],
+    ids=["empty", "no number", "missing", "rows cut off"],
+)
+def test_what_a_killed_reading_left_and_then_was_damaged_is_read_anew(
+    source, cache, decoded, damage, tmp_path, monkeypatch
+):
     decode = image_files.photograph
     with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(image_files, "photograph", lambda f: interrupt() if len(decoded) > 150 else decode(f))
         read(source)
-    (count,) = cache.glob(f"ingest/*.partial/{ROWS}")
-    count.unlink() if content is None else count.write_text(content)
+    (left,) = cache.glob("ingest/*.partial")
+    damage(left)
     decoded.clear()
-    assert len(read(source)) == COUNT == len(decoded)
+    found = read(source)
+    assert len(decoded) == COUNT and Path(found.filename).read_bytes() == unbroken(source, tmp_path, monkeypatch)
 
 
 def interrupt():
