@@ -65,7 +65,8 @@ def both_miou(label_set: LabelSet) -> str:
     names = ", ".join(label_set.classes[index] for index in label_set.representative)
     return (
         f"mIoU is over the representative classes ({names}); data set: of one confusion matrix over all images, per "
-        "image: the mean of each image's own, which is what the paper's released code computes."
+        "image: the mean of each image's own, as in the paper's released code, which counts what is predicted on void "
+        "pixels as wrong besides."
     )
 
 

@@ -156,11 +156,11 @@ def motion(sample: Listing, step: int, report: Report) -> None:
     )
     for name, files in sample.sequences.items():
         found = [(size, file) for file in evenly(files, HEADERS) if (size := report.attempt(image_files.size, file))]
-        if other := next((file for size, file in found if size != found[0][0]), None):
-            (high, wide), (tall, broad) = found[0][0], image_files.size(other)
+        if others := [(size, file) for size, file in found if size != found[0][0]]:
+            other, first = (f"{file.name} is {size[1]}x{size[0]}" for size, file in (others[0], found[0]))
             report.problems.append(
-                f"{name}: {other.name} is {broad}x{tall}, but {found[0][1].name} is {wide}x{high}: expected frames of one "
-                "size in a sequence; give each size a folder and intrinsics of its own"
+                f"{name}: {other}, but {first}: expected frames of one size in a sequence; give each size a folder and "
+                "intrinsics of its own"
             )
     places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
     still, sizes, shown = [], Counter(), []

@@ -121,16 +121,11 @@ def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> No
         say(f"  left aside: {place} ({what})")
     rows, columns = image_files.label_size(layout.label_files[0], proposal.is_coloured(layout.label_files[0]))
     kept = resize.plan((rows, columns), *values["image_size"], crop=True)
-    share = kept.rows * kept.columns / (rows * columns)
-    if share < 0.99:
-        side = (
-            f"rows {kept.top} to {kept.top + kept.rows - 1}"
-            if kept.rows < rows
-            else (f"columns {kept.left} to {kept.left + kept.columns - 1}")
-        )
-        say(
-            f"  of label images of {columns}x{rows} the crop to image_size keeps {side}, {100 * share:.0f} % of the pixels"
-        )
+    share = 100 * kept.rows * kept.columns / (rows * columns)
+    if share < 99:
+        side, first, count = ("rows", kept.top, kept.rows) if kept.rows < rows else ("columns", kept.left, kept.columns)
+        part = f"{side} {first} to {first + count - 1}, {share:.0f} % of the pixels"
+        say(f"  of label images of {columns}x{rows} the crop to image_size keeps {part}")
     say("")
     say("TO DO, in that file:")
     say("  - give the classes their names" if labels.made_up else "  - see that the classes' names are right")

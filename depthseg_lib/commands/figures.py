@@ -40,9 +40,6 @@ def main() -> int:
         signal.signal(number, interrupt)
     try:
         return exit_status(lambda: redraw(options) if options.redraw else make(options))
-    except BrokenPipeError:  # whoever read the lines, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         print("\nstopped; finished runs are kept, and the same command goes on from here", file=sys.stderr)
         return 130

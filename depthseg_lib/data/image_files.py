@@ -220,12 +220,9 @@ def in_order(files: Sequence[Path]) -> list[Path]:
 
     `9.png` comes before `10.png` then, and `0.05.png` before `0.1.png`: of counters some end in 0, of such times none.
     """
-    found = [_NUMBER.search(file.stem) for file in files]
-    ends = [match["fraction"] or "" if match else "" for match in found]
+    ends = [_text_and_number(file)[2] for file in files]
     dropped = all(end == "0" or end and not end.endswith("0") for end in ends) and len({*map(len, ends)}) > 1
-    if not dropped:
-        return sorted(files, key=natural)
-    return sorted(files, key=lambda file: (file.stem[: _NUMBER.search(file.stem).start()], _time(file)))
+    return sorted(files, key=(lambda file: _text_and_number(file)[:2]) if dropped else natural)
 
 
 def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -233,24 +230,21 @@ def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
 
     A gap is more than one and a half of the median step, so that times may jitter; without numbers there is none.
     """
-    numbers = [_time(file) for file in files]
+    texts, numbers, _ = zip(*map(_text_and_number, files), strict=True)
     if None in numbers:
         return [tuple(files)]
-    texts = [file.stem[: _NUMBER.search(file.stem).start()] for file in files]
+    same = [a == b for a, b in pairwise(texts)]
     steps = [b - a for a, b in pairwise(numbers)]
-    usual = sorted(step for step, (a, b) in zip(steps, pairwise(texts), strict=True) if a == b) or [1]
+    usual = sorted(step for step, alike in zip(steps, same, strict=True) if alike) or [1]
     limit = usual[len(usual) // 2] * Fraction(3, 2)
-    cuts = [i + 1 for i, step in enumerate(steps) if step > limit or texts[i] != texts[i + 1]]
+    cuts = [i for i, (step, alike) in enumerate(zip(steps, same, strict=True), 1) if step > limit or not alike]
     return [tuple(files[start:stop]) for start, stop in pairwise([0, *cuts, len(files)])]
 
 
-_NUMBER = re.compile(r"(?P<whole>\d+)(?:\.(?P<fraction>\d+))?\D*$")
-"""The number at the end of a stem, perhaps a time with decimals."""
-
-
-def _time(file: Path) -> Fraction | None:
-    match = _NUMBER.search(file.stem)
-    return match and Fraction(f"{match['whole']}.{match['fraction'] or 0}")
+def _text_and_number(file: Path) -> tuple[str, Fraction | None, str]:
+    """What stands before the last number of a file's stem, that number, and its decimals, which times may have."""
+    match = re.search(r"\d+(?:\.(\d+))?(?=\D*$)", file.stem)
+    return (file.stem[: match.start()], Fraction(match[0]), match[1] or "") if match else (file.stem, None, "")
 
 
 def digest(places: Sequence[Path], *texts: str) -> str:

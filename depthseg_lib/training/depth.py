@@ -18,9 +18,6 @@ from depthseg_lib.training.engine import tenth_from
 
 SMOOTHNESS_WEIGHT = 1e-3
 """Of the disparity's smoothness beside the photometric error (equation 15), halved from scale to scale."""
-FALLS_AT = {True: 15 / 20, False: 15 / 30}
-"""The share of the run at which the step size falls to a tenth, by whether it starts from weights: Monodepth2's falls
-after 15 epochs, of 20 from ImageNet's weights and of 30 from scratch."""
 FIRST_DEPTH = 5.0
 """Metres that the untrained supervised network answers with, about: the middle, on a logarithmic scale, of a camera's
 range."""
@@ -75,7 +72,8 @@ class DepthTask:
 
     def __init__(self, config: PretrainConfig, video: Video, device):
         self.config, self.video, self.device = config, video, device
-        self.decay = tenth_from(FALLS_AT[config.starts_from != "none"])
+        # Monodepth2's step size falls after 15 epochs: of 30 from scratch, of 20 from ImageNet's weights
+        self.decay = tenth_from(15 / 30 if config.starts_from == "none" else 15 / 20)
         self.module = self.training(config.encoder).to(device, memory_format=torch.channels_last)
         self.triplets, held_out = split_triplets(video, config.frame_step)
         self.count = len(self.triplets)

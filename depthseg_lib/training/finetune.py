@@ -95,8 +95,8 @@ def run(
     about = {"encoder": config.encoder, "initialisation": config.initialisation}
     save_weights(task.module.network, folder / "weights.safetensors", **about)
     with replacing(folder / "confusion.npz") as scratch, scratch.open("wb") as file:
-        counts = {"images": task.confusion.astype(np.uint32), "on_void": task.on_void.astype(np.uint32)}
-        np.savez_compressed(file, **counts, names=np.array(task.validation.names))
+        names = np.array(task.validation.names)
+        np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=names)
     count = len(validation.images)
     shown = np.arange(count)[-SHOWN:]
     chosen, from_end = validation.subset(shown), shown - count  # so counted they are the same at every training size

@@ -54,7 +54,7 @@ class SegmentationTask:
         network = make_network(config, len(training.label_set.classes))
         self.module = SegmentationTraining(network, config.setting == "frozen")
         self.module.to(device, memory_format=torch.channels_last)
-        self.confusion, self.on_void = np.zeros((0, 0, 0), np.int64), np.zeros((0, 0), np.int64)
+        self.confusion = np.zeros((0, 0, 0), np.int64)
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
@@ -75,10 +75,10 @@ class SegmentationTask:
             count = int((truth != VOID).sum())
             nll, pixels = nll + segmentation_nll(logits, truth).item() * count, pixels + count
             counted.append(confusion_matrix(logits.argmax(1), truth, logits.shape[1]))
-        self.confusion, self.on_void = (torch.cat(of).cpu().numpy() for of in zip(*counted, strict=True))
+        self.confusion, on_void = (torch.cat(of).cpu().numpy() for of in zip(*counted, strict=True))
         classes = self.validation.label_set.classes
         per_class = dict(zip((f"iou_{c}" for c in classes), iou(self.confusion.sum(0)).tolist(), strict=True))
-        found = segmentation_metrics(self.confusion, self.on_void, self.validation.label_set.representative)
+        found = segmentation_metrics(self.confusion, on_void, self.validation.label_set.representative)
         return {"nll": nll / max(1, pixels), **found, **per_class}
 
     @torch.no_grad()

@@ -100,7 +100,8 @@ def test_diverged_and_single_trials_are_marked(metrics):
 
 def test_both_miou_are_named():
     text = tables.both_miou(KITTI)
-    assert "(road, sidewalk, " in text and "per image: the mean of each image's own, which is what the paper's" in text
+    assert "(road, sidewalk, " in text and "per image: the mean of each image's own, as in the paper's" in text
+    assert "counts what is predicted on void pixels as wrong" in text
 
 
 def test_the_papers_headline_follows_from_its_table():

@@ -17,9 +17,7 @@ folder that holds nothing but the description, as `examples/camvid` does. `Keys`
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -28,7 +26,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from depthseg_lib.data import image_files
 from depthseg_lib.data.labels import LabelSet, packed_colour
 from depthseg_lib.errors import InputError
-from depthseg_lib.settings import ENCODERS
+from depthseg_lib.settings import ENCODERS, close_to
 
 NAME = "dataset.json"
 GUESSED = "guessed"
@@ -165,12 +163,6 @@ def read(folder: Path) -> Description:
         _fail(file, ("root",), "the folder that the paths here count from", f"no folder {root.absolute()}", "; put the "
               "data there, make it a link to them (ln -s), or write their folder")  # fmt: skip
     return Description(file, root, keys, _label_set(file, keys))
-
-
-def close_to(name: object, known: Iterable[str]) -> str:
-    """A hint at the one of `known` that was probably meant; empty where none is close."""
-    close = get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _parsed(file: Path, text: str) -> Any:

@@ -10,7 +10,6 @@ import glob
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -117,28 +116,24 @@ class Own(Listing):
     @property
     def remarks(self) -> Sequence[str]:
         cameras = [one.intrinsics for one in self.description.keys.video]
-        guessed = [
+        found = [
             f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed: correct them, then "
             f"take the key 'guessed' out ({camera.guessed})"
             for number, camera in enumerate(cameras)
             if isinstance(camera, Camera) and camera.guessed is not None
         ]
-        aside = [f"{place} is left out of the video: its images have {what}" for place, what in self._aside.items()]
-        pieces = Counter(place for _, place, _ in self._parts)
-        cut = [
-            f"{place} is taken for {count} sequences, cut where numbers of frames are missing or names change"
-            for place, count in pieces.items()
-            if count > 1
-        ]
-        kept = Counter()
-        for _, place, files in self._parts:
-            kept[place] += len(files)
-        short = [
-            f"{place}: {lost} frames are left out, in pieces between gaps that are too short for a triplet"
-            for place in pieces
-            if (lost := len(image_files.image_files(place)) - kept[place])
-        ]
-        return [*guessed, *aside, *cut, *short]
+        for _, place, why in self._places:
+            pieces = [files for _, folder, files in self._parts if folder == place]
+            lost = len(image_files.image_files(place)) - sum(map(len, pieces))
+            if why:
+                found.append(f"{place} is left out of the video: its images have {why}")
+                continue
+            if len(pieces) > 1:
+                cut = "cut where numbers of frames are missing or names change"
+                found.append(f"{place} is taken for {len(pieces)} sequences, {cut}")
+            if lost:
+                found.append(f"{place}: {lost} frames are left out, in pieces between gaps too short for a triplet")
+        return found
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """All described frames.
@@ -177,10 +172,6 @@ class Own(Listing):
                 )
             found += places
         return found
-
-    @property
-    def _aside(self) -> dict[Path, str]:
-        return {place: why for _, place, why in self._places if why}
 
     @cached_property
     def _parts(self) -> list[tuple[int, Path, tuple[Path, ...]]]:

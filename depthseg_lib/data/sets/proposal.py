@@ -22,7 +22,14 @@ LOOKED = 40
 """Label images that are read for their ids."""
 MANY = 64
 """Different ids or colours in an image, above which it is none of labels."""
+_CALLED = re.compile(r"image|img|rgb|photo|picture|left", re.IGNORECASE)
+"""Names of folders of images."""
+_SPLITS = re.compile(r"(trainval|trainextra|train|val|test)(?:ing|idation|annot|labels?|images?|masks?|gt|s)?")
+"""Words in the names of folders that say which split they hold."""
+_NUMBERS = re.compile(r"\d+(?=[^/]*/)")
+"""Numbers in the names of folders."""
 SMOOTHED = "the colours of label images with smoothed borders"
+"""Why such a folder is left aside."""
 LIKE_KITTI = {7, 11, 21, 26}
 """Road, building, vegetation and car by KITTI's and Cityscapes' ids: with these, the others are theirs too."""
 
@@ -242,17 +249,9 @@ def _counterpart(label: Group, groups: Iterable[Group]) -> tuple[Group, Group, i
     return (rated[0][1], label, rated[0][0][-1]) if rated else None
 
 
-_CALLED = re.compile(r"image|img|rgb|photo|picture|left", re.IGNORECASE)
-"""Names of folders of images."""
-
-
 def _split(folder: str) -> set[str]:
     """The splits that a folder's path names, of which an image and its label image have the same."""
     return {match[1] for word in re.split(r"[^a-z]+", folder.lower()) if (match := _SPLITS.fullmatch(word))}
-
-
-_SPLITS = re.compile(r"(trainval|trainextra|train|val|test)(?:ing|idation|annot|labels?|images?|masks?|gt|s)?")
-"""Words in the names of folders that say which split they hold."""
 
 
 def _common(image: Group, label: Group) -> set[str]:
@@ -309,10 +308,6 @@ def _globs(folder: Path, found: Iterable[tuple[Group, Group, int]]) -> tuple[lis
             files = [file for file in group.files if _stem(file, group) in common]
             globs += [glob.escape(str(Path(group.folder, file.name))) for file in files]
     return both
-
-
-_NUMBERS = re.compile(r"\d+(?=[^/]*/)")
-"""Numbers in the names of folders."""
 
 
 def _video(groups: list[Group], labelled: list[Group], test: list[Group]) -> list[str]:
