@@ -5,7 +5,7 @@ import pytest
 LONG = (
     "test_workflow",
     "test_own_study",
-    "test_kitti_set",
+    "test_kitti",
     "test_figure_notebooks",
     "test_browser",
 )

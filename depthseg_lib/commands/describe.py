@@ -103,7 +103,7 @@ def _entry(folder: Path, name: str) -> dict:
     centre = {"cx": (columns - 1) / 2, "cy": (rows - 1) / 2}
     guess = {"width": columns, "height": rows, "fx": FOCAL * columns, "fy": FOCAL * columns, **centre}
     note = f"GUESSED, nobody measured it: fx = fy = {FOCAL} of the width. Correct it, then take this line out"
-    return {"folder": name, "intrinsics": guess | {description.GUESSED: note}}
+    return {"folder": name, "intrinsics": guess | {"guessed": note}}
 
 
 def _text(values: dict) -> str:

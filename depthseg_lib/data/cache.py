@@ -33,8 +33,6 @@ ROWS = "rows"
 """The file of a build with the count of its finished rows."""
 AHEAD = 4
 """Items per thread that are worked on before their turn, so that no thread waits while rows are written."""
-THREADS = 16
-"""At most: what every image needs of Python itself keeps more from being of use."""
 REPORT = 5.0
 """Seconds between lines of progress."""
 
@@ -97,7 +95,12 @@ def packed(
     whole = {name: (np.dtype(dtype), (len(items), *shape)) for name, (dtype, shape) in arrays.items()}
 
     def build(folder: Path) -> None:
-        done = _finished(folder, whole)
+        stored, made, done = {name: folder / f"{name}.npy" for name in whole}, [], 0
+        with suppress(OSError, ValueError):  # what an earlier process left, where it is whole
+            for file in stored.values():
+                np.load(file, mmap_mode="r")  # raises where it was cut off: "r+" would lengthen it by zeros
+            made = [np.load(file, mmap_mode="r+") for file in stored.values()]
+            done = int((folder / ROWS).read_text())
         missing = sum(dtype.itemsize * math.prod(shape[1:]) for dtype, shape in whole.values()) * (len(items) - done)
         if progress:  # before anything is decoded
             before, free = f", {done} of them read before" if done else "", shutil.disk_usage(folder).free
@@ -110,7 +113,16 @@ def packed(
                 deque(mapped(check, items, None), maxlen=0)
             if not done or not hasattr(os, "posix_fallocate"):  # what is begun has its room, but on macOS
                 require_space(folder, missing)
-            _fill(folder, whole, done, mapped(work, items, progress, done))
+            if not done:
+                made = [reserved(stored[name], shape, dtype) for name, (dtype, shape) in whole.items()]
+            for number, row in enumerate(mapped(work, items, progress, done), done + 1):
+                for array, part in zip(made, row, strict=True):
+                    array[number - 1] = part
+                if number % BLOCK == 0 or number == len(items):  # they count when they are on the disk
+                    for array in made:
+                        array.flush()
+                    (folder / f"{ROWS}.new").write_text(str(number))
+                    (folder / f"{ROWS}.new").replace(folder / ROWS)
             changed = np.flatnonzero((_stats(files) != source).any(axis=1))
             if len(changed):
                 raise InputError(
@@ -145,7 +157,7 @@ def mapped(work: Callable, items: Sequence, progress: Progress, done: int = 0) -
     """
     started = reported = time.monotonic()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads, waiting = min(THREADS, cores), deque()
+    threads, waiting = min(16, cores), deque()  # what every image needs of Python itself keeps more from being of use
     with ThreadPoolExecutor(max_workers=threads) as pool:
         try:
             for number in range(done, len(items)):
@@ -203,31 +215,6 @@ def _stats(files: Sequence[Path | str]) -> np.ndarray:
             ) from error
         stats[number] = found.st_size, found.st_mtime_ns
     return stats
-
-
-def _finished(folder: Path, arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> int:
-    """Rows that an earlier process finished in `folder`; 0 where it did not come so far."""
-    with suppress(OSError, ValueError):
-        if all((folder / f"{name}.npy").is_file() for name in arrays):
-            return int((folder / ROWS).read_text())
-    return 0
-
-
-def _fill(folder: Path, whole: Mapping, done: int, rows: Iterator[tuple[np.ndarray, ...]]) -> None:
-    """Write `rows` into the arrays from row `done` on; each `BLOCK` of them counts when it is on the disk."""
-    files = {name: folder / f"{name}.npy" for name in whole}
-    if done:
-        arrays = [np.load(file, mmap_mode="r+") for file in files.values()]
-    else:
-        arrays = [reserved(files[name], shape, dtype) for name, (dtype, shape) in whole.items()]
-    for number, row in enumerate(rows, done + 1):
-        for array, part in zip(arrays, row, strict=True):
-            array[number - 1] = part
-        if number % BLOCK == 0 or number == len(arrays[0]):
-            for array in arrays:
-                array.flush()
-            (folder / f"{ROWS}.new").write_text(str(number))
-            (folder / f"{ROWS}.new").replace(folder / ROWS)
 
 
 def _build(folder: Path, text: str, build: Callable[[Path], None], resumes: bool) -> None:

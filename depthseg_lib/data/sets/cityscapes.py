@@ -11,7 +11,7 @@ import numpy as np
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.ingest import Pair
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import CITYSCAPES
 from depthseg_lib.data.sets.listing import Listing
 from depthseg_lib.errors import InputError
@@ -52,7 +52,7 @@ class Cityscapes(Listing):
             )
 
     @cached_property
-    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The 2975 training images, of which a run takes some, and the 500 of val (those of test have no labels)."""
         return {split: self._pairs(split) for split in ("train", "val")}
 
@@ -71,10 +71,20 @@ class Cityscapes(Listing):
         Raises `InputError` where a snippet has no camera or one without intrinsics, or a file is broken or of another
         size.
         """
-        cameras = self._files("train", "cameras", "_camera.json")
-        return ingest.video([_clip(one, cameras) for one in self._snippets()], height, width, progress=progress)
+        cameras, clips = self._files("train", "cameras", "_camera.json"), []
+        for snippet in self._snippets():
+            names, files = list(snippet), tuple(snippet.values())
+            known = [cameras[name] for name in names if name in cameras]  # the set has that of one of its frames
+            if not known:
+                raise InputError(
+                    f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
+                    f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below "
+                    f"{FOLDERS['cameras']}; fetch {_PACKAGES['camera']} from {_SITE}"
+                )
+            clips.append(ingest.Clip(files, image_files.size(files[0]), read_camera(known[0])))
+        return ingest.video(clips, height, width, progress=progress)
 
-    def _pairs(self, split: str) -> list[Pair]:
+    def _pairs(self, split: str) -> list[Annotated]:
         pictures = self._files(split, "images", "_leftImg8bit.png")
         annotations = self._files(split, "labels", "_gtFine_labelIds.png")
         if unpaired := pictures.keys() ^ annotations.keys():
@@ -83,7 +93,7 @@ class Cityscapes(Listing):
                 f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
                 f"as {'_'.join(min(unpaired))}; fetch what is missing"
             )
-        return [Pair("_".join(name), picture, annotations[name]) for name, picture in pictures.items()]
+        return [ingest.pair("_".join(name), picture, annotations[name]) for name, picture in pictures.items()]
 
     def _snippets(self) -> Iterator[dict[Name, Path]]:
         """Runs of consecutive frames of one sequence."""
@@ -118,23 +128,10 @@ def read_camera(file: Path) -> np.ndarray:
         raise InputError(f"{file} is not json ({error}): expected {_CAMERA}; fetch it again") from error
     intrinsic = values.get("intrinsic") if isinstance(values, dict) else None
     numbers = [intrinsic.get(name) if isinstance(intrinsic, dict) else None for name in ("fx", "fy", "u0", "v0")]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < float("inf") for n in numbers):
+    if not all(map(image_files.is_positive, numbers)):
         raise InputError(f"{file} has no intrinsics: expected {_CAMERA}; fetch it again from camera_trainvaltest.zip")
     fx, fy, u0, v0 = numbers
     return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
-
-
-def _clip(snippet: dict[Name, Path], cameras: dict[Name, Path]) -> ingest.Clip:
-    """A snippet with its camera, which the set has for one of its frames."""
-    names, files = list(snippet), tuple(snippet.values())
-    found = [cameras[name] for name in names if name in cameras]
-    if not found:
-        raise InputError(
-            f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
-            f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below {FOLDERS['cameras']}; "
-            f"fetch {_PACKAGES['camera']} from {_SITE}"
-        )
-    return ingest.Clip(files, image_files.size(files[0]), read_camera(found[0]))
 
 
 def _packages(names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import PartialDepth, Video
 from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.ingest import Clip, Pair
+from depthseg_lib.data.ingest import Annotated, Clip
 from depthseg_lib.data.sets import description as descriptions
 from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.data.sets.description import INTRINSICS, NAME, Camera, Description, Footage, Globs
@@ -64,13 +64,13 @@ class Own(Listing):
         self._clips()
 
     @cached_property
-    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The described images, in the order of the globs and then of names; and those of the test split, if any."""
         test = self.description.keys.test
         splits = {"training": self._pairs(self.description.keys)} | (
             {"test": self._pairs(test, "test")} if test else {}
         )
-        if shared := {p.photograph for p in splits["training"]} & {p.photograph for p in splits.get("test", ())}:
+        if shared := {p.files[0] for p in splits["training"]} & {p.files[0] for p in splits.get("test", ())}:
             raise InputError(
                 f"{self.description.where('test', 'images')}: expected images of the test split alone, found "
                 f"{len(shared)} that are trained on too, such as {min(shared)}; correct the globs, so that no image is "
@@ -85,18 +85,18 @@ class Own(Listing):
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        places = [place for _, place in self._places]
+        places = [place for *_, place in self._places]
         return {os.path.relpath(place, self.description.root): image_files.image_files(place) for place in places}
 
     @property
     def parts(self) -> Sequence[Path]:
         """The folders of images, labels, frames and scans, and the files of intrinsics; the description is apart."""
         found = {file.parent for of in self.labelled.values() for pair in of for file in pair.files}
-        for number, place in self._places:
+        for _, footage, place in self._places:
             found.add(place)
-            if not isinstance(self._footage(number).intrinsics, Camera):
-                found.add(self._camera_file(number, place))
-            scans = _scans(place)
+            if not isinstance(footage.intrinsics, Camera):
+                found.add(self._camera_file(footage, place))
+            scans = place.absolute().parents[1] / "velodyne_points" / "data"  # there if they lie as in KITTI raw
             found |= {scans, place.parents[2] / "calib_velo_to_cam.txt"} if scans.is_dir() else set()
         return sorted(found)
 
@@ -137,26 +137,23 @@ class Own(Listing):
         maps = kitti_raw.scanned_depth(chosen, matrices, height, width, progress)
         return replace(result, held_out=held_out, depth=PartialDepth(rows, maps))
 
-    def _footage(self, number: int) -> Footage:
-        return self.description.keys.video[number]
-
     @cached_property
-    def _places(self) -> list[tuple[int, Path]]:
-        """The folder of each sequence, with the number of the entry of `video` that it belongs to."""
+    def _places(self) -> list[tuple[int, Footage, Path]]:
+        """The folder of each sequence, with the entry of `video` that it belongs to and its number."""
         found = []
         for number, footage in enumerate(self.description.keys.video):
             try:
-                found += [(number, place) for place in sequences(self.description.root / footage.folder)]
+                found += [(number, footage, place) for place in sequences(self.description.root / footage.folder)]
             except InputError as error:
                 raise InputError(f"{self.description.where('video', number, 'folder')}: {error}") from error
         return found
 
     def _clips(self) -> tuple[list[Clip], list[bool]]:
         """The sequences of the video, each long enough for a triplet, and which of them are held out."""
-        steps = [self._footage(number).step for number, _ in self._places]
-        whole = [self._clip(number, place) for number, place in self._places]
+        steps = [footage.step for _, footage, _ in self._places]
+        whole = [self._clip(*of) for of in self._places]
         triplet = 2 * self.description.keys.frame_step + 1
-        for (number, place), step, clip in zip(self._places, steps, whole, strict=True):
+        for (number, _, place), step, clip in zip(self._places, steps, whole, strict=True):
             needed = triplet * step * (2 if len(whole) == 1 else 1)
             if len(clip.files) < needed:
                 raise InputError(
@@ -172,12 +169,12 @@ class Own(Listing):
         phases = [(part, place >= first) for place, clip in enumerate(whole) for part in clip.every(steps[place])]
         return [part for part, _ in phases], [held_out for _, held_out in phases]
 
-    def _clip(self, number: int, place: Path) -> Clip:
-        files, camera = image_files.image_files(place), self._footage(number).intrinsics
+    def _clip(self, number: int, footage: Footage, place: Path) -> Clip:
+        files, camera = image_files.image_files(place), footage.intrinsics
         where = self.description.where("video", number)
         if isinstance(camera, Camera):
             size, matrix = _camera(camera.model_dump())
-        elif not (file := self._camera_file(number, place)).is_file():
+        elif not (file := self._camera_file(footage, place)).is_file():
             raise InputError(
                 f"{where}: the frames in {place} have no intrinsics, there is no file {file}: expected it, or "
                 f"'intrinsics' here with {', '.join(INTRINSICS)} in pixels of the frames; add them"
@@ -192,20 +189,19 @@ class Own(Listing):
             )
         return Clip(files, size, matrix)
 
-    def _camera_file(self, number: int, place: Path) -> Path:
-        named = self._footage(number).intrinsics
-        return self.description.root / named if named else beside(place)
+    def _camera_file(self, footage: Footage, place: Path) -> Path:
+        return self.description.root / footage.intrinsics if footage.intrinsics else beside(place)
 
-    def _pairs(self, globs: Globs, *steps: str) -> list[Pair]:
+    def _pairs(self, globs: Globs, *steps: str) -> list[Annotated]:
         """Pairs by what the stars of both globs stand for, named by the images' stems where these differ."""
         files = [pair for one in zip(globs.images, globs.labels, strict=True) for pair in self._matched(*one, steps)]
         names = [image.stem for image, _ in files]
         if len(set(names)) < len(names):
             names = [os.path.relpath(image, self.description.root) for image, _ in files]
         coloured = self.label_set.coloured
-        return [Pair(name, image, label, coloured) for name, (image, label) in zip(names, files, strict=True)]
+        return [ingest.pair(name, image, label, coloured) for name, (image, label) in zip(names, files, strict=True)]
 
-    def _matched(self, images: str, labels: str, steps: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
+    def _matched(self, images: str, labels: str, steps: tuple[str, ...]) -> list[tuple[Path, Path]]:
         image_of = self._found(images, (*steps, "images"))
         label_of = self._found(labels, (*steps, "labels"))
         if apart := sorted(image_of.keys() ^ label_of.keys()):
@@ -218,18 +214,19 @@ class Own(Listing):
                 f"{'a' if side[0] == 'l' else 'an'} {side} without its {other}; correct the globs, or take out what has "
                 "no counterpart"
             )
-
-        def order(key: tuple[str, ...]) -> list[tuple]:
-            file = image_of[key]
-            return [image_files.natural(part) for part in reversed((file, *file.parents))]
-
-        return ((image_of[key], label_of[key]) for key in sorted(image_of, key=order))
+        pairs = [(image, label_of[key]) for key, image in image_of.items()]
+        return sorted(pairs, key=lambda of: [image_files.natural(part) for part in reversed((of[0], *of[0].parents))])
 
     def _found(self, pattern: str, steps: tuple[str, ...]) -> dict[tuple[str, ...], Path]:
         """The files that a glob matches, by what its stars stand for."""
-        root, expression, found = self.description.root, re.compile(_expression(pattern)), {}
+        known = {"**/": "(.*/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
+        expression = "".join(  # the glob, with a group for each of its wildcards
+            known.get(part, f"({part.replace('[!', '[^')})" if part[:1] == "[" else re.escape(part))
+            for part in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+        )
+        root, found = self.description.root, {}
         for name in glob.iglob(pattern, root_dir=root, recursive=True):
-            if image_files.is_image(os.path.basename(name)) and (match := expression.fullmatch(name)):
+            if image_files.is_image(os.path.basename(name)) and (match := re.fullmatch(expression, name)):
                 found[tuple(part or "" for part in match.groups())] = root / name
         if not found:
             raise InputError(
@@ -276,8 +273,8 @@ def read_camera(file: Path, frames: Sequence[Path]) -> tuple[tuple[int, int], np
         values = json.loads(image_files.file_text(file, _JSON))
     except json.JSONDecodeError as error:
         raise InputError(f"{file} is not json ({error}): expected {_JSON}; correct it") from error
-    wrong = [key for key in INTRINSICS if not isinstance(values, dict) or not _is_positive(values.get(key))]
-    if wrong:
+    numbers = [values.get(key) if isinstance(values, dict) else None for key in INTRINSICS]
+    if wrong := [key for key, number in zip(INTRINSICS, numbers, strict=True) if not image_files.is_positive(number)]:
         raise InputError(f"{file} has no positive number for {', '.join(wrong)}: expected {_JSON}; add what is missing")
     return _camera(values)
 
@@ -292,23 +289,5 @@ def _camera(values: Mapping) -> tuple[tuple[int, int], np.ndarray]:
     return (int(values["height"]), int(values["width"])), matrix
 
 
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def _scans(place: Path) -> Path:
-    """The folder of the velodyne scans of the frames in `place`, there if they lie as in KITTI raw."""
-    return place.absolute().parents[1] / "velodyne_points" / "data"
-
-
 def _is_scanned(frame: Path) -> bool:
     return bool(_number(frame.parents[1])) and kitti_raw.scan(frame).is_file()
-
-
-def _expression(pattern: str) -> str:
-    """A glob as a regular expression with a group for each of its wildcards."""
-    known = {"**/": "(.*/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
-    return "".join(
-        known.get(part, f"({part.replace('[!', '[^')})" if part[:1] == "[" else re.escape(part)) for part in parts
-    )

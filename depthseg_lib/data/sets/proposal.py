@@ -13,15 +13,11 @@ import numpy as np
 from PIL import Image
 
 from depthseg_lib.data import image_files
-from depthseg_lib.data.labels import CAMVID, KITTI, LabelSet, unpacked_colour
+from depthseg_lib.data.labels import CAMVID, KITTI, unpacked_colour
 from depthseg_lib.data.sets.description import VOID
 from depthseg_lib.data.sets.listing import evenly
 from depthseg_lib.errors import InputError
 
-LOOKED = 40
-"""Label images that are read for their ids."""
-MANY = 64
-"""Different ids or colours in an image, above which it is none of labels."""
 LIKE_KITTI = {7, 11, 21, 26}
 """Road, building, vegetation and car by KITTI's and Cityscapes' ids: with these, the others are theirs too."""
 
@@ -47,14 +43,14 @@ def is_label(file: Path) -> bool:
     if file.suffix.lower() != ".png":
         return False
     try:
-        return len(np.unique(image_files.label_ids(file, _coloured(file)))) <= MANY
+        return len(np.unique(image_files.label_ids(file, _coloured(file)))) <= 64
     except InputError:
         return False
 
 
 def labels_of(files: Sequence[Path]) -> Labels:
     """Classes for all ids or colours in a sample of the label images `files`; these are all of one kind."""
-    chosen = evenly(files, LOOKED)
+    chosen = evenly(files, 40)
     coloured = _coloured(chosen[0])
     found = np.unique(np.concatenate([np.unique(image_files.label_ids(file, coloured)) for file in chosen])).tolist()
     names = _named_by_colour(found) if coloured else _named_by_id(found)
@@ -74,16 +70,15 @@ def _coloured(file: Path) -> bool:
 
 
 def _named_by_id(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
+    """Ids like KITTI's get its names, all of them; others are made up, with hues a golden angle apart, dark and light."""
     if set(found) <= {*KITTI.ids, *KITTI.void_ids} and set(found) >= LIKE_KITTI:
-        return _known(KITTI, found)
-    colours = iter(_distinct(len(found)))
-    return {i: (VOID, (0, 0, 0)) if i == 255 else (f"class {i}", next(colours)) for i in found}
-
-
-def _known(label_set: LabelSet, found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
-    """The classes of a known set, all of them, and those of its void ids that occur."""
-    ids = dict(zip(label_set.ids, zip(label_set.classes, label_set.colours, strict=True), strict=True))
-    return ids | {i: (VOID, (0, 0, 0)) for i in found if i in label_set.void_ids}
+        known = dict(zip(KITTI.ids, zip(KITTI.classes, KITTI.colours, strict=True), strict=True))
+        return known | {i: (VOID, (0, 0, 0)) for i in found if i in KITTI.void_ids}
+    names = {}
+    for n, i in enumerate(found):
+        shade = colorsys.hsv_to_rgb(n * 0.618 % 1, (0.85, 0.5)[n % 2], (0.95, 0.6, 0.8)[n % 3])
+        names[i] = (f"class {i}", tuple(round(255 * channel) for channel in shade))
+    return names | ({255: (VOID, (0, 0, 0))} if 255 in names else {})
 
 
 def _named_by_colour(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
@@ -92,20 +87,11 @@ def _named_by_colour(found: list[int]) -> dict[int, tuple[str, tuple[int, int, i
     names, taken = {}, set()
     for number in found:
         colour = unpacked_colour(number)
-        name = palette.get(colour, f"colour {' '.join(map(str, colour))}")
-        name = f"colour {' '.join(map(str, colour))}" if name in taken else name
+        plain = f"colour {' '.join(map(str, colour))}"
+        name = palette.get(colour, plain)
+        names[number] = (VOID if colour == (0, 0, 0) else plain if name in taken else name, colour)
         taken.add(name)
-        names[number] = (VOID if colour == (0, 0, 0) else name, colour)
     return names
-
-
-def _distinct(count: int) -> list[tuple[int, int, int]]:
-    """Colours that differ: hues a golden angle apart, dark and light in turn."""
-    shades = [colorsys.hsv_to_rgb(i * 0.618 % 1, (0.85, 0.5)[i % 2], (0.95, 0.6, 0.8)[i % 3]) for i in range(count)]
-    return [tuple(round(255 * channel) for channel in shade) for shade in shades]
-
-
-_EXPECTED = "images and label images whose names match, such as images/0001.jpg and labels/0001.png"
 
 
 @dataclass(frozen=True)
@@ -119,6 +105,14 @@ class Group:
     files: tuple[Path, ...]
     is_label: bool
     """Whether these are label images, by their pixels."""
+
+    def stem(self, file: Path) -> str:
+        """What the name of one of its files has before the ending."""
+        return file.stem.removesuffix(self.ending)
+
+    @property
+    def stems(self) -> set[str]:
+        return set(map(self.stem, self.files))
 
     @property
     def glob(self) -> str:
@@ -147,11 +141,21 @@ class Layout:
 def layout_of(folder: Path) -> Layout:
     """The layout of `folder`; raises `InputError` where there are no pairs, or no video."""
     groups = list(_groups(folder))
-    found = [pair for label in groups if label.is_label and (pair := _counterpart(label, groups))]
-    found = [pair for pair in found if not any(_is_better(other, pair) for other in found)]
+    found = []  # label images, the images for the most of them, and for how many
+    for label in (group for group in groups if group.is_label):
+        pairs = [(image, label, len(image.stems & label.stems)) for image in groups if not image.is_label]
+        best = max(pairs, key=lambda pair: (pair[2], pair[0].folder != label.folder), default=(None, label, 0))
+        found += [best] if best[2] * 2 > len(label.files) else []
+
+    def rank(label: Group) -> tuple[bool, bool, str]:  # of several for the same images rather ids, and not instances
+        with Image.open(label.files[0]) as first:
+            return first.mode not in ("L", "P"), "instance" in str(label.files[0]).lower(), label.glob
+
+    found = [of for of in found if not any(other[0] is of[0] and rank(other[1]) < rank(of[1]) for other in found)]
     if not found:
         raise InputError(
-            f"{folder} has no images with label images: expected {_EXPECTED}, {image_files.found(folder)}; arrange the "
+            f"{folder} has no images with label images: expected images and label images whose names match, such as "
+            f"images/0001.jpg and labels/0001.png, {image_files.found(folder)}; arrange the "
             "files so, or write the description by hand (docs/data.md, Your own data)"
         )
     test = [pair for pair in found if re.search(r"(^|/)test", pair[0].folder)]
@@ -165,7 +169,12 @@ def layout_of(folder: Path) -> Layout:
     first = image_files.image_files(folder / video[0])[0]
     training, apart = _globs(pair for pair in found if pair not in test), _globs(test) if test else None
     files = tuple(file for _, label, _ in found for file in label.files)
-    return Layout(*training, apart, _shortened(folder, video), image_files.size(first), files)
+    # a parent instead of its folders, where all folders of images in it are video
+    parents = {str(Path(name).parent) for name in video} - {"."}
+    whole = {p for p in parents if {str(Path(p, s.name)) for s in image_files.subfolders(folder / p)} <= set(video)}
+    whole = {parent for parent in whole if not image_files.holds_images(folder / parent)}
+    video = sorted(whole | {name for name in video if str(Path(name).parent) not in whole})
+    return Layout(*training, apart, video, image_files.size(first), files)
 
 
 def _groups(folder: Path) -> Iterator[Group]:
@@ -180,38 +189,6 @@ def _groups(folder: Path) -> Iterator[Group]:
             yield Group(os.path.relpath(place, folder), ending, tuple(of), all(map(is_label, evenly(of, 2))))
 
 
-def _counterpart(label: Group, groups: Iterable[Group]) -> tuple[Group, Group, int] | None:
-    """The images for the most of the label images, and for how many; None where there are none."""
-    found = [(len(_common(image, label)), image) for image in groups if not image.is_label]
-    count, image = max(found, key=lambda one: (one[0], one[1].folder != label.folder), default=(0, None))
-    return (image, label, count) if count * 2 > len(label.files) else None
-
-
-def _common(image: Group, label: Group) -> set[str]:
-    """What names of both have before their endings."""
-    return {_stem(file, image) for file in image.files} & {_stem(file, label) for file in label.files}
-
-
-def _stem(file: Path, group: Group) -> str:
-    return file.stem.removesuffix(group.ending) if group.ending else file.stem
-
-
-def _is_better(other: tuple, pair: tuple) -> bool:
-    """Whether `other` has label images for the same images that rather are ids: one channel, and not instances."""
-    if other is pair or other[0] is not pair[0]:
-        return False
-    return _rank(other[1]) < _rank(pair[1])
-
-
-def _rank(label: Group) -> tuple[bool, bool, str]:
-    return _is_rgb(label.files[0]), "instance" in str(label.files[0]).lower(), label.glob
-
-
-def _is_rgb(file: Path) -> bool:
-    with Image.open(file) as image:
-        return image.mode not in ("L", "P")
-
-
 def _globs(found: Iterable[tuple[Group, Group, int]]) -> tuple[list[str], list[str]]:
     """Globs where every file of both groups has a counterpart, else the files one by one."""
     both: tuple[list[str], list[str]] = ([], [])
@@ -220,9 +197,9 @@ def _globs(found: Iterable[tuple[Group, Group, int]]) -> tuple[list[str], list[s
             both[0].append(image.glob)
             both[1].append(label.glob)
             continue
-        common = _common(image, label)
+        common = image.stems & label.stems
         for globs, group in zip(both, (image, label), strict=True):
-            files = [file for file in group.files if _stem(file, group) in common]
+            files = [file for file in group.files if group.stem(file) in common]
             globs += [glob.escape(str(Path(group.folder, file.name))) for file in files]
     return both
 
@@ -239,19 +216,11 @@ def _apart(group: Group) -> float:
     """How much neighbours differ, against frames half of the sequence apart."""
     half = len(group.files) // 2
     places = evenly(range(len(group.files) - half), 6)
-    here, near, far = ([_tiny(group.files[i + step]) for i in places] for step in (0, 1, half))
+
+    def tiny(file: Path) -> np.ndarray:
+        grey = image_files.photograph(file).convert("L")
+        return np.asarray(grey.resize((48, 32), Image.Resampling.BOX)).astype(float)
+
+    here, near, far = ([tiny(group.files[i + step]) for i in places] for step in (0, 1, half))
     differences = [np.median([np.abs(a - b).mean() for a, b in zip(here, other, strict=True)]) for other in (near, far)]
     return float(differences[0] / max(differences[1], 1e-6))
-
-
-def _tiny(file: Path) -> np.ndarray:
-    grey = image_files.photograph(file).convert("L")
-    return np.asarray(grey.resize((48, 32), Image.Resampling.BOX)).astype(float)
-
-
-def _shortened(folder: Path, video: list[str]) -> list[str]:
-    """A parent instead of its folders, where all folders of images in it are video."""
-    parents = {str(Path(name).parent) for name in video} - {"."}
-    whole = {p for p in parents if {str(Path(p, s.name)) for s in image_files.subfolders(folder / p)} <= set(video)}
-    whole = {parent for parent in whole if not image_files.holds_images(folder / parent)}
-    return sorted(whole | {name for name in video if str(Path(name).parent) not in whole})
