@@ -25,8 +25,6 @@ from depthseg_lib.files import cache_root
 
 Progress = Callable[[str], None] | None
 """Gets one line of text now and then."""
-ABANDONED = 7 * 24 * 3600
-"""Seconds after which a build that was cut off and never gone on with is removed."""
 BLOCK = 64
 """Rows after which what was written is brought to the disk and counted."""
 ROWS = "rows"
@@ -60,8 +58,22 @@ def cached(
             if progress:
                 progress(f"another process is making {folder}: waiting for it")
             lock.acquire()
-        if not folder.is_dir():
-            _build(folder, text, build, resumes)
+        if folder.is_dir():
+            return folder
+        scratch = folder.with_name(f"{folder.name}.partial")
+        for partial in folder.parent.glob("*.partial"):  # what was cut off and never gone on with goes
+            with suppress(OSError):  # another process finishes it at this moment
+                age = time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
+                if age > 7 * 24 * 3600 or (partial == scratch and not resumes):
+                    shutil.rmtree(partial)
+        scratch.mkdir(exist_ok=True)
+        try:
+            build(scratch)
+            (scratch / "key.json").write_text(text)
+            scratch.rename(folder)
+        finally:
+            if not resumes:
+                shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         if not _from_writing(error):
             raise
@@ -215,24 +227,6 @@ def _stats(files: Sequence[Path | str]) -> np.ndarray:
             ) from error
         stats[number] = found.st_size, found.st_mtime_ns
     return stats
-
-
-def _build(folder: Path, text: str, build: Callable[[Path], None], resumes: bool) -> None:
-    """Build `folder` beside it, and rename; the caller holds its lock. What others left long ago is removed."""
-    scratch = folder.with_name(f"{folder.name}.partial")
-    for partial in folder.parent.glob("*.partial"):
-        with suppress(OSError):  # another process finishes it at this moment
-            age = time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
-            if age > ABANDONED or (partial == scratch and not resumes):
-                shutil.rmtree(partial)
-    scratch.mkdir(exist_ok=True)
-    try:
-        build(scratch)
-        (scratch / "key.json").write_text(text)
-        scratch.rename(folder)
-    finally:
-        if not resumes:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _from_writing(error: OSError) -> bool:

@@ -112,14 +112,6 @@ def test_a_broken_frame_is_named_and_nothing_is_kept(clip, cache, change, messag
     assert not [path for path in cache.glob("ingest/*") if path.is_dir() and path.suffix != ".partial"]
 
 
-def test_a_truncated_jpeg_is_named(tmp_path):
-    file = tmp_path / "frame.jpg"
-    picture(file, 160, 240)
-    truncate(file)
-    with pytest.raises(InputError, match=r"frame\.jpg cannot be read .image file is truncated"):
-        read([ingest.Clip((file,), (160, 240), MATRIX)])
-
-
 def test_a_frame_of_another_size_is_named_before_anything_is_decoded(clip, monkeypatch):
     picture(clip.files[4], 16, 20)
     monkeypatch.setattr(image_files, "photograph", lambda file: pytest.fail("decoded before the sizes were compared"))

@@ -18,12 +18,6 @@ from depthseg_lib.errors import InputError
 
 FOLDERS = {"images": "leftImg8bit", "labels": "gtFine", "video": "leftImg8bit_sequence", "cameras": "camera"}
 """The folders of the set; below each are the splits, and below those the cities."""
-_PACKAGES = {
-    "leftImg8bit": "leftImg8bit_trainvaltest.zip",
-    "gtFine": "gtFine_trainvaltest.zip",
-    "leftImg8bit_sequence": "leftImg8bit_sequence_trainvaltest.zip",
-    "camera": "camera_trainvaltest.zip",
-}
 _SITE = "https://www.cityscapes-dataset.com/downloads/"
 _FRAME = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})")
 _CAMERA = (
@@ -79,7 +73,7 @@ class Cityscapes(Listing):
                 raise InputError(
                     f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
                     f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below "
-                    f"{FOLDERS['cameras']}; fetch {_PACKAGES['camera']} from {_SITE}"
+                    f"{FOLDERS['cameras']}; fetch camera_trainvaltest.zip from {_SITE}"
                 )
             clips.append(ingest.Clip(files, image_files.size(files[0]), read_camera(known[0])))
         return ingest.video(clips, height, width, progress=progress)
@@ -115,7 +109,7 @@ class Cityscapes(Listing):
         if not found:
             raise InputError(
                 f"{place} holds no files city_000000_000019{ending} in folders of cities: expected those of "
-                f"{_PACKAGES[FOLDERS[kind]]}, {image_files.found(place)}; fetch them from {_SITE}"
+                f"{FOLDERS[kind]}_trainvaltest.zip, {image_files.found(place)}; fetch them from {_SITE}"
             )
         return dict(sorted(found.items()))
 
@@ -135,4 +129,4 @@ def read_camera(file: Path) -> np.ndarray:
 
 
 def _packages(names: Iterable[str]) -> str:
-    return f"{', '.join(names)} ({', '.join(_PACKAGES[name] for name in names)} from {_SITE})"
+    return f"{', '.join(names)} ({', '.join(f'{name}_trainvaltest.zip' for name in names)} from {_SITE})"

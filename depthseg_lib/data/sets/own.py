@@ -23,18 +23,14 @@ from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.ingest import Annotated, Clip
 from depthseg_lib.data.sets import description as descriptions
 from depthseg_lib.data.sets import kitti_raw
-from depthseg_lib.data.sets.description import INTRINSICS, NAME, Camera, Description, Footage, Globs
+from depthseg_lib.data.sets.description import INTRINSICS, NAME, Camera, Description, Globs
 from depthseg_lib.data.sets.listing import Listing, Measured, evenly
 from depthseg_lib.errors import InputError
 
-_FRAMES = "frames as PNG or JPEG, directly or in one sub-folder per sequence"
 _JSON = (
     'a json object like {"width": 640, "height": 320, "fx": 578.3, "fy": 575.7, "cx": 335.7, "cy": 194.6}, in pixels '
     "of the frames"
 )
-_CALIBRATION = "a calib.txt of KITTI odometry, with 12 numbers per camera"
-_RAW = "calib_cam_to_cam.txt"
-"""KITTI raw's calibration of the cameras, in the folder of a date."""
 
 
 class Own(Listing):
@@ -67,9 +63,8 @@ class Own(Listing):
     def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The described images, in the order of the globs and then of names; and those of the test split, if any."""
         test = self.description.keys.test
-        splits = {"training": self._pairs(self.description.keys)} | (
-            {"test": self._pairs(test, "test")} if test else {}
-        )
+        splits = {"training": self._pairs(self.description.keys)}
+        splits |= {"test": self._pairs(test, "test")} if test else {}
         if shared := {p.files[0] for p in splits["training"]} & {p.files[0] for p in splits.get("test", ())}:
             raise InputError(
                 f"{self.description.where('test', 'images')}: expected images of the test split alone, found "
@@ -92,10 +87,8 @@ class Own(Listing):
     def parts(self) -> Sequence[Path]:
         """The folders of images, labels, frames and scans, and the files of intrinsics; the description is apart."""
         found = {file.parent for of in self.labelled.values() for pair in of for file in pair.files}
-        for _, footage, place in self._places:
-            found.add(place)
-            if not isinstance(footage.intrinsics, Camera):
-                found.add(self._camera_file(footage, place))
+        for _, camera, _, place in self._places:
+            found |= {place} if isinstance(camera, Camera) else {place, camera}
             scans = place.absolute().parents[1] / "velodyne_points" / "data"  # there if they lie as in KITTI raw
             found |= {scans, place.parents[2] / "calib_velo_to_cam.txt"} if scans.is_dir() else set()
         return sorted(found)
@@ -138,22 +131,26 @@ class Own(Listing):
         return replace(result, held_out=held_out, depth=PartialDepth(rows, maps))
 
     @cached_property
-    def _places(self) -> list[tuple[int, Footage, Path]]:
-        """The folder of each sequence, with the entry of `video` that it belongs to and its number."""
+    def _places(self) -> list[tuple[int, Camera | Path, int, Path]]:
+        """The folder of each sequence, after the number of its entry of `video`, its camera or the file of that, and its
+        step."""
         found = []
         for number, footage in enumerate(self.description.keys.video):
+            camera = footage.intrinsics
+            camera = self.description.root / camera if isinstance(camera, str) else camera
             try:
-                found += [(number, footage, place) for place in sequences(self.description.root / footage.folder)]
+                places = sequences(self.description.root / footage.folder)
             except InputError as error:
                 raise InputError(f"{self.description.where('video', number, 'folder')}: {error}") from error
+            found += [(number, camera or beside(place), footage.step, place) for place in places]
         return found
 
     def _clips(self) -> tuple[list[Clip], list[bool]]:
         """The sequences of the video, each long enough for a triplet, and which of them are held out."""
-        steps = [footage.step for _, footage, _ in self._places]
-        whole = [self._clip(*of) for of in self._places]
+        steps = [step for _, _, step, _ in self._places]
+        whole = [self._clip(number, camera, place) for number, camera, _, place in self._places]
         triplet = 2 * self.description.keys.frame_step + 1
-        for (number, _, place), step, clip in zip(self._places, steps, whole, strict=True):
+        for (number, _, step, place), clip in zip(self._places, whole, strict=True):
             needed = triplet * step * (2 if len(whole) == 1 else 1)
             if len(clip.files) < needed:
                 raise InputError(
@@ -169,18 +166,17 @@ class Own(Listing):
         phases = [(part, place >= first) for place, clip in enumerate(whole) for part in clip.every(steps[place])]
         return [part for part, _ in phases], [held_out for _, held_out in phases]
 
-    def _clip(self, number: int, footage: Footage, place: Path) -> Clip:
-        files, camera = image_files.image_files(place), footage.intrinsics
-        where = self.description.where("video", number)
+    def _clip(self, number: int, camera: Camera | Path, place: Path) -> Clip:
+        files, where = image_files.image_files(place), self.description.where("video", number)
         if isinstance(camera, Camera):
             size, matrix = _camera(camera.model_dump())
-        elif not (file := self._camera_file(footage, place)).is_file():
+        elif not camera.is_file():
             raise InputError(
-                f"{where}: the frames in {place} have no intrinsics, there is no file {file}: expected it, or "
+                f"{where}: the frames in {place} have no intrinsics, there is no file {camera}: expected it, or "
                 f"'intrinsics' here with {', '.join(INTRINSICS)} in pixels of the frames; add them"
             )
         else:
-            size, matrix = read_camera(file, files)
+            size, matrix = read_camera(camera, files)
         if (found := image_files.size(files[0])) != size:
             raise InputError(
                 f"{where}: the intrinsics are for frames of {size[1]}x{size[0]}, but {files[0]} is "
@@ -188,9 +184,6 @@ class Own(Listing):
                 "to each folder of another size"
             )
         return Clip(files, size, matrix)
-
-    def _camera_file(self, footage: Footage, place: Path) -> Path:
-        return self.description.root / footage.intrinsics if footage.intrinsics else beside(place)
 
     def _pairs(self, globs: Globs, *steps: str) -> list[Annotated]:
         """Pairs by what the stars of both globs stand for, named by the images' stems where these differ."""
@@ -238,11 +231,12 @@ class Own(Listing):
 
 def sequences(source: str | Path) -> list[Path]:
     """The folders of frames in `source`: itself, its sub-folders, or both; `InputError` where there are none."""
-    folder = image_files.existing(source, _FRAMES)
+    expected = "frames as PNG or JPEG, directly or in one sub-folder per sequence"
+    folder = image_files.existing(source, expected)
     found = [part for part in (folder, *image_files.subfolders(folder)) if image_files.holds_images(part)]
     if not found:
         raise InputError(
-            f"{folder} holds no frames: expected {_FRAMES}, {image_files.found(folder)}; give another folder"
+            f"{folder} holds no frames: expected {expected}, {image_files.found(folder)}; give another folder"
         )
     return found
 
@@ -253,7 +247,7 @@ def beside(folder: Path) -> Path:
     names = ["intrinsics.json"] + (["calib.txt"] if _number(folder) else [])
     places = [place / name for name in names for place in (folder, above)]
     if folder.name == "data" and _number(above):
-        places.append(above.parents[1] / _RAW)
+        places.append(above.parents[1] / "calib_cam_to_cam.txt")
     return next((file for file in places if file.is_file()), places[0])
 
 
@@ -264,10 +258,11 @@ def read_camera(file: Path, frames: Sequence[Path]) -> tuple[tuple[int, int], np
     KITTI raw's for a drive. Raises `InputError` where it is missing, broken, or lacks a number or the camera.
     """
     folder = frames[0].absolute().parent
-    if file.name == _RAW:
+    if file.name == "calib_cam_to_cam.txt":
         return kitti_raw.calibration(folder.parents[1], _number(folder.parent))
     if file.suffix == ".txt":
-        projection = kitti_raw.entry(kitti_raw.read(file, _CALIBRATION), f"P{_number(folder) or '0'}", (3, 4), file)
+        values = kitti_raw.read(file, "a calib.txt of KITTI odometry, with 12 numbers per camera")
+        projection = kitti_raw.entry(values, f"P{_number(folder) or '0'}", (3, 4), file)
         return image_files.size(frames[0]), kitti_raw.camera_of(projection)[0]
     try:
         values = json.loads(image_files.file_text(file, _JSON))

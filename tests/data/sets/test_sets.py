@@ -13,7 +13,7 @@ from helpers.tiny import label, picture, snapshot, truncate
 from matplotlib.figure import Figure
 from scipy.io import savemat
 
-from depthseg_lib.commands import check_data
+from depthseg_lib.commands import check_data, figures
 from depthseg_lib.data import cache as caches
 from depthseg_lib.data import resize, sources
 from depthseg_lib.data.arrays import split_triplets
@@ -36,6 +36,7 @@ HOLDS = {  # labelled images by split, frames of the video, their sequences, and
     "cityscapes": ({"train": 6, "val": 4}, 20, 4, "from 5 (aachen_000000_000000)"),
     "folder": ({"training": 8}, 12, 1, "measured depth: none"),
 }
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", ".0.png.swp", ".#0.png", "0.png~", "~$0.png")
 """What systems and editors leave in folders."""
 
@@ -309,12 +310,19 @@ def few(name: str):
 
 
 @pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # KITTI has a whole study, one's own data a described one
-def test_a_pretraining_and_a_finetuning_run_on_it(name, root, tmp_path, monkeypatch):
+def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
+    name, root, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(PROFILES, name, few(name))
-    study_plan.check(name, str(root))
-    plan = study_plan.plan(name, str(root), tmp_path / "runs")
-    study_plan.write(plan, tmp_path / "runs")
+    places = {"data": root, "runs": tmp_path / "runs", "figures": tmp_path / "figures", "notebooks": NOTEBOOKS}
+    options = [part for key, value in places.items() for part in (f"--{key}", str(value))]
+    assert figures.make(figures._parser().parse_args(["--profile", name, "--dry", *options])) == 0
+    said, plan = capsys.readouterr().out, study_plan.plan(name, str(root), tmp_path / "runs")
     first, second = plan.runs
+    drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "depth"}
+    assert drawn <= {of for names in plan.figures.values() for of in names}
+    jobs = [("pretrain", first.name), ("finetune", second.name), *(("figures", stem) for stem in plan.figures)]
+    assert all(f"{number:4}  {' '.join(job)}" in said for number, job in enumerate(jobs, 1)), said
     for run, config, work in ((first, PretrainConfig, pretrain.run), (second, FinetuneConfig, None)):
         values, folder = dict(run.parameters), tmp_path / "runs" / name / run.kind / run.name
         trials = values.pop("trials", 0)
