@@ -300,16 +300,16 @@ def test_a_full_disk_is_one_sentence(name, root, monkeypatch):
 
 def few(name: str):
     """The profile of a set with two steps of a pre-training and a fine-tuning; no other settings are changed."""
-    start = "depth-supervised" if name == "nyu" else "depth"
+    start = "depth-supervised" if name == "nyu" else "flow"
     steps = dict(iterations=2, batch=2, evaluate_every=1, precision="32-true")
     whole = PROFILES[name]
-    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("depth", "supervised")}
+    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("flow", "supervised")}
     data = whole.data.changed(height=64, width=96)
     few = dict(initialisations=(start,), settings=("full",), trials=1, sizes=(4,), images=4, parts=(), finetune_of={})
     return replace(whole, data=data, encoders=("resnet18-slim",), finetune=whole.finetune | steps, **trained, **few)
 
 
-@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # KITTI has a whole study, one's own data a described one
+@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # on the others depth is learned in whole studies
 def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
     name, root, tmp_path, monkeypatch, capsys
 ):
@@ -319,7 +319,7 @@ def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
     assert figures.make(figures._parser().parse_args(["--profile", name, "--dry", *options])) == 0
     said, plan = capsys.readouterr().out, study_plan.plan(name, str(root), tmp_path / "runs")
     first, second = plan.runs
-    drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "depth"}
+    drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "flow"}
     assert drawn <= {of for names in plan.figures.values() for of in names}
     jobs = [("pretrain", first.name), ("finetune", second.name), *(("figures", stem) for stem in plan.figures)]
     assert all(f"{number:4}  {' '.join(job)}" in said for number, job in enumerate(jobs, 1)), said
