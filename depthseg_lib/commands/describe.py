@@ -63,7 +63,7 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
     gpu = device().profile == "gpu"
     known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
     notes = [
-        f"written by `make describe` from {labels.looked} of {labels.count} label images; correct what is wrong",
+        f"written by `make describe` from {labels.looked} of {len(layout.label_files)} label images; correct what is wrong",
         "class names are made up: give them theirs" if labels.made_up else known,
     ]
     values = {
@@ -107,14 +107,14 @@ def _entry(folder: Path, name: str) -> dict:
     centre = {"cx": (columns - 1) / 2, "cy": (rows - 1) / 2}
     guess = {"width": columns, "height": rows, "fx": FOCAL * columns, "fy": FOCAL * columns, **centre}
     note = f"GUESSED, nobody measured it: fx = fy = {FOCAL} of the width. Correct it, then take this line out"
-    return {"folder": name, "intrinsics": guess | {description.GUESSED: note}}
+    return {"folder": name, "intrinsics": guess | {"guessed": note}}
 
 
 def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> None:
     file = folder / description.NAME
     say(f"wrote {file}")
     apart = f"; the test split: {', '.join(layout.test[0])}" if layout.test else ""
-    say(f"  {labels.count} labelled images: {', '.join(layout.images)}{apart}")
+    say(f"  {len(layout.label_files)} labelled images: {', '.join(layout.images)}{apart}")
     say(f"  {len(labels.classes)} classes in {labels.looked} label images: {', '.join(labels.classes)}")
     say(f"  video: {', '.join(layout.video)}")
     for place, what in layout.aside.items():

@@ -22,7 +22,6 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zl
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of more than 8 bits per channel, which a conversion to RGB would clip without a word."""
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 FEW = 32
 """Different colours up to which a PNG is no camera's frame."""
 _SMALL = 2**20
@@ -253,12 +252,17 @@ def digest(places: Sequence[Path], *texts: str) -> str:
     Those of a folder are of all files below it, with the content of calibrations, in which a digit may change alone.
     What is missing counts as an empty folder, and what a system or an editor leaves there does not count. `texts` do.
     """
-    lines = [*texts, *(_file_digest(place) for place in places if place.is_file())]
+
+    def one(file: Path) -> str:
+        small = file.stat().st_size <= _SMALL
+        return hashlib.sha256(file.read_bytes()).hexdigest() if small else f"{file.name} {file.stat().st_size}"
+
+    lines = [*texts, *(one(place) for place in places if place.is_file())]
     for folder in places:
         for place, names in below(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
-            lines += [_file_digest(file) for file in files if _CALIBRATION.fullmatch(file.name)]
+            lines += [one(file) for file in files if _CALIBRATION.fullmatch(file.name)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
@@ -272,21 +276,9 @@ def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
         yield place, sorted(name for name in names if not _SYSTEM.fullmatch(name))
 
 
-def sequences(root: Path) -> dict[str, tuple[Path, ...]]:
-    """The image files of every folder in `root`, however deep, that holds some, by its path from that of `root`."""
-    places = [Path(place) for place, names in below(root) if any(map(is_image, names))]
-    return {str(Path(root.name, place.relative_to(root))): image_files(place) for place in places}
-
-
 def is_image(name: str) -> bool:
     """Whether a file of this name is a PNG or JPEG image, and none that a system or an editor left."""
-    return name.lower().endswith(IMAGE_SUFFIXES) and not _SYSTEM.fullmatch(name)
-
-
-def _file_digest(file: Path) -> str:
-    if file.stat().st_size > _SMALL:
-        return f"{file.name} {file.stat().st_size}"
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return name.lower().endswith((".png", ".jpg", ".jpeg")) and not _SYSTEM.fullmatch(name)
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
@@ -297,18 +289,6 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
 def holds_images(folder: Path) -> bool:
     """Whether at least one image file lies directly in `folder`."""
     return any(is_image(file.name) for file in entries(folder, "images"))
-
-
-def paired(images: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
-    """`labels` in the order of `images`, matched by stem; raises `InputError` where a stem has only one of the two."""
-    label_of = {file.stem: file for file in labels}
-    unpaired = {file.stem for file in images} ^ label_of.keys()
-    if unpaired:
-        raise InputError(
-            f"{images[0].parent} and {labels[0].parent} do not match: expected an image and a label image for every "
-            f"name, found {len(unpaired)} with only one of them, such as {min(unpaired)}; fetch what is missing"
-        )
-    return [label_of[file.stem] for file in images]
 
 
 def found(folder: Path) -> str:
@@ -325,6 +305,11 @@ def file_text(file: Path, expected: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{file} cannot be read ({reason}): expected {expected}; put that file there") from error
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value of a json text is a positive number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def entries(folder: Path, expected: str) -> list[Path]:

@@ -65,7 +65,10 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress = Non
     where it has some, else on the rest of the annotated ones, as in the paper. Where no rest is left, it is on the
     training set itself (the paper's "accuracy on the whole dataset", section 4.2).
     """
-    pool, test = _annotated(settings, progress)
+    if settings.data_set == "streets":
+        pool, test = streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
+    else:
+        pool, test = listed(settings).annotated(settings.height, settings.width, progress)
     order = split_order(len(pool.images))
     training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
     if test is not None:
@@ -109,12 +112,6 @@ def listed(settings: DataSettings) -> Listing:
     return kind(project_path(settings.data_folder))
 
 
-def _annotated(settings: DataSettings, progress: Progress) -> tuple[Labelled, Labelled | None]:
-    if settings.data_set == "streets":
-        return streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
-    return listed(settings).annotated(settings.height, settings.width, progress)
-
-
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:
     if images > len(order):
         raise InputError(f"{where} has {len(order)} annotated training images, but the run asks for {images}")
@@ -127,10 +124,5 @@ def _device() -> str:
 
 
 def _streets(settings: DataSettings) -> streets.StreetsConfig:
-    return streets.StreetsConfig(
-        height=settings.height,
-        width=settings.width,
-        streets=settings.streets,
-        frames=settings.frames,
-        seed=settings.world_seed,
-    )
+    size = settings.height, settings.width
+    return streets.StreetsConfig(*size, settings.streets, settings.frames, settings.world_seed)

@@ -14,7 +14,6 @@ from depthseg_lib.commands import check_data, describe
 from depthseg_lib.data import image_files
 from depthseg_lib.data.labels import TRANSPARENT, VOID, LabelSet, packed_colour
 from depthseg_lib.data.sets import own
-from depthseg_lib.data.sets.kitti_split import _parsed
 from depthseg_lib.errors import InputError
 
 IDS = np.repeat(np.array([0, 1, 2, 3], np.uint8), 24)[None].repeat(64, 0)
@@ -219,11 +218,6 @@ def test_content_that_is_elsewhere_is_named_with_the_way_to_fetch_it(tmp_path):
     ):
         with pytest.raises(InputError, match=rf"{file.name} cannot be read .*{hint}"):
             image_files.photograph(file)
-
-
-def test_split_lines_name_the_same_drive_however_they_are_written():
-    plain = _parsed("2011_09_26/drive_0001 5 l", "line 1")
-    assert _parsed("./2011_09_26//drive_0001/ 5 l", "line 2") == plain
 
 
 def written(folder):

@@ -11,19 +11,13 @@ import numpy as np
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.ingest import Pair
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import CITYSCAPES
 from depthseg_lib.data.sets.listing import Listing
 from depthseg_lib.errors import InputError
 
 FOLDERS = {"images": "leftImg8bit", "labels": "gtFine", "video": "leftImg8bit_sequence", "cameras": "camera"}
 """The folders of the set; below each are the splits, and below those the cities."""
-_PACKAGES = {
-    "leftImg8bit": "leftImg8bit_trainvaltest.zip",
-    "gtFine": "gtFine_trainvaltest.zip",
-    "leftImg8bit_sequence": "leftImg8bit_sequence_trainvaltest.zip",
-    "camera": "camera_trainvaltest.zip",
-}
 _SITE = "https://www.cityscapes-dataset.com/downloads/"
 _FRAME = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})")
 _CAMERA = (
@@ -52,7 +46,7 @@ class Cityscapes(Listing):
             )
 
     @cached_property
-    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The 2975 training images, of which a run takes some, and the 500 of val (those of test have no labels)."""
         return {split: self._pairs(split) for split in ("train", "val")}
 
@@ -71,10 +65,20 @@ class Cityscapes(Listing):
         Raises `InputError` where a snippet has no camera or one without intrinsics, or a file is broken or of another
         size.
         """
-        cameras = self._files("train", "cameras", "_camera.json")
-        return ingest.video([_clip(one, cameras) for one in self._snippets()], height, width, progress=progress)
+        cameras, clips = self._files("train", "cameras", "_camera.json"), []
+        for snippet in self._snippets():
+            names, files = list(snippet), tuple(snippet.values())
+            known = [cameras[name] for name in names if name in cameras]  # the set has that of one of its frames
+            if not known:
+                raise InputError(
+                    f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
+                    f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below "
+                    f"{FOLDERS['cameras']}; fetch camera_trainvaltest.zip from {_SITE}"
+                )
+            clips.append(ingest.Clip(files, image_files.size(files[0]), read_camera(known[0])))
+        return ingest.video(clips, height, width, progress=progress)
 
-    def _pairs(self, split: str) -> list[Pair]:
+    def _pairs(self, split: str) -> list[Annotated]:
         pictures = self._files(split, "images", "_leftImg8bit.png")
         annotations = self._files(split, "labels", "_gtFine_labelIds.png")
         if unpaired := pictures.keys() ^ annotations.keys():
@@ -83,8 +87,8 @@ class Cityscapes(Listing):
                 f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
                 f"as {'_'.join(min(unpaired))}; fetch what is missing"
             )
-        like = next(iter(annotations.values()), None)
-        return [Pair("_".join(name), picture, annotations[name], like=like) for name, picture in pictures.items()]
+        like = next(iter(annotations.values()))
+        return [ingest.pair("_".join(name), file, annotations[name], like=like) for name, file in pictures.items()]
 
     def _snippets(self) -> Iterator[dict[Name, Path]]:
         """Runs of consecutive frames of one sequence."""
@@ -106,7 +110,7 @@ class Cityscapes(Listing):
         if not found:
             raise InputError(
                 f"{place} holds no files city_000000_000019{ending} in folders of cities: expected those of "
-                f"{_PACKAGES[FOLDERS[kind]]}, {image_files.found(place)}; fetch them from {_SITE}"
+                f"{FOLDERS[kind]}_trainvaltest.zip, {image_files.found(place)}; fetch them from {_SITE}"
             )
         return dict(sorted(found.items()))
 
@@ -119,24 +123,11 @@ def read_camera(file: Path) -> np.ndarray:
         raise InputError(f"{file} is not json ({error}): expected {_CAMERA}; fetch it again") from error
     intrinsic = values.get("intrinsic") if isinstance(values, dict) else None
     numbers = [intrinsic.get(name) if isinstance(intrinsic, dict) else None for name in ("fx", "fy", "u0", "v0")]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < float("inf") for n in numbers):
+    if not all(map(image_files.is_positive, numbers)):
         raise InputError(f"{file} has no intrinsics: expected {_CAMERA}; fetch it again from camera_trainvaltest.zip")
     fx, fy, u0, v0 = numbers
     return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
 
 
-def _clip(snippet: dict[Name, Path], cameras: dict[Name, Path]) -> ingest.Clip:
-    """A snippet with its camera, which the set has for one of its frames."""
-    names, files = list(snippet), tuple(snippet.values())
-    found = [cameras[name] for name in names if name in cameras]
-    if not found:
-        raise InputError(
-            f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
-            f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below {FOLDERS['cameras']}; "
-            f"fetch {_PACKAGES['camera']} from {_SITE}"
-        )
-    return ingest.Clip(files, image_files.size(files[0]), read_camera(found[0]))
-
-
 def _packages(names: Iterable[str]) -> str:
-    return f"{', '.join(names)} ({', '.join(_PACKAGES[name] for name in names)} from {_SITE})"
+    return f"{', '.join(names)} ({', '.join(f'{name}_trainvaltest.zip' for name in names)} from {_SITE})"

@@ -91,12 +91,7 @@ def raw_depth(file: Path) -> np.ndarray:
 
     Raises `InputError` where the file is missing, cut short, of another size, or in the other byte order.
     """
-    check_pgm(file)
-    rows, columns = SIZE
-    try:
-        values = np.fromfile(file, "<u2", rows * columns, offset=_header(file)).reshape(SIZE)
-    except (OSError, ValueError) as error:
-        raise _broken(file, getattr(error, "strerror", None) or str(error)) from error
+    values = np.fromfile(file, "<u2", offset=check_pgm(file)).reshape(SIZE)
     if values.max() > NO_DEPTH:
         raise InputError(
             f"{file} has raw depth up to {values.max()}: expected 0 to {NO_DEPTH} (11 bits, low byte first, as the "
@@ -105,14 +100,30 @@ def raw_depth(file: Path) -> np.ndarray:
     return values
 
 
-def check_pgm(file: Path) -> None:
-    """Raise `InputError` unless the file's header and length are those of a depth image of the dump."""
+def check_pgm(file: Path) -> int:
+    """The length in bytes of the header of a depth image of the dump.
+
+    Raises `InputError` unless it announces a 16-bit image of `SIZE`, and the file is as long as that.
+    """
+    rows, columns = SIZE
+    header, reason = None, ""
     try:
-        expected, found = _header(file) + 2 * SIZE[0] * SIZE[1], file.stat().st_size
+        with file.open("rb") as opened:
+            start = opened.read(64)
+        header = re.match(rb"P5\s+%d\s+%d\s+65535\s" % (columns, rows), start)
+        expected, found = (header.end() if header else 0) + 2 * rows * columns, file.stat().st_size
+        if header is None:
+            reason = f"it starts with {start[:24]!r}"
+        elif found != expected:
+            reason = f"it has {found} bytes, not {expected}"
     except OSError as error:
-        raise _broken(file, error.strerror) from error
-    if found != expected:
-        raise _broken(file, f"it has {found} bytes, not {expected}")
+        reason = error.strerror
+    if reason:
+        raise InputError(
+            f"{file} cannot be read ({reason}): expected a 16-bit PGM of {columns}x{rows}, as the raw dump of NYU-V2 has "
+            "them; fetch it again, or remove it"
+        )
+    return header.end()
 
 
 def metres(raw: np.ndarray) -> np.ndarray:
@@ -145,26 +156,6 @@ def _turned_rays() -> np.ndarray:
     pixels = np.indices(SIZE)[::-1].reshape(2, -1)
     rays = DEPTH.rays(pixels.astype(float))
     return (ROTATION.T @ np.concatenate([rays, np.ones((1, rays.shape[1]))])).astype(np.float32)
-
-
-def _header(file: Path) -> int:
-    """The length of a PGM header in bytes; raises `InputError` unless it announces a 16-bit image of `SIZE`."""
-    with file.open("rb") as opened:
-        start = opened.read(64)
-    fields = start.split(maxsplit=4)
-    if fields[:4] != [b"P5", str(SIZE[1]).encode(), str(SIZE[0]).encode(), b"65535"]:
-        raise _broken(file, f"it starts with {start[:24]!r}")
-    position = 0
-    for field in fields[:4]:
-        position = start.index(field, position) + len(field)
-    return position + 1  # one blank ends the header
-
-
-def _broken(file: Path, reason: str) -> InputError:
-    return InputError(
-        f"{file} cannot be read ({reason}): expected a 16-bit PGM of {SIZE[1]}x{SIZE[0]}, as the raw dump of NYU-V2 "
-        "has them; fetch it again, or remove it"
-    )
 
 
 LATEST = 1 / 15
@@ -235,7 +226,8 @@ def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def _scene(folder: Path) -> Scene | None:
     """The pairs of a folder; None where it holds no colour frames."""
-    colour, depth = _frames(folder, "r"), _frames(folder, "d")
+    named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
+    colour, depth = (sorted((float(m[2]), file) for m, file in named if m[1].lower() == kind) for kind in "rd")
     if not colour:
         return None
     times, others = (np.array([time for time, _ in frames]) for frames in (colour, depth))
@@ -248,9 +240,3 @@ def _scene(folder: Path) -> Scene | None:
         )
     pairs = [(colour[i][1], depth[chosen[i]][1]) for i in np.flatnonzero(fits)]
     return Scene(*(tuple(files) for files in zip(*pairs, strict=True)), left_out=int((~fits).sum()))
-
-
-def _frames(folder: Path, kind: str) -> list[tuple[float, Path]]:
-    """Time in seconds and file of the frames of a kind (r or d) in a folder, in time order."""
-    named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
-    return sorted((float(match[2]), file) for match, file in named if match[1].lower() == kind)

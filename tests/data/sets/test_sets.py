@@ -13,7 +13,7 @@ from helpers.tiny import label, picture, snapshot, truncate
 from matplotlib.figure import Figure
 from scipy.io import savemat
 
-from depthseg_lib.commands import check_data
+from depthseg_lib.commands import check_data, figures
 from depthseg_lib.data import cache as caches
 from depthseg_lib.data import resize, sources
 from depthseg_lib.data.arrays import split_triplets
@@ -36,6 +36,7 @@ HOLDS = {  # labelled images by split, frames of the video, their sequences, and
     "cityscapes": ({"train": 6, "val": 4}, 20, 4, "from 5 (aachen_000000_000000)"),
     "folder": ({"training": 8}, 12, 1, "measured depth: none"),
 }
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", ".0.png.swp", ".#0.png", "0.png~", "~$0.png")
 """What systems and editors leave in folders."""
 
@@ -300,23 +301,30 @@ def test_a_full_disk_is_one_sentence(name, root, monkeypatch):
 
 def few(name: str):
     """The profile of a set with two steps of a pre-training and a fine-tuning; no other settings are changed."""
-    start = "depth-supervised" if name == "nyu" else "depth"
+    start = "depth-supervised" if name == "nyu" else "flow"
     steps = dict(iterations=2, batch=2, evaluate_every=1, precision="32-true")
     whole = PROFILES[name]
-    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("depth", "supervised")}
+    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("flow", "supervised")}
     data = whole.data.changed(height=64, width=96)
     few = dict(initialisations=(start,), trials=1, sizes=(4,), images=4, parts=(), finetune_of={})
     tuned = whole.finetune | steps | (dict(height=512, width=544) if "height" in whole.finetune else {})  # crops of 512
     return replace(whole, data=data, encoders=("resnet18-slim",), finetune=tuned, **trained, **few)
 
 
-@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # KITTI has a whole study, one's own data a described one
-def test_a_pretraining_and_a_finetuning_run_on_it(name, root, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # on the others depth is learned in whole studies
+def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
+    name, root, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(PROFILES, name, few(name))
-    study_plan.check(name, str(root))
-    plan = study_plan.plan(name, str(root), tmp_path / "runs")
-    study_plan.write(plan, tmp_path / "runs")
+    places = {"data": root, "runs": tmp_path / "runs", "figures": tmp_path / "figures", "notebooks": NOTEBOOKS}
+    options = [part for key, value in places.items() for part in (f"--{key}", str(value))]
+    assert figures.make(figures._parser().parse_args(["--profile", name, "--dry", *options])) == 0
+    said, plan = capsys.readouterr().out, study_plan.plan(name, str(root), tmp_path / "runs")
     first, second = plan.runs
+    drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "flow"}
+    assert drawn <= {of for names in plan.figures.values() for of in names}
+    jobs = [("pretrain", first.name), ("finetune", second.name), *(("figures", stem) for stem in plan.figures)]
+    assert all(f"{number:4}  {' '.join(job)}" in said for number, job in enumerate(jobs, 1)), said
     for run, config, work in ((first, PretrainConfig, pretrain.run), (second, FinetuneConfig, None)):
         values, folder = dict(run.parameters), tmp_path / "runs" / name / run.kind / run.name
         trials = values.pop("trials", 0)
