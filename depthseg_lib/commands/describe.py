@@ -63,7 +63,8 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
     gpu = device().profile == "gpu"
     known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
     notes = [
-        f"written by `make describe` from {labels.looked} of {len(layout.label_files)} label images; correct what is wrong",
+        f"written by `make describe` from {labels.looked} of {len(layout.label_files)} label images; correct what "
+        "is wrong",
         "class names are made up: give them theirs" if labels.made_up else known,
     ]
     values = {

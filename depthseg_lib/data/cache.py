@@ -140,8 +140,8 @@ def packed(
             changed = np.flatnonzero((_stats(files) != source).any(axis=1))
             if len(changed):
                 raise InputError(
-                    f"{files[changed[0]]} changed while it was read ({len(changed)} of {len(files)} files did): expected "
-                    "a source that nothing writes to; wait until it is complete, then run the same command again"
+                    f"{files[changed[0]]} changed while it was read ({len(changed)} of {len(files)} files did): "
+                    "expected a source that nothing writes to; wait until it is complete, then run the command again"
                 )
         except InputError:  # the source is wrong: put right it has another key, and this is of no use to it
             shutil.rmtree(folder)

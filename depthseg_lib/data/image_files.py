@@ -1,15 +1,17 @@
 """Image files: size from the header, decoded pixels, decoded label ids; whatever is broken is named."""
 
 import hashlib
+import json
 import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,7 +23,6 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zl
 """What Pillow raises for files that are cut short, damaged or no image at all."""
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of more than 8 bits per channel, which a conversion to RGB would clip without a word."""
-
 FEW = 32
 """Different colours up to which a PNG is no camera's frame."""
 _SMALL = 2**20
@@ -45,8 +46,8 @@ def label_size(file: Path, coloured: bool = False) -> tuple[int, int]:
     with _opened(file) as image:
         if not coloured and image.mode not in ("1", "L", "P", *_DEEP):
             raise InputError(
-                f"{file} is no label image: expected one channel with an id per pixel, found {_description(file, image)}; "
-                "give the label-id images, not the coloured or the instance ones"
+                f"{file} is no label image: expected one channel with an id per pixel, found "
+                f"{_description(file, image)}; give the label-id images, not the coloured or the instance ones"
             )
         if coloured and (image.mode not in ("RGB", "RGBA", "P") or _bits(file) > 8):
             raise InputError(
@@ -96,35 +97,25 @@ def label_ids(file: Path, coloured: bool = False, like: Path | None = None) -> n
         if upright.mode in _DEEP:
             return np.asarray(upright).astype(np.int32)
         ids = np.asarray(upright).astype(np.uint8)
-        if upright.mode == "P":
-            _check_palette(file, upright, np.unique(ids), like)
-        elif upright.mode == "L":  # Pillow spreads ids of 2 and 4 bits over 0..255
-            ids = ids // (255 // (2 ** _bits(file) - 1))
-        return ids
-
-
-def _check_palette(file: Path, image: Image.Image, used: np.ndarray, like: Path | None) -> None:
-    """Raise `InputError` where an id that is `used` is transparent, or has another colour than in `like`."""
-    alpha = image.info.get("transparency", b"")
-    hidden = [i for i in used if (i == alpha if isinstance(alpha, int) else i < len(alpha) and not alpha[i])]
-    if hidden:
+        if upright.mode != "P":  # Pillow spreads ids of 2 and 4 bits over 0..255
+            return ids // (255 // (2 ** _bits(file) - 1)) if upright.mode == "L" else ids
+        used, alpha, own = np.unique(ids), upright.info.get("transparency", b""), upright.getpalette()
+    if hidden := [i for i in used if (i == alpha if isinstance(alpha, int) else i < len(alpha) and not alpha[i])]:
         raise InputError(
             f"{file}: the pixels of id {hidden[0]} are transparent: expected opaque ids; write the file without "
             "transparency, with an id of its own, named in 'void', for pixels that have no label"
         )
-    if like is None or like == file:
-        return
-    with _opened(like) as other:
-        theirs = other.getpalette() if other.mode == "P" else None
-    own = image.getpalette()
-    for i in used if theirs else ():
+    with _opened(like or file) as other:
+        theirs = other.getpalette() if other.mode == "P" else []
+    for i in used:
         here, there = own[3 * i : 3 * i + 3], theirs[3 * i : 3 * i + 3]
         if there and here != there:
             raise InputError(
-                f"{file}: id {i} has the colour {tuple(here)}, but {tuple(there)} in {like}: expected one palette in all "
-                "label images of a set; write them with the same one, or say in 'label_map' which class each colour "
-                "stands for: then palettes are read by their colours"
+                f"{file}: id {i} has the colour {tuple(here)}, but {tuple(there)} in {like}: expected one palette in "
+                "all label images of a set; write them with the same one, or say in 'label_map' which class each "
+                "colour stands for: then palettes are read by their colours"
             )
+    return ids
 
 
 def looks_like(file: Path) -> str:
@@ -162,27 +153,17 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except InputError:
         raise
     except _DECODING_ERRORS as error:
+        file, remedy = Path(file), "fetch or copy it again"
+        if file.is_symlink() and not file.exists():
+            annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in str(file.readlink()) else ""
+            remedy = f"it is a link to {file.readlink()}, which is not there: fetch what it leads to{annex}"
+        with suppress(OSError), file.open("rb") as opened:
+            if opened.read(40).startswith(b"version https://git-lfs"):
+                remedy = "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`"
         raise InputError(
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected a whole PNG or JPEG "
-            f"image; {_remedy(file)}"
+            f"image; {remedy}"
         ) from error
-
-
-def _remedy(file: Path) -> str:
-    """How to get the content of a file that has none."""
-    file = Path(file)
-    if file.is_symlink() and not file.exists():
-        target = str(file.readlink())
-        annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in target else ""
-        return f"it is a link to {target}, which is not there: fetch what it leads to{annex}"
-    try:
-        with file.open("rb") as opened:
-            pointer = opened.read(40).startswith(b"version https://git-lfs")
-    except OSError:
-        pointer = False
-    return (
-        "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`" if pointer else "fetch or copy it again"
-    )
 
 
 def _description(file: Path, image: Image.Image) -> str:
@@ -200,9 +181,10 @@ def existing(folder: str | Path, expected: str) -> Path:
 
 
 def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Path, ...]:
-    """The image files of `folder` in name order, numbers by value (`9.png` before `10.png`).
+    """The image files of `folder` by name, numbers by value: `9.png` before `10.png`.
 
-    Raises `InputError` where there are none, or two for the same name (`1.png` and `1.jpg`).
+    Where names are times whose last zeros were dropped, `0.05.png` comes before `0.1.png`. Raises `InputError` where
+    there are none, or two for the same name (`1.png` and `1.jpg`).
     """
     files = [file for file in entries(folder, expected) if is_image(file.name)]
     if not files:
@@ -211,17 +193,9 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
     for file in files:
         if first_of.setdefault(file.stem, file) is not file:
             raise InputError(f"{folder} holds both {first_of[file.stem].name} and {file.name}: remove one of the two")
-    return tuple(in_order(files))
-
-
-def in_order(files: Sequence[Path]) -> list[Path]:
-    """`files` of one folder by name, numbers by value; by time, where names are times whose last zeros were dropped.
-
-    `9.png` comes before `10.png` then, and `0.05.png` before `0.1.png`: of counters some end in 0, of such times none.
-    """
-    ends = [_text_and_number(file)[2] for file in files]
+    ends = [_text_and_number(file)[2] for file in files]  # of counters some end in 0, of such times none
     dropped = all(end == "0" or end and not end.endswith("0") for end in ends) and len({*map(len, ends)}) > 1
-    return sorted(files, key=(lambda file: _text_and_number(file)[:2]) if dropped else natural)
+    return tuple(sorted(files, key=(lambda file: _text_and_number(file)[:2]) if dropped else natural))
 
 
 def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -229,15 +203,18 @@ def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
 
     A gap is more than one and a half of the median step, so that times may jitter; without numbers there is none.
     """
-    texts, numbers, _ = zip(*map(_text_and_number, files), strict=True)
-    if None in numbers:
+    named = {file: _text_and_number(file)[:2] for file in files}
+    if any(number is None for _, number in named.values()):
         return [tuple(files)]
-    same = [a == b for a, b in pairwise(texts)]
-    steps = [b - a for a, b in pairwise(numbers)]
-    usual = sorted(step for step, alike in zip(steps, same, strict=True) if alike) or [1]
-    limit = usual[len(usual) // 2] * Fraction(3, 2)
-    cuts = [i for i, (step, alike) in enumerate(zip(steps, same, strict=True), 1) if step > limit or not alike]
-    return [tuple(files[start:stop]) for start, stop in pairwise([0, *cuts, len(files)])]
+    steps = sorted(to - of for (text, of), (other, to) in pairwise(named.values()) if text == other) or [1]
+    limit = steps[len(steps) // 2] * Fraction(3, 2)
+    return pieces(files, lambda a, b: named[a][0] == named[b][0] and named[b][1] - named[a][1] <= limit)
+
+
+def pieces(items: Sequence, follows: Callable[[Any, Any], bool]) -> list[tuple]:
+    """`items` cut wherever one does not follow the one before: a triplet across a gap would hold a jump."""
+    cuts = [i for i, (before, item) in enumerate(pairwise(items), 1) if not follows(before, item)]
+    return [tuple(items[start:stop]) for start, stop in pairwise([0, *cuts, len(items)])]
 
 
 def _text_and_number(file: Path) -> tuple[str, Fraction | None, str]:
@@ -307,9 +284,25 @@ def file_text(file: Path, expected: str) -> str:
         raise InputError(f"{file} cannot be read ({reason}): expected {expected}; put that file there") from error
 
 
-def is_positive(value: object) -> bool:
-    """Whether a value of a json text is a positive number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+def numbers(file: Path, names: Sequence[str], expected: str, within: str = "") -> list[float]:
+    """The numbers of these `names` in a json file, or `within` an object in it.
+
+    Raises `InputError`, saying what was `expected`, where the file cannot be read or one of them is not positive.
+    """
+    try:
+        values = json.loads(file_text(file, expected))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file} is not json ({error}): expected {expected}; correct it, or fetch it again") from error
+    if within:
+        values = values.get(within) if isinstance(values, dict) else None
+    found = [values.get(name) if isinstance(values, dict) else None for name in names]
+    numeric = [isinstance(one, int | float) and not isinstance(one, bool) and 0 < one < float("inf") for one in found]
+    if wrong := [name for name, is_number in zip(names, numeric, strict=True) if not is_number]:
+        raise InputError(
+            f"{file} has no positive number for {', '.join(wrong)}: expected {expected}; add what is missing, or fetch "
+            "it again"
+        )
+    return found
 
 
 def entries(folder: Path, expected: str) -> list[Path]:

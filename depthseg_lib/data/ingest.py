@@ -44,8 +44,8 @@ class Clip:
             raise InputError(
                 f"the intrinsics of {self.files[0].parent} cannot be those of frames of {_text(self.size)}, in pixels: "
                 f"expected fx and fy from a tenth to ten times the width and the height, cx and cy within the image, "
-                f"found {', '.join(wrong)}; multiply normalised ones, such as Monodepth2's, with the width (fx, cx) and "
-                "the height (fy, cy)"
+                f"found {', '.join(wrong)}; multiply normalised ones, such as Monodepth2's, with the width (fx, cx) "
+                "and the height (fy, cy)"
             )
 
     def every(self, step: int) -> list["Clip"]:
@@ -81,8 +81,8 @@ def pair(name: str, photograph: Path, labels: Path, coloured: bool = False, like
         image, ids = image_files.size(photograph), image_files.label_size(labels, coloured)
         if image != ids:
             raise InputError(
-                f"{photograph} is {_text(image)}, but its label image {labels} is {_text(ids)}: expected one size; fetch "
-                "both files again from the same release of the set, or leave the pair out"
+                f"{photograph} is {_text(image)}, but its label image {labels} is {_text(ids)}: expected one size; "
+                "fetch both files again from the same release of the set, or leave the pair out"
             )
 
     return Annotated(

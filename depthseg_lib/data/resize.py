@@ -12,7 +12,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Resize:
-    """`rows` x `columns` pixels of a source image, from `top`, `left` on, as `height` x `width`; build it with `plan`."""
+    """`rows` x `columns` pixels of a source image, from `top`, `left` on, as `height` x `width`; from `plan`."""
 
     top: int
     left: int
@@ -58,8 +58,8 @@ FACTORS = (0.5, 2 / 3, 1.0, 1.5, 2.0)
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where the resized image lies on the canvas that a network sees, in pixels: `rows` x `columns` from `top`, `left` on
-    of `height` x `width`, which are multiples of 32, 64 at least."""
+    """Where the resized image lies on the canvas that a network sees, in pixels: `rows` x `columns` from `top`, `left`
+    on of `height` x `width`, which are multiples of 32, 64 at least."""
 
     top: int
     left: int

@@ -99,11 +99,6 @@ def check(settings: DataSettings, images: int, progress: Progress = None, decode
         load_video(settings, progress).triplets()
 
 
-def digest(settings: DataSettings) -> str:
-    """A digest of the names and sizes of the files of a real set, by which changed data is noticed."""
-    return listed(settings).digest
-
-
 def listed(settings: DataSettings) -> Listing:
     """What a real set holds; raises `InputError` where there is no such folder."""
     kind = REAL_SETS[settings.data_set]

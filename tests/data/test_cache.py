@@ -1,4 +1,4 @@
-"""The cache on disk: built once, by rename; rows packed into it, resumed after a kill; one clear sentence when it fails."""
+"""The cache on disk: built once, by rename; rows packed into it, resumed after a kill; one sentence when it fails."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Crop and resize: intrinsics follow exactly, labels stay ids; rescaled images on a canvas, and predictions that come back."""
+"""Crop and resize: intrinsics follow exactly, labels stay ids; rescaled images on a canvas."""
 
 import numpy as np
 import pytest

@@ -1,8 +1,7 @@
 """The `cityscapes` profile's data: the training split's video and labels, tested on the validation split."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +21,7 @@ _SITE = "https://www.cityscapes-dataset.com/downloads/"
 _FRAME = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})")
 _CAMERA = (
     'a json object with "intrinsic": {"fx": 2262.52, "fy": 2265.30, "u0": 1096.98, "v0": 513.13}, in pixels of the '
-    "frames"
+    "frames, of camera_trainvaltest.zip"
 )
 Name = tuple[str, str, str]
 """City, sequence and frame."""
@@ -52,7 +51,7 @@ class Cityscapes(Listing):
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        """The 2975 snippets of the training split: 30 consecutive frames of a city's sequence at 17 Hz, by the first."""
+        """The 2975 snippets of the training split: 30 consecutive frames of a city's sequence at 17 Hz, by the 1st."""
         return {"_".join(next(iter(snippet))): tuple(snippet.values()) for snippet in self._snippets()}
 
     @property
@@ -75,7 +74,9 @@ class Cityscapes(Listing):
                     f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below "
                     f"{FOLDERS['cameras']}; fetch camera_trainvaltest.zip from {_SITE}"
                 )
-            clips.append(ingest.Clip(files, image_files.size(files[0]), read_camera(known[0])))
+            fx, fy, u0, v0 = image_files.numbers(known[0], ("fx", "fy", "u0", "v0"), _CAMERA, within="intrinsic")
+            matrix = np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
+            clips.append(ingest.Clip(files, image_files.size(files[0]), matrix))
         return ingest.video(clips, height, width, progress=progress)
 
     def _pairs(self, split: str) -> list[Annotated]:
@@ -83,22 +84,18 @@ class Cityscapes(Listing):
         annotations = self._files(split, "labels", "_gtFine_labelIds.png")
         if unpaired := pictures.keys() ^ annotations.keys():
             raise InputError(
-                f"{self.folder / FOLDERS['images'] / split} and {self.folder / FOLDERS['labels'] / split} do not match: "
-                f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
-                f"as {'_'.join(min(unpaired))}; fetch what is missing"
+                f"{self.folder / FOLDERS['images'] / split} and {self.folder / FOLDERS['labels'] / split} do not "
+                f"match: expected an image and a label image for every name, found {len(unpaired)} with only one of "
+                f"them, such as {'_'.join(min(unpaired))}; fetch what is missing"
             )
         like = next(iter(annotations.values()))
         return [ingest.pair("_".join(name), file, annotations[name], like=like) for name, file in pictures.items()]
 
-    def _snippets(self) -> Iterator[dict[Name, Path]]:
+    def _snippets(self) -> list[dict[Name, Path]]:
         """Runs of consecutive frames of one sequence."""
-        run, last = {}, None
-        for name, file in self._files("train", "video", "_leftImg8bit.png").items():
-            if last and (name[:2] != last[:2] or int(name[2]) != int(last[2]) + 1):
-                yield run
-                run = {}
-            run[name], last = file, name
-        yield run
+        files = self._files("train", "video", "_leftImg8bit.png")
+        runs = image_files.pieces(list(files), lambda a, b: a[:2] == b[:2] and int(b[2]) == int(a[2]) + 1)
+        return [{name: files[name] for name in run} for run in runs]
 
     def _files(self, split: str, kind: str, ending: str) -> dict[Name, Path]:
         """The files of a split that end so, by city, sequence and frame, in that order."""
@@ -113,20 +110,6 @@ class Cityscapes(Listing):
                 f"{FOLDERS[kind]}_trainvaltest.zip, {image_files.found(place)}; fetch them from {_SITE}"
             )
         return dict(sorted(found.items()))
-
-
-def read_camera(file: Path) -> np.ndarray:
-    """The intrinsics (3, 3) of a camera json; raises `InputError` where it is missing, no json or lacks a number."""
-    try:
-        values = json.loads(image_files.file_text(file, _CAMERA))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file} is not json ({error}): expected {_CAMERA}; fetch it again") from error
-    intrinsic = values.get("intrinsic") if isinstance(values, dict) else None
-    numbers = [intrinsic.get(name) if isinstance(intrinsic, dict) else None for name in ("fx", "fy", "u0", "v0")]
-    if not all(map(image_files.is_positive, numbers)):
-        raise InputError(f"{file} has no intrinsics: expected {_CAMERA}; fetch it again from camera_trainvaltest.zip")
-    fx, fy, u0, v0 = numbers
-    return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
 
 
 def _packages(names: Iterable[str]) -> str:

@@ -110,7 +110,7 @@ class Keys(Globs):
     void: Annotated[list[_Byte], _list] = Field([], description="an id from 0 to 255, or a list of them")
     """Ids of pixels that have no label."""
     label_map: dict[str, str] | None = Field(None, description='an object such as {"7": "road"}')
-    """Which class an id ("7") or a colour ("128 64 128") stands for, or `void`; without, an id is a class's position."""
+    """Which class an id ("7") or a colour ("128 64 128") stands for, or `void`; without, ids are classes' positions."""
     representative: list[str] | None = Field(None, min_length=1, description="a list of names of 'classes', each once")
     """Classes whose mean IoU is the main score; without, all."""
     test: Globs | None = Field(None, description='an object: {"images": ..., "labels": ...}')

@@ -1,4 +1,4 @@
-"""The `kitti` profile's data, the paper's: depth from KITTI raw, on a split of its frames, labels from KITTI semantics."""
+"""The `kitti` profile's data, the paper's: depth from a split of KITTI raw's frames, labels from KITTI semantics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,8 +52,8 @@ class Kitti(Listing):
 
     LAYOUT = (
         "one that holds raw/ (KITTI raw: 2011_09_26/2011_09_26_drive_0001_sync with image_02, image_03 and "
-        "velodyne_points, and 2011_09_26/calib_*.txt, from https://www.cvlibs.net/datasets/kitti/raw_data.php), or those "
-        "dates themselves, and semantics/training/ (image_2 and semantic, from "
+        "velodyne_points, and 2011_09_26/calib_*.txt, from https://www.cvlibs.net/datasets/kitti/raw_data.php), or "
+        "those dates themselves, and semantics/training/ (image_2 and semantic, from "
         "https://www.cvlibs.net/datasets/kitti/eval_semseg.php?benchmark=semantics2015), or that training/ itself"
     )
     label_set = KITTI
@@ -93,8 +93,8 @@ class Kitti(Listing):
         places = [drive / "velodyne_points" / "data" for drive in evaluated]
         if not any(place.is_dir() and next(place.glob("*.bin"), None) for place in places):
             raise InputError(  # one drive with scans suffices: frames without one are left out of the evaluation
-                f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such as "
-                f"{places[0] / '0000000000.bin'}; fetch the scans"
+                f"none of the {len(places)} drives that depth is evaluated on has velodyne scans: expected files such "
+                f"as {places[0] / '0000000000.bin'}; fetch the scans"
             )
 
     @cached_property
@@ -107,9 +107,9 @@ class Kitti(Listing):
         label_of = {file.stem: file for file in annotations}
         if unpaired := {file.stem for file in pictures} ^ label_of.keys():
             raise InputError(
-                f"{self.training / 'image_2'} and {self.training / 'semantic'} do not match: expected an image and a label "
-                f"image for every name, found {len(unpaired)} with only one of them, such as {min(unpaired)}; fetch what "
-                "is missing"
+                f"{self.training / 'image_2'} and {self.training / 'semantic'} do not match: expected an image and a "
+                f"label image for every name, found {len(unpaired)} with only one of them, such as {min(unpaired)}; "
+                "fetch what is missing"
             )
         like = annotations[0]
         return {"training": [ingest.pair(file.stem, file, label_of[file.stem], like=like) for file in pictures]}
@@ -181,7 +181,7 @@ def video_of(raw: Path, split: Split, height: int, width: int, progress: Progres
     for (drive, camera), numbers in sorted(wanted.items()):
         size, intrinsics = kitti_raw.calibration(raw / drive, camera)
         of = kitti_raw.frames(raw / drive, camera)
-        for part in kitti_raw.runs(sorted(numbers)):
+        for part in image_files.pieces(sorted(numbers), lambda number, later: later == number + 1):
             clips.append(ingest.Clip(tuple(of[number] for number in part), size, intrinsics))
             frames += [Frame(drive, camera, number) for number in part]
     result = ingest.video(clips, height, width, progress=progress)
@@ -240,7 +240,7 @@ def make_split(raw: Path, progress: Progress = None) -> Split:
     training, held_out = set(), set()
     for drive in drives:
         name, files = drive.relative_to(raw).as_posix(), kitti_raw.frames(drive, "02")
-        parts = kitti_raw.runs(files)
+        parts = image_files.pieces(list(files), lambda number, later: later == number + 1)
         if drive in tested:
             inner = [number for part in parts for number in part[1:-1]]
             scanned = [number for number in inner if kitti_raw.scan(files[number]).exists()]
@@ -255,8 +255,8 @@ def make_split(raw: Path, progress: Progress = None) -> Split:
 
 
 def held_out_drives(drives: Sequence[Path]) -> list[Path]:
-    """Those of `drives` that a split made from them evaluates on: those of `EIGEN_TEST`; where none of them is there, or
-    no other, the last tenth, one at least. Raises `InputError` for a single drive."""
+    """Those of `drives` that a split made from them evaluates on: those of `EIGEN_TEST`; where none of them is there,
+    or no other, the last tenth, one at least. Raises `InputError` for a single drive."""
     if len(drives) < 2:
         raise InputError(
             f"{drives[0].parents[1]} holds one drive, {drives[0].name}: expected two at least, one of them to evaluate "

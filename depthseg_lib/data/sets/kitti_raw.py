@@ -1,7 +1,7 @@
 """KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,14 @@ the sky, where no echo comes from, and the margins."""
 
 
 def drives(root: Path) -> list[Path]:
-    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are not
-    rectified, are left aside. Raises `InputError` where there are none.
+    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are
+    not rectified, are left aside. Raises `InputError` where there are none.
     """
     found = [d for date in image_files.subfolders(root) for d in image_files.subfolders(date) if is_drive(d)]
     if not found:
         raise InputError(
-            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the folder "
-            "that holds the dates"
+            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the "
+            "folder that holds the dates"
         )
     return found
 
@@ -53,16 +53,6 @@ def frames(drive: Path, camera: str) -> dict[int, Path]:
             f"{folder} holds frames that are not named by a number ({error}): expected names such as "
             "0000000000.png; remove what is no frame"
         ) from error
-
-
-def runs(numbers: Iterable[int]) -> list[list[int]]:
-    """`numbers`, ascending, cut where one is missing: a triplet across a gap would hold a jump."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if not parts or number != parts[-1][-1] + 1:
-            parts.append([])
-        parts[-1].append(number)
-    return parts
 
 
 def scan(frame: Path) -> Path:
@@ -166,8 +156,8 @@ def scanned_depth(
             ) from error
         if not content or len(content) % 16:
             raise InputError(
-                f"{scans[index]} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; fetch "
-                "it again"
+                f"{scans[index]} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; "
+                "fetch it again"
             )
         camera = frames[index].parents[1].name.removeprefix("image_")
         rotation, translation = velodyne_calibration(frames[index].parents[3], camera)

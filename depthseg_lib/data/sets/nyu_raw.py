@@ -86,44 +86,26 @@ DEPTH = Lens(
 )
 
 
-def raw_depth(file: Path) -> np.ndarray:
-    """The raw values (480, 640) of a depth image of the dump: a 16-bit PGM whose bytes are swapped.
-
-    Raises `InputError` where the file is missing, cut short, of another size, or in the other byte order.
-    """
-    values = np.fromfile(file, "<u2", offset=check_pgm(file)).reshape(SIZE)
-    if values.max() > NO_DEPTH:
-        raise InputError(
-            f"{file} has raw depth up to {values.max()}: expected 0 to {NO_DEPTH} (11 bits, low byte first, as the "
-            "dump has it); its bytes seem to be in the other order, so use the file as it was distributed"
-        )
-    return values
-
-
 def check_pgm(file: Path) -> int:
     """The length in bytes of the header of a depth image of the dump.
 
     Raises `InputError` unless it announces a 16-bit image of `SIZE`, and the file is as long as that.
     """
     rows, columns = SIZE
-    header, reason = None, ""
     try:
         with file.open("rb") as opened:
             start = opened.read(64)
-        header = re.match(rb"P5\s+%d\s+%d\s+65535\s" % (columns, rows), start)
-        expected, found = (header.end() if header else 0) + 2 * rows * columns, file.stat().st_size
-        if header is None:
-            reason = f"it starts with {start[:24]!r}"
-        elif found != expected:
-            reason = f"it has {found} bytes, not {expected}"
+        header, found = re.match(rb"P5\s+%d\s+%d\s+65535\s" % (columns, rows), start), file.stat().st_size
+        expected = header.end() + 2 * rows * columns if header else 0
+        if header and found == expected:
+            return header.end()
+        reason = f"it has {found} bytes, not {expected}" if header else f"it starts with {start[:24]!r}"
     except OSError as error:
         reason = error.strerror
-    if reason:
-        raise InputError(
-            f"{file} cannot be read ({reason}): expected a 16-bit PGM of {columns}x{rows}, as the raw dump of NYU-V2 has "
-            "them; fetch it again, or remove it"
-        )
-    return header.end()
+    raise InputError(
+        f"{file} cannot be read ({reason}): expected a 16-bit PGM of {columns}x{rows}, as the raw dump of NYU-V2 has "
+        "them; fetch it again, or remove it"
+    )
 
 
 def metres(raw: np.ndarray) -> np.ndarray:
@@ -183,8 +165,8 @@ def video(found: Sequence[Scene], height: int, width: int, progress: Progress = 
 
     Frames are as recorded: the colour lens distorts by up to 2 % of the image's width, which the intrinsics leave
     out, but depth is brought into the image through the lens, so that the two fit. Cameras drop frames, so neighbours
-    in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for depth,
-    in the wrong byte order.
+    in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for
+    depth, in the wrong byte order.
     """
     if progress and (lost := sum(scene.left_out for scene in found)):
         progress(f"{lost} colour frames have no depth within {LATEST:.3f} s and are left out")
@@ -211,9 +193,16 @@ def scenes(root: str | Path) -> list[Scene]:
     return found
 
 
-def depth(file: Path, how: resize.Resize) -> np.ndarray:
-    """The depth frame `file` in metres, as the colour image sees it, brought to another size by `how`; 0 for none."""
-    return registered(metres(raw_depth(file)), how)
+def depth(file: Path, how: Resize) -> np.ndarray:
+    """The depth frame `file`, a PGM whose bytes are swapped, in metres (H, W), as the colour image sees it, brought to
+    another size by `how`; 0 for none. Raises `InputError` as `check_pgm` does, and for the other byte order."""
+    values = np.fromfile(file, "<u2", offset=check_pgm(file)).reshape(SIZE)
+    if values.max() > NO_DEPTH:
+        raise InputError(
+            f"{file} has raw depth up to {values.max()}: expected 0 to {NO_DEPTH} (11 bits, low byte first, as the "
+            "dump has it); its bytes seem to be in the other order, so use the file as it was distributed"
+        )
+    return registered(metres(values), how)
 
 
 def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:

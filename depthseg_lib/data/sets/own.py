@@ -2,12 +2,11 @@
 
 The intrinsics of frames stand in the description, or in a file: one that the description names, else what lies beside
 the frames or in the folder above, an `intrinsics.json` or a `calib.txt` of KITTI odometry, whose lines `P0:` to `P3:`
-are for the folders `image_0` to `image_3`, else KITTI raw's `calib_cam_to_cam.txt` of a drive's date. Depth is evaluated
-where frames lie as in KITTI raw and have velodyne scans; other depth is not read.
+are for the folders `image_0` to `image_3`, else KITTI raw's `calib_cam_to_cam.txt` of a drive's date. Depth is
+evaluated where frames lie as in KITTI raw and have velodyne scans; other depth is not read.
 """
 
 import glob
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -54,8 +53,8 @@ class Own(Listing):
         least = 1 if "test" in self.labelled else 2
         if self.count < least:
             raise InputError(
-                f"{self.description.where('images')}: expected two labelled images at least, one to train on and one to "
-                f"validate on, found {self.count}; label more, or describe a 'test' split"
+                f"{self.description.where('images')}: expected two labelled images at least, one to train on and one "
+                f"to validate on, found {self.count}; label more, or describe a 'test' split"
             )
         self._clips()
 
@@ -111,8 +110,8 @@ class Own(Listing):
     def remarks(self) -> Sequence[str]:
         cameras = [one.intrinsics for one in self.description.keys.video]
         guessed = [
-            f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed: correct them, then "
-            f"take the key 'guessed' out ({camera.guessed})"
+            f"{self.description.where('video', number, 'intrinsics')}: these intrinsics are guessed: correct them, "
+            f"then take the key 'guessed' out ({camera.guessed})"
             for number, camera in enumerate(cameras)
             if isinstance(camera, Camera) and camera.guessed is not None
         ]
@@ -155,8 +154,8 @@ class Own(Listing):
             if len(aside) == len(files_of):
                 first = next(iter(aside))
                 raise InputError(
-                    f"{where}: expected a camera's frames, but the images in {first} have {aside[first]}; give the folder "
-                    "of the frames"
+                    f"{where}: expected a camera's frames, but the images in {first} have {aside[first]}; give the "
+                    "folder of the frames"
                 )
             remarks += [f"{folder} is left out of the video: its images have {what}" for folder, what in aside.items()]
             for folder in (folder for folder in files_of if folder not in aside):
@@ -188,8 +187,9 @@ class Own(Listing):
             if len(clip.files) < needed:
                 raise InputError(
                     f"{self.description.where('video', number)}: expected {needed} frames at least in each of "
-                    f"{len(whole)} sequences, with frame_step {self.description.keys.frame_step} and step {step}, found "
-                    f"{len(clip.files)} in {clip.files[0].parent}; give more of that video, leave the folder out, or lower the step"
+                    f"{len(whole)} sequences, with frame_step {self.description.keys.frame_step} and step {step}, "
+                    f"found {len(clip.files)} in {clip.files[0].parent}; give more of that video, leave "
+                    "the folder out, or lower the step"
                 )
         if len(whole) == 1:  # cut in two, of which the second, a tenth or a triplet, is held out
             files = whole[0].files
@@ -202,19 +202,19 @@ class Own(Listing):
     def _clip(self, number: int, camera: Camera | Path, files: tuple[Path, ...]) -> Clip:
         where = self.description.where("video", number)
         if isinstance(camera, Camera):
-            size, matrix = _camera(camera.model_dump())
+            size, matrix = _camera(*(getattr(camera, name) for name in INTRINSICS))
         elif not camera.is_file():
             raise InputError(
-                f"{where}: the frames in {files[0].parent} have no intrinsics, there is no file {camera}: expected it, or "
-                f"'intrinsics' here with {', '.join(INTRINSICS)} in pixels of the frames; add them"
+                f"{where}: the frames in {files[0].parent} have no intrinsics, there is no file {camera}: expected it, "
+                f"or 'intrinsics' here with {', '.join(INTRINSICS)} in pixels of the frames; add them"
             )
         else:
             size, matrix = read_camera(camera, files)
         if (found := image_files.size(files[0])) != size:
             raise InputError(
                 f"{where}: the intrinsics are for frames of {size[1]}x{size[0]}, but {files[0]} is "
-                f"{found[1]}x{found[0]}: expected one size; give the intrinsics of these frames, and an entry of its own "
-                "to each folder of another size"
+                f"{found[1]}x{found[0]}: expected one size; give the intrinsics of these frames, and an entry of its "
+                "own to each folder of another size"
             )
         try:
             return Clip(files, size, matrix)
@@ -223,7 +223,20 @@ class Own(Listing):
 
     def _pairs(self, globs: Globs, *steps: str) -> list[Annotated]:
         """Pairs by what the stars of both globs stand for, named by the images' stems where these differ."""
-        files = [pair for one in zip(globs.images, globs.labels, strict=True) for pair in self._matched(*one, steps)]
+        files = []
+        for images, labels in zip(globs.images, globs.labels, strict=True):
+            image_of, label_of = self._found(images, (*steps, "images")), self._found(labels, (*steps, "labels"))
+            if apart := sorted(image_of.keys() ^ label_of.keys()):
+                side, other = ("an image", "label image") if apart[0] in image_of else ("a label image", "image")
+                file = {**image_of, **label_of}[apart[0]]
+                raise InputError(
+                    f"{self.description.where(*steps, 'labels')}: expected a label image for every image, where the "
+                    f"stars of '{images}' and '{labels}' stand for the same text, found {len(apart)} of "
+                    f"{len(image_of.keys() | label_of.keys())} with only one of the two: {file}, for one, is {side} "
+                    f"without its {other}; correct the globs, or take out what has no counterpart"
+                )
+            pairs = [(image, label_of[key]) for key, image in image_of.items()]
+            files += sorted(pairs, key=lambda of: [*map(image_files.natural, reversed((of[0], *of[0].parents)))])
         names = [image.stem for image, _ in files]
         if len(set(names)) < len(names):
             names = [os.path.relpath(image, self.description.root) for image, _ in files]
@@ -231,22 +244,6 @@ class Own(Listing):
         return [
             ingest.pair(name, image, label, coloured, like) for name, (image, label) in zip(names, files, strict=True)
         ]
-
-    def _matched(self, images: str, labels: str, steps: tuple[str, ...]) -> list[tuple[Path, Path]]:
-        image_of = self._found(images, (*steps, "images"))
-        label_of = self._found(labels, (*steps, "labels"))
-        if apart := sorted(image_of.keys() ^ label_of.keys()):
-            side, other = ("image", "label image") if apart[0] in image_of else ("label image", "image")
-            file = {**image_of, **label_of}[apart[0]]
-            raise InputError(
-                f"{self.description.where(*steps, 'labels')}: expected a label image for every image, where the stars of "
-                f"'{images}' and '{labels}' stand for the same text, found {len(apart)} of "
-                f"{len(image_of.keys() | label_of.keys())} with only one of the two: {file}, for one, is "
-                f"{'a' if side[0] == 'l' else 'an'} {side} without its {other}; correct the globs, or take out what has "
-                "no counterpart"
-            )
-        pairs = [(image, label_of[key]) for key, image in image_of.items()]
-        return sorted(pairs, key=lambda of: [image_files.natural(part) for part in reversed((of[0], *of[0].parents))])
 
     def _found(self, pattern: str, steps: tuple[str, ...]) -> dict[tuple[str, ...], Path]:
         """The files that a glob matches, by what its stars stand for."""
@@ -262,13 +259,13 @@ class Own(Listing):
                 key = tuple(part or "" for part in match.groups())
                 if (other := found.setdefault(key, root / name)) != root / name:
                     raise InputError(
-                        f"{self.description.where(*steps)}: the glob '{pattern}' matches {other} and {root / name}, of one "
-                        "name: expected one file of each; remove one of the two, or correct the glob"
+                        f"{self.description.where(*steps)}: the glob '{pattern}' matches {other} and {root / name}, of "
+                        "one name: expected one file of each; remove one of the two, or correct the glob"
                     )
         if not found:
             raise InputError(
-                f"{self.description.where(*steps)}: expected the glob '{pattern}' to match PNG or JPEG files in {root}, "
-                f"found none ({image_files.found(root)}); correct it there"
+                f"{self.description.where(*steps)}: expected the glob '{pattern}' to match PNG or JPEG files in "
+                f"{root}, found none ({image_files.found(root)}); correct it there"
             )
         return found
 
@@ -308,14 +305,7 @@ def read_camera(file: Path, frames: Sequence[Path]) -> tuple[tuple[int, int], np
         values = kitti_raw.read(file, "a calib.txt of KITTI odometry, with 12 numbers per camera")
         projection = kitti_raw.entry(values, f"P{_number(folder) or '0'}", (3, 4), file)
         return image_files.size(frames[0]), kitti_raw.camera_of(projection)[0]
-    try:
-        values = json.loads(image_files.file_text(file, _JSON))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file} is not json ({error}): expected {_JSON}; correct it") from error
-    numbers = [values.get(key) if isinstance(values, dict) else None for key in INTRINSICS]
-    if wrong := [key for key, number in zip(INTRINSICS, numbers, strict=True) if not image_files.is_positive(number)]:
-        raise InputError(f"{file} has no positive number for {', '.join(wrong)}: expected {_JSON}; add what is missing")
-    return _camera(values)
+    return _camera(*image_files.numbers(file, INTRINSICS, _JSON))
 
 
 def _number(folder: Path) -> str:
@@ -323,9 +313,10 @@ def _number(folder: Path) -> str:
     return folder.name.removeprefix("image_") if re.fullmatch(r"image_\d+", folder.name) else ""
 
 
-def _camera(values: Mapping) -> tuple[tuple[int, int], np.ndarray]:
-    matrix = np.array([[values["fx"], 0, values["cx"]], [0, values["fy"], values["cy"]], [0, 0, 1]], float)
-    return (int(values["height"]), int(values["width"])), matrix
+def _camera(
+    width: float, height: float, fx: float, fy: float, cx: float, cy: float
+) -> tuple[tuple[int, int], np.ndarray]:
+    return (int(height), int(width)), np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], float)
 
 
 def _is_scanned(frame: Path) -> bool:

@@ -70,7 +70,7 @@ def is_coloured(file: Path) -> bool:
 
 
 def _named_by_id(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
-    """Ids like KITTI's get its names, all of them; others are made up, with hues a golden angle apart, dark and light."""
+    """Ids like KITTI's get its names, all of them; others are made up, with hues a golden angle apart."""
     if set(found) <= {*KITTI.ids, *KITTI.void_ids} and set(found) >= LIKE_KITTI:
         known = dict(zip(KITTI.ids, zip(KITTI.classes, KITTI.colours, strict=True), strict=True))
         return known | {i: (VOID, (0, 0, 0)) for i in found if i in KITTI.void_ids}
@@ -209,8 +209,8 @@ def _groups(folder: Path) -> Iterator[Group]:
 
 
 def _kind(file: Path) -> str:
-    """`LABELS` where `file` holds ids or colours of classes: PNG, with few different ones; `SMOOTHED` where it would but
-    for borders that anti-aliasing has smoothed; else nothing."""
+    """`LABELS` where `file` holds ids or colours of classes: PNG, with few different ones; `SMOOTHED` where it would
+    but for borders that anti-aliasing has smoothed; else nothing."""
     if file.suffix.lower() != ".png":
         return ""
     try:
@@ -245,9 +245,9 @@ def _counterpart(label: Group, groups: Iterable[Group]) -> Group | None:
     rated.sort(key=lambda one: one[0], reverse=True)
     if len(rated) > 1 and rated[0][0] == rated[1][0]:
         raise InputError(
-            f"the label images in {label.folder} could be those of {rated[0][1].folder} or of {rated[1][1].folder}, which "
-            "have the same names: expected one of the two; take the other out of the folder while `make describe` runs, or "
-            "write the description by hand (docs/data.md, Your own data)"
+            f"the label images in {label.folder} could be those of {rated[0][1].folder} or of {rated[1][1].folder}, "
+            "which have the same names: expected one of the two; take the other out of the folder while `make "
+            "describe` runs, or write the description by hand (docs/data.md, Your own data)"
         )
     return rated[0][1] if rated else None
 

@@ -75,7 +75,7 @@ def test_a_snippet_ends_where_a_frame_is_missing(root):
 )
 def test_a_camera_without_intrinsics_is_named(root, content):
     camera(root).write_text(content)
-    with pytest.raises(InputError, match=r"hanover_000000_000714_camera\.json has no intrinsics: .*\"fx\""):
+    with pytest.raises(InputError, match=r"hanover_000000_000714_camera\.json has no positive number for .*\"fx\""):
         video(root)
 
 

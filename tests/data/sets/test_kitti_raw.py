@@ -5,7 +5,7 @@ import pytest
 from helpers.real_data import real_set
 from helpers.tiny import picture, snapshot
 
-from depthseg_lib.data import ingest
+from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.errors import InputError
 
@@ -37,7 +37,8 @@ def depth(drive, camera="02", **options):
 
 def test_frames_are_known_by_number_and_cut_where_one_is_missing(drive):
     assert list(kitti_raw.frames(drive, "02")) == [0, 1, 2, 3]
-    assert kitti_raw.runs([0, 1, 3, 4, 5, 8]) == [[0, 1], [3, 4, 5], [8]]
+    found = image_files.pieces([0, 1, 3, 4, 5, 8], lambda number, later: later == number + 1)
+    assert found == [(0, 1), (3, 4, 5), (8,)]
     size, matrix = kitti_raw.calibration(drive, "02")
     assert size == (37, 124) and np.allclose(matrix, [[700, 0, 60], [0, 700, 18], [0, 0, 1]])
 

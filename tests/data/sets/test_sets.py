@@ -143,7 +143,7 @@ def test_a_read_only_source_behind_a_link_is_read_once_and_not_written_to(name, 
 
 
 def test_what_systems_and_editors_leave_there_is_no_other_data(name, copy):
-    before, content = sources.digest(settings(name, copy)), read(name, copy)
+    before, content = listed(name, copy).digest, read(name, copy)
     for place in [copy, *(path for path in copy.rglob("*") if path.is_dir())]:
         for litter in LITTER:
             (place / litter).write_bytes(b"x")
@@ -152,7 +152,7 @@ def test_what_systems_and_editors_leave_there_is_no_other_data(name, copy):
             shutil.copy(file, place / ".ipynb_checkpoints" / file.name)
             if file.suffix in (".png", ".jpg", ".ppm"):
                 (place / f"._{file.name}").write_bytes(b"x")
-    assert sources.digest(settings(name, copy)) == before
+    assert listed(name, copy).digest == before
     listed(name, copy).check()
     assert all((a == b).all() for a, b in zip(content, read(name, copy), strict=True))
 
@@ -188,12 +188,12 @@ CHANGES = {
 
 
 def test_changed_files_change_the_digest_and_others_dont(name, copy):
-    digests = [sources.digest(settings(name, copy))]
+    digests = [listed(name, copy).digest]
     for change in CHANGES[name]:
         change(copy)
-        digests.append(sources.digest(settings(name, copy)))
+        digests.append(listed(name, copy).digest)
     (copy / "notes.txt").write_text("no part of the set")
-    assert len(set(digests)) == 4 and sources.digest(settings(name, copy)) == digests[-1]
+    assert len(set(digests)) == 4 and listed(name, copy).digest == digests[-1]
 
 
 def test_a_killed_reading_goes_on_where_it_was(name, root, monkeypatch):
