@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ _SPLITS = re.compile(r"(trainval|trainextra|train|val|test)(?:ing|idation|annot|
 _NUMBERS = re.compile(r"\d+(?=[^/]*/)")
 """Numbers in the names of folders."""
 LABELS, SMOOTHED = "labels", "the colours of label images with smoothed borders"
-"""What an image may hold that is no camera's; the folders of smoothed ones are left aside."""
+"""What an image that is no camera's holds, in words; smoothed ones are left aside."""
 LIKE_KITTI = {7, 11, 21, 26}
 """Road, building, vegetation and car by KITTI's and Cityscapes' ids: with these, the others are theirs too."""
 
@@ -112,7 +113,7 @@ class Group:
         """What the name of one of its files has before the ending."""
         return file.stem.removesuffix(self.ending)
 
-    @property
+    @cached_property
     def stems(self) -> set[str]:
         return set(map(self.stem, self.files))
 
@@ -234,7 +235,8 @@ def _counterpart(label: Group, groups: Iterable[Group]) -> Group | None:
         common = image.stems & label.stems
         if image.is_label or 2 * len(common) <= len(label.files) or image.splits != label.splits:
             continue
-        first = [next(file for file in group.files if group.stem(file) == min(common)) for group in (image, label)]
+        name = min(common)
+        first = [next(file for file in group.files if group.stem(file) == name) for group in (image, label)]
         if image_files.size(first[0]) != image_files.size(first[1]):
             continue
         parts = [Path(group.folder).parts for group in (image, label)]
@@ -265,9 +267,9 @@ def _globs(folder: Path, found: Iterable[tuple[Group, Group]]) -> tuple[list[str
         matched = [{folder / name for name in glob.iglob(pattern, root_dir=folder)} for pattern in patterns]
         exact = matched == [{file for pair in pairs for file in pair[side].files} for side in (0, 1)]
         if len(pairs) > 1 and exact and all(image.stems == label.stems for image, label in pairs):
-            pairs = []
-            for globs, pattern in zip(both, patterns, strict=True):
-                globs.append(pattern)
+            both[0].append(patterns[0])
+            both[1].append(patterns[1])
+            continue
         for image, label in pairs:
             common = image.stems & label.stems
             for globs, group in zip(both, (image, label), strict=True):
