@@ -136,9 +136,8 @@ def test_times_without_their_last_zeros_sort_by_value_and_counters_by_count(tmp_
 def test_a_gap_in_the_numbers_and_another_name_cut_a_sequence(tmp_path):
     files = named(tmp_path / "a", *(f"{n:03}.jpg" for n in (1, 2, 3, 5, 6, 40, 41)))
     assert [[int(file.stem) for file in part] for part in image_files.runs(files)] == [[1, 2, 3], [5, 6], [40, 41]]
-    files = named(
-        tmp_path / "b", *(f"{time}.jpg" for time in (100, 149, 203, 251, 400, 452))
-    )  # about 20 frames a second
+    times = (100, 149, 203, 251, 400, 452)  # about 20 frames a second
+    files = named(tmp_path / "b", *(f"{time}.jpg" for time in times))
     assert [len(part) for part in image_files.runs(files)] == [4, 2]
     files = named(tmp_path / "c", "front_1.jpg", "front_2.jpg", "rear_3.jpg", "rear_4.jpg")
     assert [len(part) for part in image_files.runs(files)] == [2, 2]
@@ -186,9 +185,8 @@ def test_masks_and_depth_beside_the_frames_are_no_video(suffix, tmp_path):
     found = own.Own(folder)
     assert list(found.sequences) == ["drive"]
     said = "\n".join(found.remarks)
-    assert (
-        "masks is left out of the video" in said and "depth is left out of the video: its images have a single" in said
-    )
+    assert "masks is left out of the video" in said
+    assert "depth is left out of the video: its images have a single" in said
 
 
 def test_frames_of_another_size_are_wrong_in_check_data(tmp_path):
@@ -211,11 +209,8 @@ def test_content_that_is_elsewhere_is_named_with_the_way_to_fetch_it(tmp_path):
     link.symlink_to("nowhere.png")
     annex.symlink_to(".git/annex/objects/x.png")
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    for file, hint in (
-        (link, "it is a link to nowhere.png, which is not"),
-        (annex, "git annex get"),
-        (pointer, "git lfs pull"),
-    ):
+    hints = {link: "it is a link to nowhere.png, which is not", annex: "git annex get", pointer: "git lfs pull"}
+    for file, hint in hints.items():
         with pytest.raises(InputError, match=rf"{file.name} cannot be read .*{hint}"):
             image_files.photograph(file)
 
@@ -287,9 +282,8 @@ def test_depth_is_left_aside_and_said(bare):
     for i, file in enumerate(frames(bare)):
         Image.fromarray(np.full((64, 96), 2000 + i, np.uint16)).save(bare / "depth" / f"{file.stem}.png")
     values, said = written(bare)
-    assert [entry["folder"] for entry in values["video"]] == [
-        "drive"
-    ] and "left aside: depth/* (a single channel" in said
+    assert [entry["folder"] for entry in values["video"]] == ["drive"]
+    assert "left aside: depth/* (a single channel" in said
 
 
 def test_smoothed_labels_are_named(bare):
