@@ -16,12 +16,13 @@ def miou(confusion: np.ndarray, classes=None) -> float:
 
     `confusion` is (C, C), or (N, C, C) which is summed first. NaN when no class occurs.
     """
-    return _mean(_select(iou(_summed(confusion)), classes))
+    values = iou(_summed(confusion))
+    return _mean(values if classes is None else values[list(classes)])
 
 
 def miou_per_image(confusion: np.ndarray, classes=None) -> float:
     """Mean over images of each image's mean IoU over the classes that it holds or predicts, (N, C, C) -> float."""
-    return _mean(np.array([_mean(_select(iou(matrix), classes)) for matrix in confusion]))
+    return _mean(np.array([miou(matrix, classes) for matrix in confusion]))
 
 
 def accuracy(confusion: np.ndarray) -> float:
@@ -54,10 +55,6 @@ def segmentation_metrics(confusion: np.ndarray, representative) -> dict[str, flo
 def _summed(confusion: np.ndarray) -> np.ndarray:
     confusion = np.asarray(confusion, np.int64)
     return confusion.reshape(-1, *confusion.shape[-2:]).sum(0)
-
-
-def _select(values: np.ndarray, classes) -> np.ndarray:
-    return values if classes is None else values[..., list(classes)]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -133,20 +133,16 @@ def read_encoder(file: str | Path, encoder: str, initialisation: str) -> dict[st
     Layers after the encoder's (`fc.`: a classifier, or a projection head) come along. Raises `InputError` where the
     file is not readable, of an unknown format, or of another encoder than `encoder`.
     """
-    state = _torchvisions_names(read(file), str(file), initialisation)
-    with torch.device("meta"):  # names and shapes alone
-        wanted = Encoder(encoder).resnet.state_dict()
-    require_whole(state, wanted, str(file), encoder, unused="fc.")
-    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
-
-
-def _torchvisions_names(content: dict, file: str, initialisation: str) -> dict[str, Tensor]:
-    """The tensors of the first format that fits, under torchvision's names."""
+    content = read(file)
     for entry, prefix in KEYS[initialisation]:
         part = content.get(entry) if entry else content
         if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
             chosen = {str(name): tensor for name, tensor in part.items() if isinstance(tensor, Tensor)}
-            return {n.removeprefix(prefix): tensor for n, tensor in chosen.items() if n.startswith(prefix)}
+            state = {n.removeprefix(prefix): tensor for n, tensor in chosen.items() if n.startswith(prefix)}
+            with torch.device("meta"):  # names and shapes alone
+                wanted = Encoder(encoder).resnet.state_dict()
+            require_whole(state, wanted, str(file), encoder, unused="fc.")
+            return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}
     nested = [(key, value) for key, value in content.items() if isinstance(value, dict)]
     names = [str(key) for key, value in content.items() if isinstance(value, Tensor)]
     names += [f"{key}: {name}" for key, value in nested for name in value if isinstance(value[name], Tensor)]

@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import ResNet
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabHead
 
 from depthseg_lib.losses.geometry import transform_matrix
@@ -137,7 +136,15 @@ class DeepLab(nn.Module):
     def __init__(self, encoder: str, classes: int, normalisation: str = "depth"):
         super().__init__()
         self.encoder = Encoder(encoder, normalisation)
-        _dilate(self.encoder.resnet)
+        # the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead, as torchvision's
+        # `replace_stride_with_dilation`, which refuses the blocks of ResNet-18
+        for stage, rate in ((self.encoder.resnet.layer3, 2), (self.encoder.resnet.layer4, 4)):
+            for number, block in enumerate(stage):
+                for layer in (part for part in block.modules() if isinstance(part, nn.Conv2d)):
+                    layer.stride = (1, 1)
+                    if layer.kernel_size == (3, 3):
+                        # the first block's maps are still of the coarser grid's spacing
+                        layer.dilation = layer.padding = (rate if number else rate // 2,) * 2
         deepest = self.encoder.channels[-1]
         if not encoder.endswith("-slim"):
             self.head = DeepLabHead(deepest, classes)
@@ -158,19 +165,3 @@ class DeepLab(nn.Module):
         height, width = features[0].shape[-2:]
         size = (2 * height, 2 * width)
         return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
-
-
-def _dilate(resnet: ResNet) -> None:
-    """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
-
-    As torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18.
-    """
-    for stage, rate in ((resnet.layer3, 2), (resnet.layer4, 4)):
-        for number, block in enumerate(stage):
-            for layer in block.modules():
-                if not isinstance(layer, nn.Conv2d):
-                    continue
-                layer.stride = (1, 1)
-                if layer.kernel_size == (3, 3):
-                    # the first block's maps are still of the coarser grid's spacing
-                    layer.dilation = layer.padding = (rate if number else rate // 2,) * 2
