@@ -13,7 +13,7 @@ from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.models.networks import SegmentationNetwork
 from depthseg_lib.models.weights import load_weights
 from depthseg_lib.settings import FinetuneConfig
-from depthseg_lib.training.segmentation import make_network
+from depthseg_lib.training.finetune import make_network
 
 SCORED = 72
 """Validation images that are scored: the last of the fixed order, which all training-set sizes share."""
