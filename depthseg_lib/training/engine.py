@@ -218,7 +218,7 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
 
 def environment(config: Settings, seconds: float) -> dict:
     """Commit, versions, device, settings, wall time in seconds and peak memory in MiB of this process."""
-    cuda = torch.cuda.is_available()
+    cuda, peak = torch.cuda.is_available(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "commit": commit(),
         "python": platform.python_version(),
@@ -228,15 +228,10 @@ def environment(config: Settings, seconds: float) -> dict:
         else f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)",
         "settings": config.to_mapping(),
         "seconds": round(seconds, 2),
-        "peak_memory_mib": peak_memory_mib(),
+        # in bytes on macOS, elsewhere in KiB
+        "peak_memory_mib": peak // (2**20 if sys.platform == "darwin" else 2**10),
         "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() // 2**20 if cuda else None,
     }
-
-
-def peak_memory_mib() -> int:
-    """The most memory that this process has held, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere
 
 
 def commit() -> str:

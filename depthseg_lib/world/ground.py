@@ -112,7 +112,11 @@ def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Pr
     paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
     for side in (-1, 1):
         _side(build, path, profile, side, asphalt, stone, paving, grass)
-    _far_plain(build, path, grass)
+    # the plain far away
+    x, z = path.position[len(path.position) // 2, [0, 2]]
+    low, reach = path.position[:, 1].min() - 0.6, 3000.0
+    corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    build.quads([corners], grass, Label.TERRAIN)
     _marks(build, rng, path, profile)
     _repairs(build, rng, path, profile)
 
@@ -123,8 +127,13 @@ def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, ston
     paved = edge > kerb
     level = KERB if paved else 0.02
     verge = (paving, Label.PAVEMENT) if profile.paved else (grass, Label.TERRAIN)
-    for along, joined in _stretches(path, profile, side):
-        if joined:
+    # the path's nodes in stretches that do, and do not, belong to a side street
+    ends = zip(path.along[:-1], path.along[1:], strict=True)
+    joined = np.array([profile.joins(side, first, last) for first, last in ends])
+    cuts = np.concatenate([[0], (joined[1:] != joined[:-1]).nonzero()[0] + 1, [len(joined)]])
+    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        along = path.along[first : last + 1]
+        if joined[first]:
             _strip(build, path, along, (side * kerb, side * 60.0), (0, 0), asphalt, Label.ROAD)
             continue
         if paved:
@@ -134,22 +143,6 @@ def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, ston
         _strip(build, path, along, (side * edge, side * line), (level, level), *verge)
         _strip(build, path, along, (side * line, side * (line + 9)), (level, level + bank), grass, Label.TERRAIN)
         _strip(build, path, along, (side * (line + 9), side * 60.0), (level + bank, 1.5 * bank), grass, Label.TERRAIN)
-
-
-def _stretches(path: Path, profile: Profile, side: int) -> list[tuple[np.ndarray, bool]]:
-    """The path's nodes in stretches that do, and do not, belong to a side street."""
-    ends = zip(path.along[:-1], path.along[1:], strict=True)
-    joined = np.array([profile.joins(side, first, last) for first, last in ends])
-    cuts = np.concatenate([[0], (joined[1:] != joined[:-1]).nonzero()[0] + 1, [len(joined)]])
-    return [(path.along[a : b + 1], bool(joined[a])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-
-
-def _far_plain(build: Builder, path: Path, grass: int) -> None:
-    low = path.position[:, 1].min() - 0.6
-    x, z = path.position[len(path.position) // 2, [0, 2]]
-    reach = 3000.0
-    corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    build.quads([corners], grass, Label.TERRAIN)
 
 
 def _marks(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:

@@ -240,7 +240,12 @@ def _drive(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarr
     for side in (-1, 1):
         for start in rng.uniform(5, 70, rng.integers(0, 3)):
             pace = side * rng.uniform(0.25, 0.5)
-            _cyclist(build, rng, path, start + pace * times, side * (wide - 0.35), 0.0 if side > 0 else np.pi)
+            turn = 0.0 if side > 0 else np.pi
+            body = build.body(_ride(path, start + pace * times, side * (wide - 0.35), turn))
+            build.place(0, 0, 0, label=Label.BICYCLE, body=body)
+            road_users.bicycle(build, rng)
+            build.place(0, 0, 0, label=Label.RIDER, body=body)
+            road_users.rider(build, rng)
 
 
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
@@ -249,14 +254,6 @@ def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.nda
     label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
     build.place(0, 0, 0, label=label, body=body)
     maker(build, rng)
-
-
-def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    body = build.body(_ride(path, along, across, turn))
-    build.place(0, 0, 0, label=Label.BICYCLE, body=body)
-    road_users.bicycle(build, rng)
-    build.place(0, 0, 0, label=Label.RIDER, body=body)
-    road_users.rider(build, rng)
 
 
 def _walk(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarray) -> None:

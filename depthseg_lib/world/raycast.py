@@ -175,21 +175,15 @@ def _ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Ten
         reach, middle = lens[0][:, axis], lens[1][:, axis]
         low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
         # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
-        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
+        inside = torch.ones_like(behind)
+        for bound, sign in (((-middle - 1) / reach, 1.0), ((size - middle) / reach, -1.0)):
+            variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
+            inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
         bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
         bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
     box = _clip(view, *bounds)
     seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > NEAR)
     return seen, box
-
-
-def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low, high) -> torch.Tensor:
-    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
-    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
-    for bound, sign in ((low, 1.0), (high, -1.0)):
-        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
-        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
-    return inside
 
 
 def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):

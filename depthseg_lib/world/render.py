@@ -142,7 +142,10 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
 def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
     """Linear colours (3, V * H * W) of all samples."""
     turn = street.poses[time, :, :3, :3].float()
-    rays = (turn @ _rays(view)).transpose(0, 1).reshape(3, -1)
+    y, x = torch.meshgrid(*(torch.arange(n, device=turn.device) for n in (view.height, view.width)), indexing="ij")
+    samples = torch.stack([x, y]).view(1, 2, -1)
+    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
+    rays = (turn @ torch.cat([flat, torch.ones_like(flat[:, :1])], 1)).transpose(0, 1).reshape(3, -1)
     directions = unit(rays)
     hit, missed = (keys != EMPTY).nonzero()[:, 0], (keys == EMPTY).nonzero()[:, 0]
     depth, primitive = split(keys[hit])
@@ -155,15 +158,6 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
     return colour.index_copy_(1, missed, sky(directions.index_select(1, missed), lights, street.noise))
 
 
-def _rays(view: View) -> torch.Tensor:
-    """Directions (V, 3, H * W) with z = 1, camera frame, float32."""
-    device = view.focal.device
-    y, x = torch.meshgrid(*(torch.arange(n, device=device) for n in (view.height, view.width)), indexing="ij")
-    samples = torch.stack([x, y]).view(1, 2, -1)
-    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
-    return torch.cat([flat, torch.ones_like(flat[:, :1])], 1)
-
-
 def _surface(street: Street, time: int, view: View, points, rays, depth, primitive, shapes: Shapes) -> Surface:
     scene, maps = street.scene, street.maps
     material, views = scene.material[primitive], scene.view[primitive]
@@ -174,7 +168,11 @@ def _surface(street: Street, time: int, view: View, points, rays, depth, primiti
     normals = normals * -torch.where(facing > 0, 1.0, -1.0)
     sun, above = with_moving(maps, shapes.only(scene.body > 0))
     lifted = points + 0.12 * normals
-    local = _in_body(scene, points, scene.body[primitive], scene.bodies[time])
+    body = scene.body[primitive]
+    own = (body > 0).nonzero()[:, 0]
+    back = torch.linalg.inv(scene.bodies[time]).float()[body[own]]
+    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
+    local = points.index_copy(1, own, moved.T)  # in the frames of their bodies
     patterned, flat = _flat(scene, local, primitive, material)
     sharpness = view.focal[:, 0].float()[views] * facing.abs().clamp(min=0.04).sqrt()
     return Surface(
@@ -189,14 +187,6 @@ def _surface(street: Street, time: int, view: View, points, rays, depth, primiti
         lit=sunlit(maps, sun, lifted, views),
         open=openness(maps, above, lifted, views),
     )
-
-
-def _in_body(scene: Scene, points: torch.Tensor, body: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
-    """World points (3, N) in the frames of their bodies."""
-    own = (body > 0).nonzero()[:, 0]
-    back = torch.linalg.inv(bodies).float()[body[own]]
-    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
-    return points.index_copy(1, own, moved.T)
 
 
 def _normals(points: torch.Tensor, primitive: torch.Tensor, shapes: Shapes) -> torch.Tensor:

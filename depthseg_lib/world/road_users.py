@@ -141,7 +141,12 @@ def person(build: Builder, rng: np.random.Generator, limbs: tuple[int, ...] | No
         if limbs is not None:
             build.part(limbs[index])
             top, angle = (side * out, 0.0, 0.0), 0.0
-        _limb(build, top, length, angle, thick * scale, material, shoe if index < 2 else skin)
+        # hanging from `top`, turned about the x axis; a positive angle moves the end towards +z
+        along, thick = np.array([0.0, -np.cos(angle), np.sin(angle)]), thick * scale
+        radii = (thick, length / 2 + 0.02, thick * 1.15)
+        build.ellipsoid(np.add(top, along * length / 2), radii, material, tilt=-angle)
+        end, radii = np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4)
+        build.ellipsoid(end, radii, shoe if index < 2 else skin)
 
 
 def rider(build: Builder, rng: np.random.Generator) -> None:
@@ -169,13 +174,6 @@ def swing(torso: np.ndarray, rng: np.random.Generator, pace: float) -> list[np.n
         local[:, 2, 1], local[:, 2, 2] = -np.sin(angle), np.cos(angle)
         limbs.append(torso @ local)
     return limbs
-
-
-def _limb(build: Builder, top, length: float, angle: float, thick: float, material: int, end: int) -> None:
-    """A limb hanging from `top`, turned by `angle` about the x axis; positive moves its end towards +z."""
-    along = np.array([0.0, -np.cos(angle), np.sin(angle)])
-    build.ellipsoid(np.add(top, along * length / 2), (thick, length / 2 + 0.02, thick * 1.15), material, tilt=-angle)
-    build.ellipsoid(np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4), end)
 
 
 def _clothes(build: Builder, rng: np.random.Generator) -> tuple[int, int, int, int, int]:

@@ -170,7 +170,7 @@ def sign(build: Builder, rng: np.random.Generator) -> None:
     size = rng.uniform(0.3, 0.42) * (2.2 if kind == "board" else 1)
     middle = rng.uniform(2.1, 2.7) + (0.8 if kind == "board" else 0)
     _post(build, middle + size, 0.045, metal)
-    outer, inner = Material(pick(rng, _PAINTED, 0.05)), Material(pick(rng, _PAINTED[:2] + _PAINTED[2:], 0.05))
+    outer, inner = Material(pick(rng, _PAINTED, 0.05)), Material(pick(rng, _PAINTED, 0.05))
     ink = build.material(Material(pick(rng, ((0.08, 0.08, 0.08), (0.9, 0.9, 0.9)))))
     outer, inner = build.material(outer), build.material(inner)
     build.label(Label.SIGN)
@@ -207,20 +207,13 @@ def tree(build: Builder, rng: np.random.Generator, height: float, conifer: bool 
     base, top = (-thick, thick, -thick, thick), (-thick / 2, thick / 2, -thick / 2, thick / 2)
     build.frustum(base, top, -0.5, 0.75 * height, bark)
     if conifer:
-        _cone(build, rng, height, clear, shades)
-    else:
-        _crown(build, rng, height, clear, shades)
-
-
-def _cone(build: Builder, rng: np.random.Generator, height: float, clear: float, shades: list[int]) -> None:
-    for level in np.linspace(0, 1, 7):
-        radius = (1 - level) * 0.2 * height + 0.04 * height
-        middle = (*rng.uniform(-0.05, 0.05, 2) * height, clear + level * (height - clear) * 0.95)
-        radii = (radius * rng.uniform(0.8, 1.1), 0.11 * height, radius)
-        build.ellipsoid((middle[0], middle[2], middle[1]), radii, shades[rng.integers(3)])
-
-
-def _crown(build: Builder, rng: np.random.Generator, height: float, clear: float, shades: list[int]) -> None:
+        for level in np.linspace(0, 1, 7):
+            radius = (1 - level) * 0.2 * height + 0.04 * height
+            x, z = rng.uniform(-0.05, 0.05, 2) * height
+            radii = (radius * rng.uniform(0.8, 1.1), 0.11 * height, radius)
+            middle = (x, clear + level * (height - clear) * 0.95, z)
+            build.ellipsoid(middle, radii, shades[rng.integers(3)])
+        return
     tall = (height - clear) / 2
     wide = tall * rng.uniform(0.65, 1.15)
     middle = clear + tall

@@ -159,9 +159,19 @@ class Builder:
 
     def build(self, times: int = 1) -> Scene:
         """The scene, with the bodies at times 0 .. `times` - 1."""
-        corners, rows = self._placed_quads()
-        centres, axes, ellipsoid_rows = self._placed_ellipsoids()
-        rows = torch.from_numpy(np.concatenate([rows, ellipsoid_rows]))
+        boxes = np.asarray(self._corners, float).reshape(-1, 8, 3)[:, _FACES].reshape(-1, 4, 3)
+        corners = np.concatenate([boxes, *(strip for strip, _ in self._strips)])
+        box_rows = np.asarray(self._corner_rows, np.int64).reshape(-1, 5)
+        strip_rows = np.asarray([row for _, row in self._strips], np.int64).reshape(-1, 5)
+        quads = np.concatenate([box_rows, strip_rows.repeat([len(strip) for strip, _ in self._strips], axis=0)])
+        turn, shift = self._turns(quads[:, 0])
+        corners = (np.einsum("nij,nkj->nki", turn, corners) + shift[:, None]) * _UP_TO_DOWN
+        ellipsoids = np.asarray(self._ellipsoid_rows, np.int64).reshape(-1, 5)
+        table = np.asarray(self._ellipsoids, float).reshape(-1, 4, 3)
+        turn, shift = self._turns(ellipsoids[:, 0])
+        centres = (np.einsum("nij,nj->ni", turn, table[:, 0]) + shift) * _UP_TO_DOWN
+        axes = (turn @ table[:, 1:]) * _UP_TO_DOWN[:, None]
+        rows = torch.from_numpy(np.concatenate([quads, ellipsoids]))
         bodies = np.stack([np.tile(np.eye(4), (times, 1, 1)), *(body[:times] for body in self._bodies)], axis=1)
         flip = np.append(_UP_TO_DOWN, 1.0)
         return Scene(
@@ -179,22 +189,6 @@ class Builder:
 
     def _row(self, material: int) -> tuple[int, int, int, int, int]:
         return len(self._places) - 1, material, self._label, self._thing, self._body
-
-    def _placed_quads(self) -> tuple[np.ndarray, np.ndarray]:
-        boxes = np.asarray(self._corners, float).reshape(-1, 8, 3)[:, _FACES].reshape(-1, 4, 3)
-        corners = np.concatenate([boxes, *(strip for strip, _ in self._strips)])
-        box_rows = np.asarray(self._corner_rows, np.int64).reshape(-1, 5)
-        strip_rows = np.asarray([row for _, row in self._strips], np.int64).reshape(-1, 5)
-        rows = np.concatenate([box_rows, strip_rows.repeat([len(strip) for strip, _ in self._strips], axis=0)])
-        turn, shift = self._turns(rows[:, 0])
-        return (np.einsum("nij,nkj->nki", turn, corners) + shift[:, None]) * _UP_TO_DOWN, rows
-
-    def _placed_ellipsoids(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = np.asarray(self._ellipsoid_rows, np.int64).reshape(-1, 5)
-        table = np.asarray(self._ellipsoids, float).reshape(-1, 4, 3)
-        turn, shift = self._turns(rows[:, 0])
-        centres = np.einsum("nij,nj->ni", turn, table[:, 0]) + shift
-        return centres * _UP_TO_DOWN, (turn @ table[:, 1:]) * _UP_TO_DOWN[:, None], rows
 
     def _turns(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x, height, z, yaw = np.asarray(self._places, float).reshape(-1, 4)[index].T

@@ -132,24 +132,18 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
     angle, extent = rng.uniform(-turn, turn), float(np.ptp(points, axis=0).max())
     distance = max(rng.uniform(1.6, 3.0) * extent, rng.uniform(4.0, 9.0))
     eye = np.array([middle[0] + distance * np.sin(angle), -rng.uniform(0.6, 2.2), middle[2] + distance * np.cos(angle)])
-    pose = _looking(eye, middle)
+    forward = (middle - eye) / np.linalg.norm(middle - eye)
+    right = np.cross([0.0, 1.0, 0.0], forward)  # the camera is upright, y down
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    pose[:3, 3] = eye
     seen = (points - pose[:3, 3]) @ pose[:3, :3]
     flat = seen[:, :2] / seen[:, 2:]
     low, high = flat.min(0), flat.max(0)
     focal = scale * size / float((high - low).max())
     centre = (size - 1) / 2 - focal * (low + high) / 2
     return pose, np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
-
-
-def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Camera-to-world (4, 4) of an upright camera at `eye` that looks at `target`, y down."""
-    forward = (target - eye) / np.linalg.norm(target - eye)
-    right = np.cross([0.0, 1.0, 0.0], forward)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    pose[:3, 3] = eye
-    return pose
 
 
 def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
@@ -161,7 +155,10 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
     near = build.material(makers[setting](rng))
     build.quads([[(-reach, 0, -reach), (reach, 0, -reach), (reach, 0, reach), (-reach, 0, reach)]], near)
     if setting == "road":
-        _road_marks(build, rng)
+        paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
+        for x in rng.uniform(-6, 6, 2):
+            for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
+                build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
     away = -pose[:3, 2] * [1, 0, 1]
     heading = float(np.arctan2(away[0], away[2]))  # from the scenery towards the camera
     radius = float(np.abs(points[:, [0, 2]]).max())
@@ -171,13 +168,6 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
         cos, sin = np.cos(heading), np.sin(heading)
         build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=Label.PLANTS)
         _scenery(build, rng, setting)
-
-
-def _road_marks(build: Builder, rng: np.random.Generator) -> None:
-    paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
-    for x in rng.uniform(-6, 6, 2):
-        for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
-            build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
 
 
 def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
