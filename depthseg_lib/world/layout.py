@@ -8,7 +8,7 @@ from depthseg_lib.world import road_users, roadside
 from depthseg_lib.world.ground import KERB, NODE, Path, Profile, lay_ground, wander
 from depthseg_lib.world.light import random_light
 from depthseg_lib.world.render import Street, street_of
-from depthseg_lib.world.scene import Builder, Label
+from depthseg_lib.world.scene import Builder, Label, motions, turned
 from depthseg_lib.world.surfaces import FOLIAGE, GRASS, PLASTER, Material, pick
 
 _BEHIND, _AHEAD = 15.0, 125.0
@@ -286,12 +286,7 @@ def _walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: f
 
 def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0) -> np.ndarray:
     """Transforms (T, 4, 4), heights upwards, of something upright that follows the street."""
-    heading = path.turn(along) + turn
-    cos, sin, zero = np.cos(heading), np.sin(heading), np.zeros_like(heading)
-    place = path.point(along, across, lift)
-    rows = [[cos, zero, sin, place[:, 0]], [zero, zero + 1, zero, place[:, 1]], [-sin, zero, cos, place[:, 2]]]
-    rows.append([zero, zero, zero, zero + 1])
-    return np.array(rows).transpose(2, 0, 1)
+    return motions(turned(path.turn(along) + turn, 2, 0), path.point(along, across, lift))
 
 
 def _camera(rng: np.random.Generator, plan: Plan, along: np.ndarray) -> np.ndarray:
@@ -302,16 +297,6 @@ def _camera(rng: np.random.Generator, plan: Plan, along: np.ndarray) -> np.ndarr
     x, up, z = plan.path.point(along, 0.46 * plan.profile.lane + sway, height).T
     yaw = plan.path.turn(along) + rng.normal(0, 0.02)
     climb = np.arctan(plan.path.climb(along)) + pitch + nod
-    poses = np.tile(np.eye(4), (len(along), 1, 1))
     # heading from +z towards +x, climb from +z towards -y, which is up, roll from +x towards +y
-    poses[:, :3, :3] = _turned(yaw, 2, 0) @ _turned(-climb, 2, 1) @ _turned(np.full_like(yaw, roll), 0, 1)
-    poses[:, :3, 3] = np.stack([x, -up, z], -1)
-    return poses
-
-
-def _turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:
-    """Rotations (T, 3, 3) by `angle` (T,) that take the axis `first` towards the axis `second`."""
-    turn = np.tile(np.eye(3), (len(angle), 1, 1))
-    turn[:, first, first] = turn[:, second, second] = np.cos(angle)
-    turn[:, second, first], turn[:, first, second] = np.sin(angle), -np.sin(angle)
-    return turn
+    turn = turned(yaw, 2, 0) @ turned(-climb, 2, 1) @ turned(np.full_like(yaw, roll), 0, 1)
+    return motions(turn, np.stack([x, -up, z], -1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from depthseg_lib.world.scene import Builder
+from depthseg_lib.world.scene import Builder, motions, turned
 from depthseg_lib.world.surfaces import CLOTH, PAINT, PLASTER, SKIN, Material, pick
 
 _GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
@@ -168,11 +168,7 @@ def swing(torso: np.ndarray, rng: np.random.Generator, pace: float) -> list[np.n
     limbs = []
     for side, height, reach in ((1, 0.85, 0.5), (-1, 0.85, 0.5), (-1, 1.36, 0.4), (1, 1.36, 0.4)):
         angle = side * reach * np.sin(phase)
-        local = np.tile(np.eye(4), (len(torso), 1, 1))
-        local[:, 1, 3] = height
-        local[:, 1, 1], local[:, 1, 2] = np.cos(angle), np.sin(angle)
-        local[:, 2, 1], local[:, 2, 2] = -np.sin(angle), np.cos(angle)
-        limbs.append(torso @ local)
+        limbs.append(torso @ motions(turned(angle, 2, 1), np.array([0.0, height, 0.0])))
     return limbs
 
 
