@@ -47,8 +47,7 @@ def _wall(build: Builder, rng: np.random.Generator) -> None:
 def _fence(build: Builder, rng: np.random.Generator) -> None:
     half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(roadside.fence_material(rng))
     build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
-    for x in np.linspace(-half, half, int(rng.integers(3, 6))):
-        build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
+    roadside.posts(build, [(x, 0, 0) for x in np.linspace(-half, half, rng.integers(3, 6))], high + 0.1, material)
 
 
 SUBJECTS = {
@@ -148,11 +147,14 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
 
 def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
     """Lay the ground and put scenery behind the thing, as seen from the camera."""
-    makers = {"road": asphalt_material, "pavement": paving_material, "meadow": grass_material}
-    labels = {"road": Label.ROAD, "pavement": Label.PAVEMENT, "meadow": Label.TERRAIN}
+    label, maker, city = {
+        "road": (Label.ROAD, asphalt_material, 0.5),
+        "pavement": (Label.PAVEMENT, paving_material, 0.8),
+        "meadow": (Label.TERRAIN, grass_material, 0.12),
+    }[setting]
     reach = 200.0
-    build.place(0, 0, 0, rng.uniform(0, np.pi), label=labels[setting])
-    near = build.material(makers[setting](rng))
+    build.place(0, 0, 0, rng.uniform(0, np.pi), label=label)
+    near = build.material(maker(rng))
     build.quads([[(-reach, 0, -reach), (reach, 0, -reach), (reach, 0, reach), (-reach, 0, reach)]], near)
     if setting == "road":
         paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
@@ -167,20 +169,15 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
         aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
         cos, sin = np.cos(heading), np.sin(heading)
         build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=Label.PLANTS)
-        _scenery(build, rng, setting)
-
-
-def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
-    """One piece of the setting's scenery; the same kinds of thing stand in all, in different shares."""
-    city = {"road": 0.5, "pavement": 0.8, "meadow": 0.12}[setting]
-    draw = rng.random()
-    if draw < city:
-        build.label(Label.BUILDING)
-        roadside.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
-    elif draw < city + 0.6 * (1 - city):
-        roadside.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
-    elif setting == "road":
-        build.label(Label.CAR)
-        road_users.car(build, rng)
-    else:
-        roadside.bush(build, rng, rng.uniform(1.0, 2.5))
+        # one piece of scenery; the same kinds of thing stand in all settings, in different shares
+        draw = rng.random()
+        if draw < city:
+            build.label(Label.BUILDING)
+            roadside.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
+        elif draw < city + 0.6 * (1 - city):
+            roadside.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+        elif setting == "road":
+            build.label(Label.CAR)
+            road_users.car(build, rng)
+        else:
+            roadside.bush(build, rng, rng.uniform(1.0, 2.5))
