@@ -97,11 +97,18 @@ def _quad_hits(view: View, shapes: Shapes):
     edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
     box = _quad_bounds(view, lens, points)
-    rows, row_y = _rows(box[:, 2:])
+    rows, row_y = _between(box[:, 2], box[:, 3])
     coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
-    left, right = _interval(slope[:, :4], level[:, :4], box[rows, 0], box[rows, 1])
-    row, x = _samples(left, right)
+    # in a row of samples the quad is where the functions slope X + level of all its edges are positive
+    edge, start = slope[:, :4], level[:, :4]
+    flat = edge.abs() < 1e-14
+    bound = -start / torch.where(flat, 1.0, edge)
+    left = torch.where(flat | (edge < 0), -torch.inf, bound).amax(1)
+    right = torch.where(flat | (edge > 0), torch.inf, bound).amin(1)
+    right = torch.where((flat & (start < -1e-9)).any(1), -torch.inf, right)
+    left, right = torch.maximum(left, box[rows, 0]), torch.minimum(right, box[rows, 1]).clamp(min=-2.0)
+    row, x = _between((left - SLACK).ceil(), (right + SLACK).floor())
     slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
     inverse = slope * x + level
     return _keys(view, 1 / inverse, inverse > 1e-6, number[rows], camera[rows], row_y, row, x)
@@ -124,16 +131,6 @@ def _quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
     return _clip(view, low[0], high[0], low[1], high[1])
 
 
-def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where all the functions slope X + level are positive, between x0 and x1; x1 < x0 where nowhere."""
-    flat = slope.abs() < 1e-14
-    bound = -level / torch.where(flat, 1.0, slope)
-    left = torch.where(flat | (slope < 0), -torch.inf, bound).amax(1)
-    right = torch.where(flat | (slope > 0), torch.inf, bound).amin(1)
-    right = torch.where((flat & (level < -1e-9)).any(1), -torch.inf, right)
-    return torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
-
-
 def _ellipsoid_hits(view: View, shapes: Shapes):
     camera = shapes.ellipsoid_views
     pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
@@ -144,7 +141,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
     lens = lens[0][kept], lens[1][kept]
     inverse = torch.linalg.inv(axes)
-    rows, row_y = _rows(box[:, 2:])
+    rows, row_y = _between(box[:, 2], box[:, 3])
     # In the frame where the ellipsoid is the unit sphere a ray is t (along X + start), the centre m:
     # |t d - m|^2 = 1 is a t^2 - 2 b t + c = 0, and a, b, b^2 - a c are polynomials in X.
     linear = _per_sample(lens, inverse)[rows]
@@ -155,7 +152,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     b = torch.stack([(along * middle).sum(-1), (start * middle).sum(-1)], -1)
     root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
     left, right = _between_roots(root, box[rows, 0], box[rows, 1])
-    row, x = _samples(left, right)
+    row, x = _between((left - SLACK).ceil(), (right + SLACK).floor())
     terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
     a, b, root = terms[:3], terms[3:5], terms[5:]
     root = (root[0] * x + root[1]) * x + root[2]
@@ -216,28 +213,16 @@ def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
     return torch.stack([along_x, along_y, constant], -1)
 
 
-def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """One entry per primitive and row of samples between `bounds` (n, 2): its primitive and its Y."""
-    count = (bounds[:, 1] - bounds[:, 0] + 1).clamp(min=0).long()
-    owner, y = _expand(bounds[:, 0].long(), count)
-    return owner, y.to(bounds.dtype)
-
-
-def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """One entry per row and sample between `left` and `right`: its row and its X (float32)."""
-    first = (left - SLACK).ceil()
-    row, x = _expand(first.long(), ((right + SLACK).floor() - first + 1).clamp(min=0).long())
-    return row, x.float()
-
-
-def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _between(first: torch.Tensor, last: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One entry per whole number from `first` to `last` (n,), whole too: which of the n it is of, and the number."""
+    count = (last - first + 1).clamp(min=0).long()
     owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
-    start = first - (count.cumsum(0) - count)
+    start = first.long() - (count.cumsum(0) - count)
     return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
 
 
 def _keys(view: View, depth, valid, number, camera, row_y, row, x) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys and samples of hits, which have `depth` and `x`; what each `row` has is its primitive, camera and Y."""
-    start = (camera * view.height + row_y.long()) * view.width
+    start = (camera * view.height + row_y) * view.width
     key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
-    return torch.where(valid, key, EMPTY), start.index_select(0, row) + x.long()
+    return torch.where(valid, key, EMPTY), start.index_select(0, row) + x

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.light import Light, Lights, Maps, light_maps, openness, stacked, sunlit, with_moving
+from depthseg_lib.world.light import Light, Maps, light_maps, openness, stacked, sunlit, with_moving
 from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, moved, nearest, split
 from depthseg_lib.world.scene import Label, Scene, shapes_at
-from depthseg_lib.world.surfaces import COLUMNS, Surface, develop, noise_table, shade, sky, unit
+from depthseg_lib.world.surfaces import COLUMNS, Surface, noise_table, shade, sky, unit
 
 _GROUND = (Label.ROAD, Label.PAVEMENT, Label.TERRAIN)
 
@@ -23,7 +24,7 @@ class Street:
     scene: Scene
     poses: torch.Tensor
     """(T + 1, V, 4, 4) float64 camera-to-world; the last one only serves the flow of frame T - 1."""
-    lights: Lights
+    lights: Light
     maps: Maps
     noise: torch.Tensor
     """The table of `surfaces.noise`."""
@@ -66,7 +67,7 @@ def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> 
     shapes, stacked_lights = shapes_at(scene, 0), stacked(lights)
     still = scene.body == 0
     flat = torch.isin(scene.label, torch.tensor(_GROUND)) & (torch.arange(len(still)) < len(scene.corners))
-    sun = torch.tensor([light.sun for light in lights], dtype=torch.float64)
+    sun = torch.from_numpy(np.stack([light.sun for light in lights]))
     texel = torch.as_tensor(texel, dtype=torch.float64)
     maps = light_maps(sun, shapes.only(still), shapes.only(still & flat), torch.as_tensor(reach), texel)
     shift = torch.as_tensor(shift, dtype=torch.float32).T.contiguous()
@@ -133,9 +134,12 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
     shapes = shapes_at(street.scene, time)
     keys = nearest(view, cast(view, shapes))
     images = _colours(street, time, view, keys, shapes).view(3, -1, view.height, view.width)
-    images = develop(images, street.lights.exposure[:, None, None]).view(-1, 1, view.height, view.width)
+    # as film shows them, in 0..1: a soft shoulder, then gamma 2
+    images = (1 - torch.exp(-1.6 * street.lights.exposure[:, None, None] * images.clamp(min=0))).sqrt()
     tent = torch.tensor([0.25, 0.5, 0.25], device=images.device)
-    images = F.conv2d(images, (tent[:, None] * tent)[None, None], stride=2).view(3, -1, height, width)
+    images = F.conv2d(images.view(-1, 1, view.height, view.width), (tent[:, None] * tent)[None, None], stride=2).view(
+        3, -1, height, width
+    )
     return (images.transpose(0, 1) * 255).round().to(torch.uint8), keys.view(-1, view.height, view.width)
 
 

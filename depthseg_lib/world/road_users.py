@@ -34,11 +34,8 @@ def car(build: Builder, rng: np.random.Generator) -> None:
         z0, z1 = (rect[2] + share * (rect[3] - rect[2]) for rect in (base, roof))
         for side, out in ((0, -0.012), (1, 0.012)):
             x0, x1, high = base[side] + out, roof[side] + out, tall - 0.05
-            foot, head = (
-                ((x0, waist, z0 - 0.05), (x0, waist, z0 + 0.07)),
-                ((x1, high, z1 + 0.07), (x1, high, z1 - 0.05)),
-            )
-            build.quads([*foot, *head], paint)
+            foot = ((x0, waist, z0 - 0.05), (x0, waist, z0 + 0.07))
+            build.quads([*foot, (x1, high, z1 + 0.07), (x1, high, z1 - 0.05)], paint)
     _lamps(build, rng, wide, half, waist)
     _wheels(build, wide, (-half + 0.62, half - 0.68), rng.uniform(0.29, 0.34))
 
