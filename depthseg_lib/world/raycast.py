@@ -151,7 +151,13 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     a = torch.stack([(along**2).sum(-1), 2 * (along * start).sum(-1), (start**2).sum(-1)], -1)
     b = torch.stack([(along * middle).sum(-1), (start * middle).sum(-1)], -1)
     root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
-    left, right = _between_roots(root, box[rows, 0], box[rows, 1])
+    # seen where the last is positive: between its roots where its leading term is negative, else all over
+    p, q, r = root.unbind(-1)
+    closed, inside = p < 0, (q**2 - 4 * p * r).clamp(min=0).sqrt()
+    safe, (x0, x1) = torch.where(closed, p, -1.0), box[rows, :2].T
+    left = torch.where(closed, torch.maximum((-q + inside) / (2 * safe), x0), x0)
+    right = torch.where(closed, torch.minimum((-q - inside) / (2 * safe), x1), x1)
+    right = torch.where(closed & (q**2 - 4 * p * r < 0), -2.0, right)
     row, x = _between((left - SLACK).ceil(), (right + SLACK).floor())
     terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
     a, b, root = terms[:3], terms[3:5], terms[5:]
@@ -181,19 +187,6 @@ def _ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Ten
     box = _clip(view, *bounds)
     seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > NEAR)
     return seen, box
-
-
-def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where a quadratic with a negative leading term is positive; all of x0 .. x1 where the term is not negative."""
-    a, b, c = polynomial.unbind(-1)
-    inside = (b**2 - 4 * a * c).clamp(min=0).sqrt()
-    closed = a < 0
-    safe = torch.where(closed, a, -1.0)
-    left, right = (-b + inside) / (2 * safe), (-b - inside) / (2 * safe)
-    none = closed & (b**2 - 4 * a * c < 0)
-    left = torch.where(closed, torch.maximum(left, x0), x0)
-    right = torch.where(closed, torch.minimum(right, x1), x1)
-    return left, torch.where(none, -2.0, right)
 
 
 def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:

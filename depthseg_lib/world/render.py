@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -67,7 +66,7 @@ def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> 
     shapes, stacked_lights = shapes_at(scene, 0), stacked(lights)
     still = scene.body == 0
     flat = torch.isin(scene.label, torch.tensor(_GROUND)) & (torch.arange(len(still)) < len(scene.corners))
-    sun = torch.from_numpy(np.stack([light.sun for light in lights]))
+    sun = torch.stack([torch.from_numpy(light.sun) for light in lights])
     texel = torch.as_tensor(texel, dtype=torch.float64)
     maps = light_maps(sun, shapes.only(still), shapes.only(still & flat), torch.as_tensor(reach), texel)
     shift = torch.as_tensor(shift, dtype=torch.float32).T.contiguous()

@@ -92,7 +92,12 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
     build = Builder()
     build.place(0, 0, 0, label=Label.POLE if subject.label in (Label.LIGHT, Label.SIGN) else subject.label)
     subject.make(build, rng)
-    points = _outline(build.build(), subject.label)
+    scene = build.build()
+    quads, chosen = len(scene.corners), scene.label == subject.label
+    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
+    around = (scene.corners[chosen[:quads]], centres[:, None] + axes, centres[:, None] - axes)
+    # corners of quads, poles of ellipsoids; foundations are under the ground
+    points = np.minimum(torch.cat([part.reshape(-1, 3) for part in around]).double().numpy(), [np.inf, 0.0, np.inf])
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
     _set(build, rng, setting, pose, distance, points)
     reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
@@ -112,17 +117,6 @@ def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
         [shot.reach / 50 for shot in shots],
     )
     return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
-
-
-def _outline(scene: Scene, label: int) -> np.ndarray:
-    """World points (n, 3) around the primitives with this label: corners of quads, poles of ellipsoids."""
-    quads = len(scene.corners)
-    chosen = scene.label == label
-    corners = scene.corners[chosen[:quads]].reshape(-1, 3)
-    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
-    tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
-    points = torch.cat([corners, tips]).double().numpy()
-    return np.minimum(points, [np.inf, 0.0, np.inf])  # foundations are under the ground
 
 
 def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):

@@ -163,12 +163,26 @@ def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tenso
 
 
 def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Tensor:
-    """Paint windows and doors over the albedo of facades; returns the share of glass (N,)."""
+    """Paint windows and doors over the albedo of facades, see `Material`; returns the share of glass (N,).
+
+    Windows stand in whole columns, centred. On the ground floor a share of them are doors and reach down to the ground.
+    """
     glass = torch.zeros_like(surface.distance)
     facade = (columns["windows"][0, surface.patterned] > 0).nonzero()[:, 0]
     at, (u, v, width) = surface.patterned[facade], surface.flat[:, facade]
-    pattern, door = columns["windows"].index_select(1, at), columns["door"][at]
-    pane, frame, number, door = windows(u, v, width, pattern, door, surface.footprint[at])
+    footprint, (spacing, storey, wide, high) = surface.footprint[at], columns["windows"].index_select(1, at)
+    count = (width / spacing).floor().clamp(min=1)
+    across = (u - width / 2) / spacing + count / 2
+    column, row = across.floor(), (v / storey).floor()
+    number = cell_hash(column, row, wide * 91.7)
+    x = (across - column - 0.5).abs() * spacing
+    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
+    door = (row == 0) & (number < columns["door"][at])
+    inside = torch.where(door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
+    inside = torch.where((across > 0) & (across < count) & (v > 0), inside, -1.0)
+    bar = torch.where(door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
+    pane = (bar / footprint + 0.5).clamp(0, 1)
+    frame = ((inside / footprint + 0.5).clamp(0, 1) - pane).clamp(min=0)
     # Dark glass; behind a third of the panes a curtain. A door is painted, each its own colour.
     curtain = (number > 0.68).float() * 0.35
     dark = 0.02 + curtain + torch.where(door, 0.3 * number, 0.0)
@@ -230,27 +244,6 @@ def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
     share = blurred.clamp(0, 1) * fade(torch.minimum(period_u, period_v), footprint)
     shift = (cell_hash(column, row) - 0.5) * tint * fade(torch.minimum(period_u, period_v), footprint)
     return torch.where(has, (1 + shift) * (1 - joint * share), 1.0)
-
-
-def windows(u, v, width, pattern, door, footprint):
-    """Shares (N,) of pane and of frame on a facade `width` wide, and a number in 0..1 per window; see `Material`.
-
-    Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
-    """
-    spacing, storey, wide, high = pattern
-    columns = (width / spacing).floor().clamp(min=1)
-    across = (u - width / 2) / spacing + columns / 2
-    column, row = across.floor(), (v / storey).floor()
-    number = cell_hash(column, row, wide * 91.7)
-    x = (across - column - 0.5).abs() * spacing
-    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
-    is_door = (row == 0) & (number < door)
-    inside = torch.where(is_door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
-    inside = torch.where((across > 0) & (across < columns) & (v > 0), inside, -1.0)
-    bar = torch.where(is_door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
-    pane = (bar / footprint + 0.5).clamp(0, 1)
-    frame = (inside / footprint + 0.5).clamp(0, 1) - pane
-    return pane, frame.clamp(min=0), number, is_door
 
 
 def fade(wavelength: torch.Tensor, footprint: torch.Tensor) -> torch.Tensor:
