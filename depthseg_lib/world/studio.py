@@ -107,16 +107,11 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
 def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
     """All shots as one street with a camera each, and their intrinsics (V, 3, 3)."""
     corners = np.array([(x, y, z) for x in (-1, 1) for y in (0.0, 1.0) for z in (-1, 1)])
-    around = np.array([corners * [shot.reach, -4.0, shot.reach] for shot in shots])
-    street = street_of(
-        together([shot.scene for shot in shots]),
-        np.stack([shot.pose for shot in shots])[None],
-        [shot.light for shot in shots],
-        around,
-        np.stack([shot.shift for shot in shots]),
-        [shot.reach / 50 for shot in shots],
-    )
-    return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
+    around = np.array([corners * [one.reach, -4.0, one.reach] for one in shots])
+    poses, shifts, matrices = (np.stack([getattr(one, name) for one in shots]) for name in ("pose", "shift", "matrix"))
+    scene, lights = together([one.scene for one in shots]), [one.light for one in shots]
+    street = street_of(scene, poses[None], lights, around, shifts, [one.reach / 50 for one in shots])
+    return street, torch.from_numpy(matrices)
 
 
 def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
@@ -129,9 +124,8 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
     right = np.cross([0.0, 1.0, 0.0], forward)  # the camera is upright, y down
     right /= np.linalg.norm(right)
     pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    pose[:3, 3] = eye
-    seen = (points - pose[:3, 3]) @ pose[:3, :3]
+    pose[:3, :3], pose[:3, 3] = np.stack([right, np.cross(forward, right), forward], axis=1), eye
+    seen = (points - eye) @ pose[:3, :3]
     flat = seen[:, :2] / seen[:, 2:]
     low, high = flat.min(0), flat.max(0)
     focal = scale * size / float((high - low).max())
