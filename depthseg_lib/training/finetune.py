@@ -1,6 +1,6 @@
 """Fine-tuning runs: segmentation of a few images from a given initialisation, in several trials (section 4.2)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +25,8 @@ from depthseg_lib.models.networks import DeepLab, SegmentationNetwork
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
 from depthseg_lib.training import engine
-from depthseg_lib.training.engine import Schedule, cosine, make_fabric, poly, train
+from depthseg_lib.training.engine import Progress, Schedule, cosine, make_fabric, poly, train
 
-Progress = Callable[[str], None]
 SHOWN = 6
 """Validation images whose predictions are stored: the last of the fixed order, which all training sizes share."""
 FEATURE_BYTES = 2**30
@@ -103,8 +102,10 @@ class SegmentationTask:
     def _logits(self, start: int, stop: int) -> Tensor:
         if self._stores(len(self.validation.images)):
             return self.module.network.decode([maps[start:stop] for maps in self._validation_features])
-        images = torch.from_numpy(self.validation.images[start:stop])
-        return self.module.network(images_to_float(images.to(self.device)))
+        return self.module.network(self._images(start, stop))
+
+    def _images(self, start: int, stop: int) -> Tensor:
+        return images_to_float(torch.from_numpy(self.validation.images[start:stop]).to(self.device))
 
     def _stores(self, images: int) -> bool:
         """Whether the features of so many images are computed once and kept: a frozen encoder's, as memory allows."""
@@ -124,9 +125,8 @@ class SegmentationTask:
     @cached_property
     def _validation_features(self) -> list[Tensor]:
         """The frozen encoder's maps of all validation images; computed once."""
-        starts, images = range(0, len(self.validation.images), TOGETHER), self.validation.images
-        batches = (torch.from_numpy(images[start : start + TOGETHER]).to(self.device) for start in starts)
-        return self._features(map(images_to_float, batches))
+        starts = range(0, len(self.validation.images), TOGETHER)
+        return self._features(self._images(start, start + TOGETHER) for start in starts)
 
     @torch.no_grad()
     def _features(self, batches: Iterable[Tensor]) -> list[Tensor]:
@@ -218,8 +218,7 @@ def run(
     about = {"encoder": config.encoder, "initialisation": config.initialisation}
     save_weights(task.module.network, folder / "weights.safetensors", **about)
     with replacing(folder / "confusion.npz") as scratch, scratch.open("wb") as file:
-        names = np.array(task.validation.names)
-        np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=names)
+        np.savez_compressed(file, images=task.confusion.astype(np.uint32), names=np.array(validation.names))
     count = len(validation.images)
     shown = np.arange(count)[-SHOWN:]
     chosen, from_end = validation.subset(shown), shown - count  # so counted they are the same at every training size
