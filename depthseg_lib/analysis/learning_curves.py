@@ -159,6 +159,13 @@ def class_shares(confusion: pd.DataFrame, label_set: LabelSet) -> pd.Series:
     return (pixels[present] / pixels[present].sum()).sort_values(ascending=False, kind="stable")
 
 
+def classes_meant(shares: pd.Series, label_set: LabelSet) -> str:
+    """What a caption says of a mean over the classes that occur, which are those of `class_shares`."""
+    absent = [name for name in label_set.classes if name not in shares.index]
+    without = f": no validation image has {' or '.join(absent)}" if absent else ""
+    return f"The mean over classes that occur is over {len(shares)} of {len(label_set.classes)}{without}."
+
+
 def class_history(history: pd.DataFrame, classes: Iterable[str]) -> pd.DataFrame:
     """The history with a row per evaluation and class: the identity's columns, iteration, class and iou (0..1)."""
     classes = list(classes)

@@ -227,5 +227,6 @@ def common_scores(confusion: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
         cell = tuple(pd.Categorical(part[column], label_set.classes).codes for column in ("truth", "prediction"))
         np.add.at(matrix, cell, part["count"].to_numpy(np.int64))
         seven = metrics.miou(matrix, label_set.representative)
-        rows.append((*run, metrics.miou(matrix), seven, metrics.accuracy(matrix)))
-    return pd.DataFrame(rows, columns=[*_RUN, "miou", "miou_seven", "accuracy"]).merge(count, on=peers)
+        occurring = metrics.miou(matrix, metrics.occurring(matrix))
+        rows.append((*run, occurring, seven, metrics.accuracy(matrix)))
+    return pd.DataFrame(rows, columns=[*_RUN, "miou_occurring", "miou_seven", "accuracy"]).merge(count, on=peers)

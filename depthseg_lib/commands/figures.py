@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from depthseg_lib.commands import machine
+from depthseg_lib.commands import kernels, machine
 from depthseg_lib.commands.progress import Job, Screen, diverged, duration, estimated, jobs_of, rates, seconds_left
 from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import PLAN, cache_root, read_json
@@ -96,25 +96,26 @@ def redraw(options) -> int:
             f"`make figures PROFILE={request.profile}` first"
         )
     figures = next(read_json(place) for place in places if place.is_file())["figures"]
-    environment = workflow.environment(request)
     places = (f"runs={request.runs}", f"figures={Path(request.figures, request.profile)}")
     options = ["--set", f"profile={request.profile}", "--path", places[0], "--path", places[1]]
+    notebooks = {stem: ROOT / request.notebooks / f"{stem}.ipynb" for stem in figures}
     waiting, failed = list(figures), []
     running: dict[str, subprocess.Popen] = {}
     print(f"drawing the figures of profile {request.profile} again from stored results")
-    try:
-        while waiting or running:
-            while waiting and len(running) < request.cores:
-                stem = waiting.pop(0)
-                start = [sys.executable, "-m", "depthseg_lib.commands.notebook", f"{request.notebooks}/{stem}.ipynb"]
-                log = str(request.folder((FIGURES, stem)) / "executed.ipynb")
-                running[stem] = subprocess.Popen([*start, *options, "--out", log], env=environment, cwd=ROOT)
-            time.sleep(0.1)
-            for stem in [stem for stem, process in running.items() if process.poll() is not None]:
-                failed += [stem] if running.pop(stem).returncode else []
-    finally:
-        for process in running.values():
-            process.terminate()
+    with kernels.prepared(list(notebooks.values()), workflow.environment(request)) as environment:
+        try:
+            while waiting or running:
+                while waiting and len(running) < request.cores:
+                    stem = waiting.pop(0)
+                    start = [sys.executable, "-m", "depthseg_lib.commands.notebook", str(notebooks[stem])]
+                    log = str(request.folder((FIGURES, stem)) / "executed.ipynb")
+                    running[stem] = subprocess.Popen([*start, *options, "--out", log], env=environment, cwd=ROOT)
+                time.sleep(0.1)
+                for stem in [stem for stem, process in running.items() if process.poll() is not None]:
+                    failed += [stem] if running.pop(stem).returncode else []
+        finally:
+            for process in running.values():
+                process.terminate()
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
         return 1
@@ -128,10 +129,14 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
 
     `lock` is the descriptor of the lock on the folder of runs, which Snakemake holds too.
     """
-    with request.plan.with_name("snakemake.log").open("w") as log:
+    stems = {workflow.NOTEBOOKS.get(kind, name) for kind, name in order} if request.executor == "local" else set()
+    prepared = kernels.prepared(
+        [ROOT / request.notebooks / f"{stem}.ipynb" for stem in stems], workflow.environment(request)
+    )
+    with request.plan.with_name("snakemake.log").open("w") as log, prepared as environment:
         process = subprocess.Popen(
             workflow.command(request, order),
-            env=workflow.environment(request),
+            env=environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -17,7 +17,7 @@ from pathlib import Path
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
-from depthseg_lib.commands import journal
+from depthseg_lib.commands import journal, kernels
 from depthseg_lib.commands.machine import slot
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, cache_root, read_json, writing
@@ -37,8 +37,7 @@ class OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The specification of this interpreter's own kernel."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
-        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+        return KernelSpec(argv=kernels.command("{connection_file}"), display_name="Python 3", language="python")
 
 
 def enter_headless_environment() -> None:

@@ -34,7 +34,7 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-METRICS = ("miou_seven", "miou", "accuracy")
+METRICS = ("miou_seven", "miou_occurring", "accuracy")
 DPI = 100
 SIZE = (9.6, 4.8)
 CURVE = (0.075, 0.105, 0.915, 0.525)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from depthseg_lib.analysis.measurements.rescaling import Rescaling
+from depthseg_lib.analysis.measurements.rescaling import METRICS, Rescaling
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
 from depthseg_lib.data.resize import rescaled
@@ -64,7 +64,7 @@ class RescalingResults(Shown):
 def first_state(held: RescalingResults) -> RescalingState:
     """Where the panel starts: the last initialisation, on images as trained."""
     encoder = held.encoders[0]
-    return RescalingState(encoder, held.initialisations(encoder)[-1], 1.0, panel.METRICS[0], 0)
+    return RescalingState(encoder, held.initialisations(encoder)[-1], 1.0, METRICS[0], 0)
 
 
 @style.styled
@@ -108,9 +108,9 @@ class RescalingPanel(Panel):
         self.example = panel.numbers("image", rescaling.predictions[next(iter(rescaling.predictions))].shape[1])
         starts = self.held.initialisations(self.state.encoder)
         self.initialisation = panel.buttons("start", starts, self.state.initialisation)
-        self.metric = panel.metrics(panel.METRICS)
+        self.metric = panel.metrics(METRICS)
         self.encoder = ipywidgets.Dropdown(options=self.held.encoders, description="encoder")
-        for encoder, metric in product(self.held.encoders, panel.METRICS):  # now: no later move waits for it
+        for encoder, metric in product(self.held.encoders, METRICS):  # now: no later move waits for it
             self.held.background(encoder, metric)
         super().__init__([self.factor, self.example], [self.initialisation], [self.metric, self.encoder])
 

@@ -28,7 +28,7 @@ class SizeState:
     setting: str
     """full, frozen, encoder-only or deeplab."""
     metric: str
-    """miou_seven, miou or accuracy."""
+    """miou_seven, miou_occurring or accuracy."""
     example: int
     """Which of the stored validation images, from 0."""
 

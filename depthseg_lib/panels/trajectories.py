@@ -31,7 +31,7 @@ class TrajectoryState:
     initialisation: str
     """Whose classes are shown."""
     metric: str
-    """miou or miou_seven: what pixel accuracy is drawn against."""
+    """miou_occurring or miou_seven: what pixel accuracy is drawn against."""
     iteration: int
     """The evaluation that is marked."""
 
@@ -95,7 +95,7 @@ class TrajectoryResults:
 
 
 def first_state(held: TrajectoryResults) -> TrajectoryState:
-    """Where the panel starts: the last initialisation at the end of training, mIoU over all classes."""
+    """Where the panel starts: the last initialisation at the end of training, mIoU over the classes that occur."""
     encoder = held.encoders[0]
     setting = held.settings(encoder)[0]
     last = held.iterations(encoder, setting)[-1]

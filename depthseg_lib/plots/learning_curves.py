@@ -174,7 +174,7 @@ def finetuning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
     """Loss, mIoU and pixel accuracy of one fine-tuning run against iteration, a line per trial; in percent."""
     panels = {
         "loss (nats per pixel)": {"training": "train_loss", "validation": "nll"},
-        "mIoU (%)": {"representative classes": "miou_seven", "all classes": "miou"},
+        "mIoU (%)": {"representative classes": "miou_seven", "classes that occur": "miou_occurring"},
         "pixel accuracy (%)": {"over all pixels": "accuracy", "mean over images": "accuracy_image"},
     }
     trials = f"{len(histories)} trials, a line each" if len(histories) > 1 else "one trial, no interval"

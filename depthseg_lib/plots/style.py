@@ -30,11 +30,12 @@ METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
     "miou_seven": "mIoU, representative (%)",
+    "miou_occurring": "mIoU, classes that occur (%)",
     "miou": "mIoU, all classes (%)",
     "accuracy": "pixel accuracy (%)",
 }
 """Axis labels with units; fractions are drawn in percent."""
-PERCENT = ("miou_seven", "miou", "accuracy")
+PERCENT = ("miou_seven", "miou_occurring", "miou", "accuracy")
 WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
 SCREEN_DPI = 100

@@ -10,8 +10,9 @@ from depthseg_lib.plots import style
 from depthseg_lib.plots.learning_curves import BAND, mean_line
 from depthseg_lib.settings import encoder_name
 
-SUBSETS = ("miou", "miou_seven")
-"""mIoU over all classes, as in the paper's figure, and over its representative ones."""
+SUBSETS = ("miou_occurring", "miou_seven")
+"""mIoU over all classes that the images have, where the paper's figure has all of Cityscapes', and over its
+representative ones."""
 COLUMNS = 4
 """Classes beside one another."""
 LEARNED = 0.05
@@ -20,7 +21,7 @@ LEARNED = 0.05
 
 @style.styled
 def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
-    """mIoU over all classes against iteration, then pixel accuracy against mIoU, all classes and the representative.
+    """mIoU over the classes that occur against iteration, then pixel accuracy against it, and against the representative's.
 
     `history` is a row per evaluation (encoder, setting, initialisation, trial, iteration, metrics as fractions); a row
     of panels per encoder and setting. Thick lines are means over trials at each evaluation, thin ones the trials; the
@@ -32,11 +33,11 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
     axes = figure.subplots(len(pairs), 3, squeeze=False)
     for row, (encoder, setting) in zip(axes, pairs, strict=True):
         part = trained[(trained["encoder"] == encoder) & (trained["setting"] == setting)]
-        means = summarise(part, ["initialisation", "iteration"], ["miou"])
+        means = summarise(part, ["initialisation", "iteration"], SUBSETS[:1])
         for name in style.present(part["initialisation"]):
-            mean_line(row[0], means[means["initialisation"] == name], "miou", name)
+            mean_line(row[0], means[means["initialisation"] == name], SUBSETS[0], name)
         row[0].set_xlabel("fine-tuning iteration")
-        row[0].set_ylabel(style.METRICS["miou"])
+        row[0].set_ylabel(style.METRICS[SUBSETS[0]])
         row[0].set_ylim(bottom=max(row[0].get_ylim()[0], 0.0))
         style.few_ticks(row[0])
         style.panel(row[0], "", f"{encoder_name(encoder)}, {setting}")

@@ -12,6 +12,7 @@ from depthseg_lib.analysis.learning_curves import (
     class_gains,
     class_history,
     class_shares,
+    classes_meant,
     envelope,
     gap_at_equal,
 )
@@ -163,6 +164,10 @@ def test_classes_are_ordered_by_their_pixels():
     cells = {"truth": ["car", "road", "road", "sky"], "prediction": ["car"] * 4, "count": [10, 40, 20, 30]}
     shares = class_shares(pd.DataFrame(cells), KITTI)
     assert dict(shares) == {"road": 0.6, "sky": 0.3, "car": 0.1} and list(shares.index) == ["road", "sky", "car"]
+    assert classes_meant(shares, KITTI).startswith(
+        "The mean over classes that occur is over 3 of 19: no validation image"
+    )
+    assert classes_meant(pd.Series(0.1, KITTI.classes), KITTI) == "The mean over classes that occur is over 19 of 19."
 
 
 def test_gains_are_the_differences_of_the_course_of_each_class():

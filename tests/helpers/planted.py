@@ -228,7 +228,7 @@ def crossed(results: Results, without: tuple[str, ...] = ()) -> Results:
     for experiment in (name for name in gain if name not in without):
         starts = ["none", "classification", "depth"] if experiment == "high" else ["depth"]
         added = usual[usual["initialisation"].isin(starts)].assign(experiment=experiment)
-        moved = {name: added[name] + gain[experiment] for name in ("miou_seven", "miou", "accuracy")}
+        moved = {name: added[name] + gain[experiment] for name in ("miou_seven", "miou_occurring", "accuracy")}
         parts.append(added.assign(name=added["name"] + f"-{experiment}", **moved))
     return replace(results, metrics=pd.concat(parts, ignore_index=True))
 

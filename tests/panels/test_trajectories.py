@@ -69,15 +69,15 @@ def test_rings_and_bars_are_the_means_of_the_iteration(results):
     state = replace(first_state(held), initialisation="depth", iteration=105)
     figure = trajectory_figure(state, held)
     runs = results.select(setting="full", initialisation="depth").history.query("iteration == 105")
-    (low, high), (floor, ceiling) = held.background(state.encoder, "full", "miou")[1]
+    (low, high), (floor, ceiling) = held.background(state.encoder, "full", "miou_occurring")[1]
     ring = next(line for line in figure.artists if isinstance(line, Line2D) and line.get_markersize() == 15)
     x, y = (float(data[0]) for data in ring.get_data())
-    assert low + (x - COURSE[0]) / COURSE[2] * (high - low) == pytest.approx(100 * runs["miou"].mean())
+    assert low + (x - COURSE[0]) / COURSE[2] * (high - low) == pytest.approx(100 * runs["miou_occurring"].mean())
     assert floor + (y - COURSE[1]) / COURSE[3] * (ceiling - floor) == pytest.approx(100 * runs["accuracy"].mean())
     bars = [bar.get_width() / CLASSES[2] for bar in figure.artists if isinstance(bar, Rectangle)]
     expected = [runs[f"iou_{name}"].mean() for name in held.shares.index]
     assert bars == pytest.approx(expected) and held.shares.index[0] == "road" and len(bars) == 11
-    assert f"iteration 105: mIoU {100 * runs['miou'].mean():.1f} %" in figure.texts[0].get_text()
+    assert f"iteration 105: mIoU {100 * runs['miou_occurring'].mean():.1f} %" in figure.texts[0].get_text()
 
 
 def test_what_was_not_evaluated_is_said(results):

@@ -55,7 +55,7 @@ def crossed(results, without=(), diverged="", imagenet=False):
     if imagenet:
         found.metrics["initialisation"] = found.metrics["initialisation"].replace("classification", "imagenet")
     lost = found.metrics["experiment"] == diverged
-    found.metrics.loc[lost, ["miou_seven", "miou", "accuracy"]] = np.nan
+    found.metrics.loc[lost, ["miou_seven", "miou_occurring", "accuracy"]] = np.nan
     found.metrics.loc[lost, "diverged_at"] = 40.0
     rows = cross_resolution.compared(cross_resolution.crossed(found))
     return plots.cross_resolution(rows, paper.cross_resolution(), FOOTER, {"small": "64x192", "large": "96x288"})
@@ -443,7 +443,7 @@ def test_a_zone_marks_what_counts_as_no_effect(figures, results):
 
 def test_trajectories_leave_the_untrained_network_out(figures, base):
     history = base.select(setting="full", initialisation="depth").history
-    first = history[history["iteration"] > 0].groupby("iteration")[["miou", "accuracy"]].mean().iloc[0]
+    first = history[history["iteration"] > 0].groupby("iteration")[["miou_occurring", "accuracy"]].mean().iloc[0]
     axes = figures["miou_vs_accuracy"].axes[1]
     thick = [line for line in axes.lines if line.get_linewidth() > 1 and to_hex(line.get_color()) == "#0072b2"]
     assert (thick[0].get_xdata()[0], thick[0].get_ydata()[0]) == pytest.approx(tuple(100 * first))

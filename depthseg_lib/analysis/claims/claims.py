@@ -8,9 +8,9 @@ from string import ascii_lowercase
 from depthseg_lib.analysis import paper as published_paper
 from depthseg_lib.analysis.claims.effects import (
     ACCURACY,
-    ALL_CLASSES,
     MIOU,
     NLL,
+    OCCURRING,
     diverged_share,
     final_gap,
     gap_at_equal_miou,
@@ -89,7 +89,7 @@ _WHOLE_NONE, _WHOLE_IMAGENET, _WHOLE_DEPTH = (Side(name, experiment="whole") for
 _SUPERVISED = Side("depth-supervised")
 _FRESH = Side("depth", "encoder-only")
 _TO_SMALL, _TO_LARGE = Side("depth", experiment="large-to-small"), Side("depth", experiment="small-to-large")
-_MORE_ACCURATE = dict(effect=gap_at_equal_miou, metrics=(ALL_CLASSES,))
+_MORE_ACCURATE = dict(effect=gap_at_equal_miou, metrics=(OCCURRING,))
 _SOONER = dict(effect=iterations_ratio, expected="below")
 _DIVERGES = dict(effect=diverged_share, expected="several", onset=published_paper.ITERATIONS)
 _UNSTABLE = dict(effect=diverged_share, expected="several", onset=published_paper.DIVERGES_AFTER, images=LARGEST)

@@ -10,7 +10,7 @@ from scipy.special import betaincinv
 from depthseg_lib.analysis.learning_curves import accuracy_gap, arrival
 from depthseg_lib.analysis.statistics import LEVEL, Interval, mean_interval, paired_difference
 
-MIOU, ACCURACY, NLL, ALL_CLASSES = "miou_seven", "accuracy", "nll", "miou"
+MIOU, ACCURACY, NLL, OCCURRING = "miou_seven", "accuracy", "nll", "miou_occurring"
 UNITS = {MIOU: "mIoU points", ACCURACY: "accuracy points", NLL: "nats per pixel"}
 """The unit of a difference of final metrics; a point is a hundredth."""
 
@@ -66,13 +66,14 @@ def gap_until_it_diverges(a: Trials, b: Trials, metric: str) -> Measured:
 
 
 def gap_at_equal_miou(a: Trials, b: Trials, metric: str) -> Measured:
-    """Pixel accuracy of `a` minus `b`, in points, averaged over the `metric` (an mIoU) that both pass through."""
+    """Pixel accuracy of `a` minus `b`, in points, averaged over the `metric`, mIoU of the classes that
+    occur, that both pass through."""
     gap = accuracy_gap(a.courses(), b.courses(), metric)
     apart = f"{gap.apart} trials have no mIoU in common" if gap.apart else ""
-    at = f"over mIoU {100 * gap.low:.0f} to {100 * gap.high:.0f} %" if gap.interval.trials else ""
+    at = f"over mIoU of the classes that occur from {100 * gap.low:.0f} to {100 * gap.high:.0f} %"
     i = gap.interval
     points = Interval(100 * i.mean, 100 * i.low, 100 * i.high, i.trials)
-    return Measured(points, _joined(at, apart, _left_out(a, b)))
+    return Measured(points, _joined(at if gap.interval.trials else "", apart, _left_out(a, b)))
 
 
 def iterations_ratio(a: Trials, b: Trials, metric: str) -> Measured:

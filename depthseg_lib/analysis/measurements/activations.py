@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.ndimage import distance_transform_edt, gaussian_gradient_magnitude
 
 from depthseg_lib.analysis.measurements import load as measuring
 from depthseg_lib.analysis.measurements.load import Progress, Runs
@@ -106,6 +105,8 @@ def border_band(labels: np.ndarray, reach: float) -> np.ndarray:
 
     Both sides of a border are border pixels, so a straight border and a reach of 2 make a band of six pixels.
     """
+    from scipy.ndimage import distance_transform_edt  # takes half a second, which drawing does not need
+
     border = label_borders(labels)
     if not border.any():
         return border
@@ -137,6 +138,8 @@ def image_gradient(image: np.ndarray) -> np.ndarray:
 
     Brightness is the luma of ITU-R BT.601, smoothed by a Gaussian of a 64th of the image's height.
     """
+    from scipy.ndimage import gaussian_gradient_magnitude
+
     grey = np.tensordot((0.299, 0.587, 0.114), image.astype(np.float32) / 255, axes=1)
     return gaussian_gradient_magnitude(grey, len(grey) / 64, mode="nearest")
 

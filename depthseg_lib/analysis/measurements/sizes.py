@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import find_objects, label
 
 from depthseg_lib.analysis.measurements import load as measuring
 from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
@@ -45,6 +44,8 @@ def in_labels(labels: np.ndarray, label_set: LabelSet) -> pd.DataFrame:
     Columns: thing, image, top, left, height, width (of the bounding box), pixels, size. What is partly hidden counts
     with its visible parts, each by itself; touching things of a class count as one.
     """
+    from scipy.ndimage import label  # takes half a second, which drawing does not need
+
     rows = []
     for number, name in enumerate(label_set.classes):
         if name in THINGS:
@@ -103,11 +104,12 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
 
 def _boxes(numbered: np.ndarray) -> list[tuple]:
     """(top, left, height, width, pixels) of each number above zero."""
+    from scipy.ndimage import find_objects
+
     counts = np.bincount(numbered.ravel())[1:]
-    found = find_objects(numbered)
     return [
         (y.start, x.start, y.stop - y.start, x.stop - x.start, count)
-        for (y, x), count in zip(found, counts, strict=True)
+        for (y, x), count in zip(find_objects(numbered), counts, strict=True)
     ]
 
 
