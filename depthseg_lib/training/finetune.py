@@ -1,6 +1,5 @@
 """Fine-tuning runs: segmentation of a few images from a given initialisation, in several trials (section 4.2)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,17 +119,16 @@ class SegmentationTask:
             self.training, torch.arange(self.count), torch.default_generator, self.device, flip=False
         )
         both = torch.cat([images, images.flip(-1)])
-        return self._features(both.split(TOGETHER)), torch.cat([labels, labels.flip(-1)])
+        return self._features(both), torch.cat([labels, labels.flip(-1)])
 
     @cached_property
     def _validation_features(self) -> list[Tensor]:
         """The frozen encoder's maps of all validation images; computed once."""
-        starts = range(0, len(self.validation.images), TOGETHER)
-        return self._features(self._images(start, start + TOGETHER) for start in starts)
+        return self._features(self._images(0, len(self.validation.images)))
 
     @torch.no_grad()
-    def _features(self, batches: Iterable[Tensor]) -> list[Tensor]:
-        return [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, batches), strict=True)]
+    def _features(self, images: Tensor) -> list[Tensor]:
+        return [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, images.split(TOGETHER)), strict=True)]
 
 
 def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
