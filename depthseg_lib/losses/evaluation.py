@@ -1,4 +1,4 @@
-"""What predictions are measured by: confusion matrices, depth errors (Eigen et al. 2014), flow errors; on any device."""
+"""Measures of predictions, on any device: confusion matrices, depth errors (Eigen et al. 2014), flow errors."""
 
 import numpy as np
 import torch

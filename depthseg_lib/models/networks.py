@@ -140,7 +140,7 @@ class DeepLab(nn.Module):
         super().__init__()
         self.encoder = Encoder(encoder, normalisation)
         resnet, deepest, slim = self.encoder.resnet, self.encoder.channels[-1], encoder.endswith("-slim")
-        # at 1/8 the last two stages keep the resolution, at 1/16 the last: stride 1, and dilations of 2 and 4 instead, as
+        # at 1/8 the last two stages have stride 1, and dilations of 2 and 4 instead; at 1/16 the last, and 2; as
         # torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18
         for stage, rate in {8: ((resnet.layer3, 2), (resnet.layer4, 4)), 16: ((resnet.layer4, 2),)}[output_stride]:
             for number, block in enumerate(stage):
