@@ -20,7 +20,7 @@ from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 from depthseg_lib.training.classification import ClassificationTask
 from depthseg_lib.training.depth import DepthTask
 from depthseg_lib.training.engine import make_fabric
-from depthseg_lib.training.segmentation import SegmentationTask
+from depthseg_lib.training.finetune import SegmentationTask
 
 
 def steps_per_second(task, batch: int, seconds: float = 4.0) -> float:

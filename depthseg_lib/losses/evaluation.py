@@ -1,4 +1,4 @@
-"""What predictions are measured by: confusion matrices, depth errors (Eigen et al. 2014), flow errors; on any device."""
+"""Measures of predictions, on any device: confusion matrices, depth errors (Eigen et al. 2014), flow errors."""
 
 import numpy as np
 import torch
@@ -30,11 +30,16 @@ def depth_errors(
     pixels whose truth lies within `minimum`..`maximum` metres; it is then clamped to that range. Images without such
     a pixel are left out; if all are, the errors are NaN. Metric depth is compared as it is when not `scaled`.
     """
-    pairs = [(p.double(), t.double()) for p, t in zip(prediction, truth, strict=True)]
-    if scaled:
-        pairs = [(median_scaled(p, t, minimum, maximum), t) for p, t in pairs]
-    rows = [_image_errors(p, t, minimum, maximum) for p, t in pairs]
-    rows = [row for row in rows if row is not None]
+    rows = []
+    for p, t in zip(prediction, truth, strict=True):
+        p, t = p.double(), t.double()
+        valid = (t > minimum) & (t < maximum)
+        if valid.any():
+            p = (median_scaled(p, t, minimum, maximum) if scaled else p)[valid].clamp(minimum, maximum)
+            t = t[valid]
+            ratio = torch.maximum(p / t, t / p)
+            errors = ((p - t).abs() / t).mean(), (p - t).square().mean().sqrt(), (ratio < 1.25).double().mean()
+            rows.append([error.item() for error in errors])
     mean = np.mean(rows, axis=0) if rows else np.full(3, np.nan)
     return dict(zip(("abs_rel", "rmse", "a1"), mean.tolist(), strict=True))
 
@@ -63,13 +68,3 @@ def stays_inside(flow: Tensor) -> Tensor:
     x = torch.arange(width, device=flow.device) + flow[:, 0]
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
     return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-
-
-def _image_errors(prediction: Tensor, truth: Tensor, minimum: float, maximum: float) -> tuple | None:
-    valid = (truth > minimum) & (truth < maximum)
-    if not valid.any():
-        return None
-    prediction, truth = prediction[valid].clamp(minimum, maximum), truth[valid]
-    ratio = torch.maximum(prediction / truth, truth / prediction)
-    absolute = ((prediction - truth).abs() / truth).mean()
-    return absolute.item(), (prediction - truth).square().mean().sqrt().item(), (ratio < 1.25).double().mean().item()

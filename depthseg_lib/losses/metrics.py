@@ -19,7 +19,7 @@ def miou(confusion: np.ndarray, classes=None) -> float:
 
     `confusion` is (C, C), or (N, C, C) which is summed first. NaN when no class occurs.
     """
-    return _mean(_select(iou(_summed(confusion)), classes))
+    return _mean(iou(_summed(confusion)), classes)
 
 
 def occurring(confusion: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ def miou_per_image(confusion: np.ndarray, classes=None, on_void: np.ndarray | in
 
     `on_void` (N, C): see `iou`.
     """
-    return _mean(np.array([_mean(_select(of, classes)) for of in iou(confusion, on_void)]))
+    return _mean(np.array([_mean(of, classes) for of in iou(confusion, on_void)]))
 
 
 def accuracy(confusion: np.ndarray) -> float:
@@ -72,10 +72,7 @@ def _summed(confusion: np.ndarray) -> np.ndarray:
     return confusion.reshape(-1, *confusion.shape[-2:]).sum(0)
 
 
-def _select(values: np.ndarray, classes) -> np.ndarray:
-    return values if classes is None else values[..., list(classes)]
-
-
-def _mean(values: np.ndarray) -> float:
+def _mean(values: np.ndarray, chosen=None) -> float:
+    values = values if chosen is None else values[list(chosen)]
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -170,21 +170,17 @@ def read_encoder(file: str | Path, encoder: str, initialisation: str) -> tuple[d
     tools had put before the names; it is empty where there is nothing of the kind. Raises `InputError` where the file
     is not readable, of an unknown format, or of another encoder than `encoder`.
     """
-    state, remark = _torchvisions_names(read(file), str(file), initialisation)
-    with torch.device("meta"):  # names and shapes alone
-        wanted = Encoder(encoder).resnet.state_dict()
-    require_whole(state, wanted, str(file), encoder, unused="fc.")
-    return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}, remark
-
-
-def _torchvisions_names(content: dict, file: str, initialisation: str) -> tuple[dict[str, Tensor], str]:
-    """The tensors of the first format that fits, under torchvision's names, as in the file or unwrapped."""
+    content = read(file)
     for whole, remark in ((content, ""), unwrapped(content)):
         for entry, prefix in KEYS[initialisation]:
             part = whole.get(entry) if entry else whole
             if isinstance(part, dict) and f"{prefix}conv1.weight" in part:
                 chosen = {str(name): tensor for name, tensor in part.items() if isinstance(tensor, Tensor)}
-                return {n.removeprefix(prefix): t for n, t in chosen.items() if n.startswith(prefix)}, remark
+                state = {n.removeprefix(prefix): tensor for n, tensor in chosen.items() if n.startswith(prefix)}
+                with torch.device("meta"):  # names and shapes alone
+                    wanted = Encoder(encoder).resnet.state_dict()
+                require_whole(state, wanted, str(file), encoder, unused="fc.")
+                return {f"encoder.resnet.{name}": tensor for name, tensor in state.items()}, remark
     nested = [(key, value) for key, value in content.items() if isinstance(value, dict)]
     names = [str(key) for key, value in content.items() if isinstance(value, Tensor)]
     names += [f"{key}: {name}" for key, value in nested for name in value if isinstance(value[name], Tensor)]

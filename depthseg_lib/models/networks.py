@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import ResNet
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabHead
 
 from depthseg_lib.losses.geometry import transform_matrix
@@ -140,8 +139,16 @@ class DeepLab(nn.Module):
     def __init__(self, encoder: str, classes: int, normalisation: str = "depth", output_stride: int = 8):
         super().__init__()
         self.encoder = Encoder(encoder, normalisation)
-        _dilate(self.encoder.resnet, output_stride)
-        deepest, slim = self.encoder.channels[-1], encoder.endswith("-slim")
+        resnet, deepest, slim = self.encoder.resnet, self.encoder.channels[-1], encoder.endswith("-slim")
+        # at 1/8 the last two stages have stride 1, and dilations of 2 and 4 instead; at 1/16 the last, and 2; as
+        # torchvision's `replace_stride_with_dilation`, which refuses the blocks of ResNet-18
+        for stage, rate in {8: ((resnet.layer3, 2), (resnet.layer4, 4)), 16: ((resnet.layer4, 2),)}[output_stride]:
+            for number, block in enumerate(stage):
+                for layer in (part for part in block.modules() if isinstance(part, nn.Conv2d)):
+                    layer.stride = (1, 1)
+                    if layer.kernel_size == (3, 3):
+                        # the first block's maps are still of the coarser grid's spacing
+                        layer.dilation = layer.padding = (rate if number else rate // 2,) * 2
         rates = [rate * 8 // output_stride for rate in (SLIM_RATES if slim else RATES)]
         if not slim:
             self.head = DeepLabHead(deepest, classes, rates)
@@ -162,20 +169,3 @@ class DeepLab(nn.Module):
         height, width = features[0].shape[-2:]
         size = (2 * height, 2 * width)
         return F.interpolate(self.head(features[-1]), size=size, mode="bilinear", align_corners=False)
-
-
-def _dilate(resnet: ResNet, output_stride: int) -> None:
-    """Have the last two stages keep the resolution of 1/8: stride 1, and dilations of 2 and 4 instead.
-
-    For 1/16 only the last, with a dilation of 2. As torchvision's `replace_stride_with_dilation`, which refuses the
-    blocks of ResNet-18.
-    """
-    for stage, rate in {8: ((resnet.layer3, 2), (resnet.layer4, 4)), 16: ((resnet.layer4, 2),)}[output_stride]:
-        for number, block in enumerate(stage):
-            for layer in block.modules():
-                if not isinstance(layer, nn.Conv2d):
-                    continue
-                layer.stride = (1, 1)
-                if layer.kernel_size == (3, 3):
-                    # the first block's maps are still of the coarser grid's spacing
-                    layer.dilation = layer.padding = (rate if number else rate // 2,) * 2

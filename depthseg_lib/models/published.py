@@ -38,13 +38,21 @@ class Published:
         WEIGHTS is a text such as `moco-v2=FILE,dino=FILE` and goes before the others. Raises `InputError` where that
         is of another form, and where MONODEPTH2 is one checkpoint itself, which could be either initialisation.
         """
-        if monodepth2 and _is_checkpoint(Path(monodepth2).expanduser()):
+        if monodepth2 and depth_files(Path(monodepth2).expanduser()):
+            folders = ", ".join(folder for names in MONODEPTH2.values() for folder in names.values())
             raise InputError(
-                f"MONODEPTH2={monodepth2} is one checkpoint: expected the folder above, with {', '.join(_folders())}; "
+                f"MONODEPTH2={monodepth2} is one checkpoint: expected the folder above, with {folders}; "
                 f"or say what this one is, such as WEIGHTS=depth={monodepth2}"
             )
-        places = {"imagenet": imagenet, **dict.fromkeys(MONODEPTH2, monodepth2), **_assigned(weights)}
-        return cls({name: _absolute(places[name]) for name in ENCODERS if places.get(name)})
+        places = {"imagenet": imagenet, **dict.fromkeys(MONODEPTH2, monodepth2)}
+        for part in filter(str.strip, weights.split(",")):
+            name, _, place = map(str.strip, part.partition("="))
+            if name not in ENCODERS or not place:
+                expected = f"expected name=file, several with commas between, of {', '.join(ENCODERS)}"
+                raise InputError(f"WEIGHTS={weights}: {expected}")
+            places[name] = place
+        given = {name: places[name] for name in ENCODERS if places.get(name)}
+        return cls({n: p if p == "download" else str(Path(p).expanduser().absolute()) for n, p in given.items()})
 
     @property
     def initialisations(self) -> tuple[str, ...]:
@@ -59,7 +67,7 @@ class Published:
     def place(self, encoder: str, initialisation: str) -> str:
         """The file or the folder of the checkpoint that has them."""
         place = Path(self.places[initialisation])
-        if initialisation not in MONODEPTH2 or _is_checkpoint(place):
+        if initialisation not in MONODEPTH2 or depth_files(place):
             return self.places[initialisation]
         return str(place / MONODEPTH2[initialisation][encoder])
 
@@ -92,25 +100,3 @@ def add_options(parser: ArgumentParser) -> None:
 def depth_files(folder: Path) -> list[Path]:
     """The files of a checkpoint's depth network, those that are there."""
     return [folder / name for name in MONODEPTH2_DEPTH if (folder / name).is_file()]
-
-
-def _is_checkpoint(folder: Path) -> bool:
-    return bool(depth_files(folder))
-
-
-def _folders() -> list[str]:
-    return [folder for folders in MONODEPTH2.values() for folder in folders.values()]
-
-
-def _assigned(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    for name, _, place in pairs:
-        if name.strip() not in ENCODERS or not place.strip():
-            raise InputError(
-                f"WEIGHTS={text}: expected name=file, several with commas between, of {', '.join(ENCODERS)}"
-            )
-    return {name.strip(): place.strip() for name, _, place in pairs}
-
-
-def _absolute(place: str) -> str:
-    return place if place == "download" else str(Path(place).expanduser().absolute())

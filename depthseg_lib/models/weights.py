@@ -122,22 +122,18 @@ def imagenet_file(encoder: str, place: str) -> str:
         )
     url = IMAGENET_WEIGHTS[encoder].url
     if place == "download":
-        return str(_download(url, Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)))
+        file = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)
+        try:
+            if not file.is_file():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
+        except (URLError, OSError, RuntimeError) as error:
+            raise InputError(
+                f"torchvision's ImageNet weights are neither at {file} nor to be downloaded ({error}): fetch {url} on "
+                "a machine with a network and copy it there, or give its folder as IMAGENET=folder"
+            ) from None
+        return str(file)
     file = Path(place) / os.path.basename(url) if Path(place).is_dir() else Path(place)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file; expected ImageNet weights for {encoder}, torchvision's {url}")
     return str(file)
-
-
-def _download(url: str, file: Path) -> Path:
-    if file.is_file():
-        return file
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise InputError(
-            f"torchvision's ImageNet weights are neither at {file} nor to be downloaded ({error}): fetch {url} on a "
-            "machine with a network and copy it there, or give its folder as IMAGENET=folder"
-        ) from None
-    return file

@@ -88,17 +88,17 @@ class DepthTask:
 
     def _diagnostics(self) -> dict[str, float]:
         few = spread(self.held_out, self.config.batch)
-        triplet = triplet_batch(
-            self.video, few, torch.arange(len(few)), torch.default_generator, self.device, jitter=False, flip=False
-        )
+        whole = (torch.arange(len(few)), torch.default_generator, self.device)
+        triplet = triplet_batch(self.video, few, *whole, jitter=False, flip=False)
         loss, found = self.module.loss(triplet)
         return {"loss": loss.item(), **{name: value.item() for name, value in found.items()}}
 
-    def predict(self, frames: np.ndarray) -> Tensor:
-        """Predicted depth (N H W, metres up to scale) of video frames."""
+    def predict(self, frames: np.ndarray, network: nn.Module | None = None) -> Tensor:
+        """Depth (N H W, metres up to scale) of video frames, predicted by this task's network if not by another."""
+        network = network or self.module.depth
         batches = np.array_split(frames, max(1, len(frames) // self.config.batch))
         images = (images_to_float(torch.from_numpy(self.video.images[b]).to(self.device)) for b in batches)
-        return torch.cat([disparity_to_depth(self.module.depth(batch)[0]).float()[:, 0].cpu() for batch in images])
+        return torch.cat([disparity_to_depth(network(batch)[0]).float()[:, 0].cpu() for batch in images])
 
     def errors(self, prediction: Tensor) -> dict[str, float]:
         """Abs-rel, RMSE and a1 of a prediction (N H W) for the held-out frames; nothing where there is no truth."""
@@ -115,26 +115,21 @@ class DepthTask:
         if self.video.depth is None:
             return {}
         mean_map = mean_depth(self.video.depth[spread(with_truth(self.video, self.triplets), 500)[:, 1]])
-        constant = self.errors(mean_map.expand(len(self.held_out), -1, -1))
-        trained = self.module.depth
         torch.manual_seed(self.config.seed)
-        self.module.depth = DepthNetwork(self.config.encoder).to(self.device).eval()
-        untrained = self.errors(self.predict(self.held_out[:, 1]))
-        self.module.depth = trained
-        return {f"{name}_mean_map": v for name, v in constant.items()} | {
-            f"{name}_untrained": v for name, v in untrained.items()
+        untrained = DepthNetwork(self.config.encoder).to(self.device).eval()
+        guesses = {
+            "mean_map": mean_map.expand(len(self.held_out), -1, -1),
+            "untrained": self.predict(self.held_out[:, 1], untrained),
         }
+        return {f"{name}_{of}": v for of, guess in guesses.items() for name, v in self.errors(guess).items()}
 
     def examples(self, count: int = 4) -> dict[str, np.ndarray]:
         """Held-out images (K 3 H W), their true depth (K H W metres) and the predicted, with the truth's median."""
         frames = np.unique(spread(self.held_out, count)[:, 1])
         truth = self.truth(frames)
         scaled = [evaluation.median_scaled(p, t) for p, t in zip(self.predict(frames), truth, strict=True)]
-        return {
-            "images": self.video.images[frames],
-            "truth": truth.numpy(),
-            "prediction": torch.stack(scaled).numpy(),
-        }
+        prediction = torch.stack(scaled).numpy()
+        return {"images": self.video.images[frames], "truth": truth.numpy(), "prediction": prediction}
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks to keep, by file name."""

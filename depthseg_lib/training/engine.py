@@ -26,6 +26,8 @@ from depthseg_lib.data.batches import epoch_indices
 from depthseg_lib.files import CHECKPOINT, replacing, write_json
 from depthseg_lib.settings import Settings
 
+Progress = Callable[[str], None]
+"""Takes a line of a run's report."""
 MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 CHECK_EVERY = 20
@@ -101,13 +103,10 @@ def make_fabric(precision: str) -> Fabric:
     return Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1, precision=precision)
 
 
-def train(
-    task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity: str, progress: Callable[[str], None]
-) -> Outcome:
+def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity: str, progress: Progress) -> Outcome:
     """Train until the schedule ends or the loss is no longer finite.
 
     Goes on from `folder/checkpoint.pt` if one is there that a run of the same `identity` (its settings, as text) left.
-
     Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
     with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation.
     """
@@ -154,10 +153,10 @@ def train(
             with replacing(folder / CHECKPOINT) as scratch:
                 scratch.write_bytes(packed.getbuffer())
             shown = ", ".join([f"{name} {value:.4g}" for name, value in row.items() if name != "iteration"][:5])
-            done = iteration - start
-            left = (time.perf_counter() - began) / done * (schedule.iterations - iteration) if done else 0
-            time_left = f", {left:.0f} s left" if left else ""
-            progress(f"iteration {iteration}/{schedule.iterations}: {shown}{time_left}")
+            if iteration > start and not last:
+                left = (time.perf_counter() - began) / (iteration - start) * (schedule.iterations - iteration)
+                shown += f", {left:.0f} s left"
+            progress(f"iteration {iteration}/{schedule.iterations}: {shown}")
 
         if not last:
             torch.manual_seed(schedule.seed * 1_000_003 + iteration)
@@ -189,65 +188,55 @@ def _write_history(folder: Path, rows: list[dict]) -> None:
         pd.DataFrame(rows).to_parquet(scratch, index=False)
 
 
-def _checkpoint(path: Path, identity: str, fabric: Fabric, progress: Callable[[str], None]) -> dict | None:
+def _checkpoint(path: Path, identity: str, fabric: Fabric, progress: Progress) -> dict | None:
     """The state that a run of the same identity left, on the device; None, with a word, for any other."""
     if not path.exists():
         return None
     try:
         state = torch.load(path, map_location=fabric.device, weights_only=True)
     except pickle.UnpicklingError:
-        progress("the checkpoint in this folder cannot be read: starting anew")
-        return None
-    if state["identity"] != identity:
-        progress("the checkpoint in this folder is of other settings: starting anew")
-        return None
-    return state
+        state = None
+    if state and state["identity"] == identity:
+        return state
+    progress(f"the checkpoint in this folder {'is of other settings' if state else 'cannot be read'}: starting anew")
+    return None
 
 
 def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics: dict) -> None:
     """Write `environment.json` and, last, `metrics.json`, whose presence says that the run is finished.
 
-    Values that are not finite are written as null. The checkpoint stays, for whoever knows when nothing can fail any
+    The first has commit, versions, device, settings, wall time in seconds and peak memory in MiB of this process. In
+    the second, values that are not finite are null. The checkpoint stays, for whoever knows when nothing can fail any
     more.
     """
-    write_json(folder / "environment.json", environment(config, outcome.seconds))
+    cuda, peak = torch.cuda.is_available(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    processor = f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+    environment = {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("torch", "torchvision", "lightning-fabric", "numpy")},
+        "device": torch.cuda.get_device_name() if cuda else processor,
+        "settings": config.to_mapping(),
+        "seconds": round(outcome.seconds, 2),
+        # in bytes on macOS, elsewhere in KiB
+        "peak_memory_mib": peak // (2**20 if sys.platform == "darwin" else 2**10),
+        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() // 2**20 if cuda else None,
+    }
+    write_json(folder / "environment.json", environment)
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
     known = {"fingerprint": fingerprint.of(kind, config), "diverged_at": outcome.diverged_at, "iteration": iteration}
     write_json(folder / "metrics.json", _finite(known | metrics))
 
 
-def environment(config: Settings, seconds: float) -> dict:
-    """Commit, versions, device, settings, wall time in seconds and peak memory in MiB of this process."""
-    cuda = torch.cuda.is_available()
-    return {
-        "commit": commit(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("torch", "torchvision", "lightning-fabric", "numpy")},
-        "device": torch.cuda.get_device_name()
-        if cuda
-        else f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)",
-        "settings": config.to_mapping(),
-        "seconds": round(seconds, 2),
-        "peak_memory_mib": peak_memory_mib(),
-        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() // 2**20 if cuda else None,
-    }
-
-
-def peak_memory_mib() -> int:
-    """The most memory that this process has held, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere
-
-
 def commit() -> str:
     """The commit of the code that runs, with `+changes` when its files differ from it; `unknown` outside a clone."""
     git = ["git", "-C", str(Path(__file__).parent)]
+    asked = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--", "."])
     try:
-        revision = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run([*git, "status", "--porcelain", "--", "."], capture_output=True, text=True, check=True)
+        told = [subprocess.run(git + one, capture_output=True, text=True, check=True).stdout.strip() for one in asked]
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return revision.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+    return told[0] + ("+changes" if told[1] else "")
 
 
 def _finite(value):

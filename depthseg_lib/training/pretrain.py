@@ -1,6 +1,5 @@
 """One pre-training run: data, start, training, what it leaves in its folder."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,10 +18,9 @@ from depthseg_lib.settings import PretrainConfig
 from depthseg_lib.training import engine
 from depthseg_lib.training.classification import ClassificationTask
 from depthseg_lib.training.depth import DepthTask, SupervisedTask
-from depthseg_lib.training.engine import Schedule, Task, make_fabric, train
+from depthseg_lib.training.engine import Progress, Schedule, Task, make_fabric, train
 from depthseg_lib.training.flow import FlowTask, held_out_pairs
 
-Progress = Callable[[str], None]
 SEEN = 0.95
 """Share of the mean flow's end-point error below which flow has to come to have learned from its images."""
 STILL = 1e-5
@@ -81,10 +79,8 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
         pose.load_single_image_stem(depth.resnet.conv1.weight.detach())
         progress(f"weights of {config.starts_from}: {taken}")
 
-    schedule = Schedule(
-        config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every, config.seed
-    )
-    outcome = train(task, schedule, fabric, folder, fingerprint.of("pretrain", config), progress)
+    steps = (config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every)
+    outcome = train(task, Schedule(*steps, config.seed), fabric, folder, fingerprint.of("pretrain", config), progress)
 
     last = outcome.history.iloc[-1].drop(["iteration", "seconds"])
     with torch.no_grad():
@@ -95,9 +91,9 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
         name = "flow_examples.npz" if config.task == "flow" else "examples.npz"
         with replacing(folder / name) as scratch, scratch.open("wb") as file:
             np.savez_compressed(file, **examples)
+    about = {"encoder": config.encoder, "initialisation": config.initialisation}
+    about |= {"diverged_at": str(outcome.diverged_at)} if outcome.diverged_at is not None else {}
     for name, network in task.networks().items():
-        about = {"encoder": config.encoder, "initialisation": config.initialisation}
-        about |= {"diverged_at": str(outcome.diverged_at)} if outcome.diverged_at is not None else {}
         save_weights(network, folder / f"{name}.safetensors", **about)
     warnings = check_training(found)
     engine.finish(folder, "pretrain", config, outcome, found | {"warnings": "; ".join(warnings)})
@@ -132,25 +128,17 @@ def load_flow_examples(folder: str | Path) -> tuple[np.ndarray, np.ndarray, np.n
 
 def check_training(found: dict) -> tuple[str, ...]:
     """What in the last evaluation of a run looks wrong, in words: an empty auto-mask, a pose or flow stuck at zero."""
-    warnings = []
-    if found.get("kept", 1.0) < FEW:
-        warnings.append(
-            f"the auto-mask removed {100 * (1 - found['kept']):.0f} % of the pixels: the camera hardly moves between "
-            "neighbouring frames (take a larger frame_step) or nothing was learned"
-        )
-    if found.get("translation", 1.0) < STILL:
-        warnings.append(
-            f"the pose network stays at zero (mean translation {found['translation']:.1e}): depth cannot be learned; "
-            "check intrinsics, frame_step and learning_rate"
-        )
-    if found.get("epe", 0.0) > SEEN * found.get("epe_mean_map", np.inf):
-        warnings.append(
-            f"the flow's end-point error ({found['epe']:.2f} px) is hardly below that of the mean flow "
-            f"({found['epe_mean_map']:.2f} px), which sees no image: train longer before anything is concluded from it"
-        )
-    if found.get("epe", 0.0) > found.get("epe_zero", np.inf):
-        warnings.append(
-            f"the flow's end-point error ({found['epe']:.2f} px) is above that of no flow "
-            f"({found['epe_zero']:.2f} px): nothing was learned; check frame_step and learning_rate, or train longer"
-        )
-    return tuple(warnings)
+    kept, translation, epe = found.get("kept", 1.0), found.get("translation", 1.0), found.get("epe", 0.0)
+    mean, zero = found.get("epe_mean_map", np.inf), found.get("epe_zero", np.inf)
+    flow = f"the flow's end-point error ({epe:.2f} px) is"
+    wrong = {
+        f"the auto-mask removed {100 * (1 - kept):.0f} % of the pixels: the camera hardly moves between neighbouring "
+        "frames (take a larger frame_step) or nothing was learned": kept < FEW,
+        f"the pose network stays at zero (mean translation {translation:.1e}): depth cannot be learned; check "
+        "intrinsics, frame_step and learning_rate": translation < STILL,
+        f"{flow} hardly below that of the mean flow ({mean:.2f} px), which sees no image: train longer before anything "
+        "is concluded from it": epe > SEEN * mean,
+        f"{flow} above that of no flow ({zero:.2f} px): nothing was learned; check frame_step and learning_rate, or "
+        "train longer": epe > zero,
+    }
+    return tuple(text for text, so in wrong.items() if so)

@@ -1,6 +1,7 @@
 """The ground of a street: road, marks, kerbs, pavement and terrain, as strips of quads along a path."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -50,8 +51,8 @@ def wander(rng: np.random.Generator, first: float, last: float) -> Path:
     """A random path from `first` to `last` metres: gentle curves of 80 m radius or more, slopes up to about 6 %."""
     along = np.arange(np.floor(first / NODE), np.ceil(last / NODE) + 1) * NODE
     bend = rng.choice([0.0015, 0.006, 0.011], p=[0.4, 0.35, 0.25])
-    curvature = bend * _waves(rng, along, (90.0, 260.0))
-    slope = rng.choice([0.004, 0.02, 0.05], p=[0.35, 0.35, 0.3]) * _waves(rng, along, (80.0, 220.0))
+    curvature = bend * _waves(rng, along, 90.0, 260.0)
+    slope = rng.choice([0.004, 0.02, 0.05], p=[0.35, 0.35, 0.3]) * _waves(rng, along, 80.0, 220.0)
     origin = int(np.argmin(np.abs(along)))
     heading = np.cumsum(curvature) * NODE
     heading -= heading[origin]
@@ -60,9 +61,9 @@ def wander(rng: np.random.Generator, first: float, last: float) -> Path:
     return Path(along, position, np.stack([np.cos(heading), -np.sin(heading)], axis=-1), heading, slope)
 
 
-def _waves(rng: np.random.Generator, along: np.ndarray, lengths: tuple[float, float]) -> np.ndarray:
-    """Two sine waves of random length and phase, between -1 and 1."""
-    waves = [np.sin(along * 2 * np.pi / rng.uniform(*lengths) + rng.uniform(0, 2 * np.pi)) for _ in range(2)]
+def _waves(rng: np.random.Generator, along: np.ndarray, shortest: float, longest: float) -> np.ndarray:
+    """The mean of two sine waves of random length and phase, between -1 and 1."""
+    waves = [np.sin(along * 2 * np.pi / rng.uniform(shortest, longest) + rng.uniform(0, 2 * np.pi)) for _ in range(2)]
     return (waves[0] + waves[1]) / 2
 
 
@@ -112,22 +113,35 @@ def lay_ground(build: Builder, rng: np.random.Generator, path: Path, profile: Pr
     paving, grass = build.material(paving_material(rng)), build.material(grass_material(rng))
     for side in (-1, 1):
         _side(build, path, profile, side, asphalt, stone, paving, grass)
-    _far_plain(build, path, grass)
+    # the plain far away
+    x, z = path.position[len(path.position) // 2, [0, 2]]
+    low, reach = path.position[:, 1].min() - 0.6, 3000.0
+    corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    build.quads([corners], grass, Label.TERRAIN)
     _marks(build, rng, path, profile)
-    _repairs(build, rng, path, profile)
+    # patches of other asphalt, trenches and lids, which give the road its grain at ten metres and more
+    patches = [build.material(asphalt_material(rng)) for _ in range(3)]
+    count = int((path.along[-1] - path.along[0]) * rng.uniform(0.15, 0.5))
+    for start in rng.uniform(path.along[0], path.along[-1] - 12, count):
+        wide, long = (rng.uniform(0.4, 2.5), rng.uniform(0.6, 9)) if rng.random() < 0.7 else (0.6, 0.6)
+        left = rng.uniform(-profile.kerb(-1), profile.kerb(1) - wide)
+        _mark(build, path, patches[rng.integers(3)], (start, start + long), (left, left + wide), lift=0.006)
 
 
 def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, stone, paving, grass) -> None:
-    kerb, edge, line = profile.kerb(side), profile.edge(side), profile.line(side)
-    bank = profile.bank[side > 0]
-    paved = edge > kerb
-    level = KERB if paved else 0.02
+    kerb, edge, line, bank = profile.kerb(side), profile.edge(side), profile.line(side), profile.bank[side > 0]
+    level = KERB if edge > kerb else 0.02
     verge = (paving, Label.PAVEMENT) if profile.paved else (grass, Label.TERRAIN)
-    for along, joined in _stretches(path, profile, side):
-        if joined:
+    # the path's nodes in stretches that do, and do not, belong to a side street
+    ends = zip(path.along[:-1], path.along[1:], strict=True)
+    joined = np.array([profile.joins(side, first, last) for first, last in ends])
+    cuts = np.concatenate([[0], (joined[1:] != joined[:-1]).nonzero()[0] + 1, [len(joined)]])
+    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        along = path.along[first : last + 1]
+        if joined[first]:
             _strip(build, path, along, (side * kerb, side * 60.0), (0, 0), asphalt, Label.ROAD)
             continue
-        if paved:
+        if edge > kerb:
             _strip(build, path, along, (side * kerb, side * kerb), (0, level), stone, Label.PAVEMENT)
             _strip(build, path, along, (side * kerb, side * (kerb + 0.2)), (level, level), stone, Label.PAVEMENT)
             _strip(build, path, along, (side * (kerb + 0.2), side * edge), (level, level), paving, Label.PAVEMENT)
@@ -136,65 +150,35 @@ def _side(build: Builder, path: Path, profile: Profile, side: int, asphalt, ston
         _strip(build, path, along, (side * (line + 9), side * 60.0), (level + bank, 1.5 * bank), grass, Label.TERRAIN)
 
 
-def _stretches(path: Path, profile: Profile, side: int) -> list[tuple[np.ndarray, bool]]:
-    """The path's nodes in stretches that do, and do not, belong to a side street."""
-    ends = zip(path.along[:-1], path.along[1:], strict=True)
-    joined = np.array([profile.joins(side, first, last) for first, last in ends])
-    cuts = np.concatenate([[0], (joined[1:] != joined[:-1]).nonzero()[0] + 1, [len(joined)]])
-    return [(path.along[a : b + 1], bool(joined[a])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-
-
-def _far_plain(build: Builder, path: Path, grass: int) -> None:
-    low = path.position[:, 1].min() - 0.6
-    x, z = path.position[len(path.position) // 2, [0, 2]]
-    reach = 3000.0
-    corners = [(x + a * reach, low, z + b * reach) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    build.quads([corners], grass, Label.TERRAIN)
-
-
 def _marks(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
     """Lane marks, edge lines and crossings; worn paint differs from street to street."""
     paint = rng.uniform(0.62, 0.9)
     colour = (paint, paint, paint * rng.choice([1, 0.98, 0.72]))
-    material = build.material(Material(colour, contrast=0.5, wavelength=0.7))
+    mark = partial(_mark, build, path, build.material(Material(colour, contrast=0.5, wavelength=0.7)))
     style = rng.choice(["dashed", "solid", "double", "none"], p=[0.5, 0.15, 0.15, 0.2])
     period, dash = rng.uniform(5, 9), rng.uniform(2, 3.5)
     first, last = path.along[0], path.along[-1]
     if style == "dashed":
         for start in np.arange(first, last - dash, period):
-            _mark(build, path, (start, start + dash), (-0.07, 0.07), material)
+            mark((start, start + dash), (-0.07, 0.07))
     for middle in {"solid": (0.0,), "double": (-0.14, 0.14)}.get(style, ()):
-        _mark(build, path, (first, last), (middle - 0.06, middle + 0.06), material)
+        mark((first, last), (middle - 0.06, middle + 0.06))
     if rng.random() < 0.6:
         for side in (-1, 1):
             line = side * (profile.lane - 0.15)
-            _mark(build, path, (first, last), (line - 0.06, line + 0.06), material)
-    for start in np.arange(rng.uniform(8, 40), last, rng.uniform(35, 80)):
-        _crossing(build, rng, path, profile, start, material)
-
-
-def _crossing(build: Builder, rng: np.random.Generator, path: Path, profile: Profile, start: float, paint: int) -> None:
+            mark((first, last), (line - 0.06, line + 0.06))
     left, right = -profile.kerb(-1) + 0.3, profile.kerb(1) - 0.3
-    if rng.random() < 0.6:
-        for across in np.arange(left, right - 0.5, 1.0):
-            _mark(build, path, (start, start + 3.0), (across, across + 0.5), paint)
-    else:
-        _mark(build, path, (start, start + 0.3), (left, right), paint)
-        _mark(build, path, (start + 3.0, start + 3.3), (left, right), paint)
-    _mark(build, path, (start - 1.6, start - 1.2), (0.2, right), paint)
+    for start in np.arange(rng.uniform(8, 40), last, rng.uniform(35, 80)):
+        if rng.random() < 0.6:
+            for across in np.arange(left, right - 0.5, 1.0):
+                mark((start, start + 3.0), (across, across + 0.5))
+        else:
+            mark((start, start + 0.3), (left, right))
+            mark((start + 3.0, start + 3.3), (left, right))
+        mark((start - 1.6, start - 1.2), (0.2, right))
 
 
-def _repairs(build: Builder, rng: np.random.Generator, path: Path, profile: Profile) -> None:
-    """Patches of other asphalt, trenches and lids, which give the road its grain at ten metres and more."""
-    patches = [build.material(asphalt_material(rng)) for _ in range(3)]
-    count = int((path.along[-1] - path.along[0]) * rng.uniform(0.15, 0.5))
-    for start in rng.uniform(path.along[0], path.along[-1] - 12, count):
-        size = (rng.uniform(0.4, 2.5), rng.uniform(0.6, 9)) if rng.random() < 0.7 else (0.6, 0.6)
-        left = rng.uniform(-profile.kerb(-1), profile.kerb(1) - size[0])
-        _mark(build, path, (start, start + size[1]), (left, left + size[0]), patches[rng.integers(3)], lift=0.006)
-
-
-def _mark(build: Builder, path: Path, along, across, material: int, lift: float = 0.012) -> None:
+def _mark(build: Builder, path: Path, material: int, along, across, lift: float = 0.012) -> None:
     """A thin quad on the road, cut at the nodes so that it lies flat on it."""
     first, last = np.ceil(along[0] / NODE + 1e-6), np.floor(along[1] / NODE - 1e-6)
     cuts = np.concatenate([[along[0]], np.arange(first, last + 1) * NODE, [along[1]]])

@@ -8,7 +8,7 @@ from depthseg_lib.world import road_users, roadside
 from depthseg_lib.world.ground import KERB, NODE, Path, Profile, lay_ground, wander
 from depthseg_lib.world.light import random_light
 from depthseg_lib.world.render import Street, street_of
-from depthseg_lib.world.scene import Builder, Label
+from depthseg_lib.world.scene import Builder, Label, motions, turned
 from depthseg_lib.world.surfaces import FOLIAGE, GRASS, PLASTER, Material, pick
 
 _BEHIND, _AHEAD = 15.0, 125.0
@@ -94,24 +94,24 @@ def _line_up_buildings(build: Builder, rng: np.random.Generator, plan: Plan, sid
 
 def _enclose(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
     """Walls, fences and hedges along the building line, in stretches."""
-    makers = ((Label.WALL, roadside.wall_material), (Label.FENCE, roadside.fence_material))
-    makers += ((Label.PLANTS, roadside.hedge_material),)
-    stretch = int(rng.integers(4, 10))
-    nodes = plan.path.along
-    chance = 0.3 if plan.kind == "city" else 0.7
-    across = side * ((plan.profile.edge(side) + 0.35) if plan.kind != "city" else plan.profile.line(side) - 0.1)
-    lift = KERB if plan.profile.pavement[side > 0] else 0.02
+    profile, nodes, stretch = plan.profile, plan.path.along, int(rng.integers(4, 10))
+    kinds = (
+        (Label.WALL, roadside.wall_material, 0.22),
+        (Label.FENCE, roadside.fence_material, 0.05),
+        (Label.PLANTS, roadside.hedge_material, 0.7),
+    )
+    chance, across = (0.3, profile.line(side) - 0.1) if plan.kind == "city" else (0.7, profile.edge(side) + 0.35)
+    lift = KERB if profile.pavement[side > 0] else 0.02
     for first in range(0, len(nodes) - stretch, stretch):
         along = nodes[first : first + stretch + 1]
-        label, maker = makers[rng.integers(3)]
-        if rng.random() > chance or plan.profile.joins(side, along[0] - 1, along[-1] + 1):
+        label, maker, thick = kinds[rng.integers(3)]
+        if rng.random() > chance or profile.joins(side, along[0] - 1, along[-1] + 1):
             continue
         build.place(0, 0, 0, label=label)
-        thick = 0.7 if label == Label.PLANTS else 0.22 if label == Label.WALL else 0.05
         height, material = rng.uniform(0.9, 1.9), build.material(maker(rng))
-        roadside.enclosure(build, plan.path, along, across, height, thick, lift, material)
+        roadside.enclosure(build, plan.path, along, side * across, height, thick, lift, material)
         if label == Label.FENCE:
-            roadside.posts(build, plan.path, along, across, height + 0.1, lift, material)
+            roadside.posts(build, plan.path.point(along, side * across, lift), height + 0.1, material)
 
 
 def _line_up_plants(build: Builder, rng: np.random.Generator, plan: Plan, side: int) -> None:
@@ -173,21 +173,15 @@ def _distance(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
             roadside.house(build, rng, rng.uniform(8, 18), 10.0, int(rng.integers(1, 5)), rng.random() < 0.6)
         else:
             roadside.tree(build, rng, rng.uniform(7, 14), rng.random() < 0.3)
-    x, height, z = plan.path.point(plan.last, 0.0)
+    (x, height, z), heading = plan.path.point(plan.last), plan.path.turn(plan.last)
     for _ in range(int(rng.integers(0, 6))):
-        wooded = rng.random() < 0.6
-        away, around = rng.uniform(250, 700), plan.path.turn(plan.last) + rng.uniform(-0.9, 0.9)
-        build.place(
-            x + away * np.sin(around),
-            height - 8,
-            z + away * np.cos(around),
-            label=Label.PLANTS if wooded else Label.TERRAIN,
-        )
-        colour = pick(rng, FOLIAGE if wooded else GRASS)
-        material = build.material(Material(colour, wavelength=25.0, contrast=0.6, bump=0.6))
+        label, colours = (Label.PLANTS, FOLIAGE) if rng.random() < 0.6 else (Label.TERRAIN, GRASS)
+        away, around = rng.uniform(250, 700), heading + rng.uniform(-0.9, 0.9)
+        build.place(x + away * np.sin(around), height - 8, z + away * np.cos(around), label=label)
+        material = build.material(Material(pick(rng, colours), wavelength=25.0, contrast=0.6, bump=0.6))
         build.ellipsoid((0, 0, 0), (rng.uniform(80, 250), rng.uniform(15, 60), rng.uniform(60, 120)), material)
     for _ in range(int(rng.integers(0, 7)) if plan.kind == "city" else 0):
-        away, around = rng.uniform(60, 220), plan.path.turn(plan.last) + rng.uniform(-0.8, 0.8)
+        away, around = rng.uniform(60, 220), heading + rng.uniform(-0.8, 0.8)
         build.place(x + away * np.sin(around), height - 2, z + away * np.cos(around), label=Label.BUILDING)
         tower = build.material(Material(pick(rng, PLASTER), contrast=0.2, windows=(3.0, 3.2, 0.6, 0.5), frame=0.6))
         half = rng.uniform(6, 12)
@@ -213,10 +207,9 @@ def _park(build: Builder, rng: np.random.Generator, plan: Plan) -> None:
         for along in np.arange(path.along[0] + rng.uniform(0, 5), plan.last, rng.uniform(5.3, 6.6)):
             if rng.random() > share or profile.joins(side, along - 4, along + 4):
                 continue
-            x, height, z = path.point(along, across + rng.uniform(-0.12, 0.12))
-            backwards = rng.random() < (0.15 if side > 0 else 0.85)
+            across_here, backwards = across + rng.uniform(-0.12, 0.12), rng.random() < (0.15 if side > 0 else 0.85)
             turn = np.pi * backwards + rng.uniform(-0.04, 0.04)
-            build.place(x, height, z, path.turn(along) + turn, label=Label.CAR)
+            _stand(build, plan, along, across_here, turn, Label.CAR, lift=0.0)
             if strip and rng.random() < 0.05:
                 build.label(Label.TRUCK)
                 road_users.truck(build, rng)
@@ -240,23 +233,19 @@ def _drive(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarr
     for side in (-1, 1):
         for start in rng.uniform(5, 70, rng.integers(0, 3)):
             pace = side * rng.uniform(0.25, 0.5)
-            _cyclist(build, rng, path, start + pace * times, side * (wide - 0.35), 0.0 if side > 0 else np.pi)
+            turn = 0.0 if side > 0 else np.pi
+            body = build.body(_ride(path, start + pace * times, side * (wide - 0.35), turn))
+            build.place(0, 0, 0, label=Label.BICYCLE, body=body)
+            road_users.bicycle(build, rng)
+            build.place(0, 0, 0, label=Label.RIDER, body=body)
+            road_users.rider(build, rng)
 
 
 def _vehicle(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    kind = rng.choice(["car", "truck", "bus"], p=[0.86, 0.09, 0.05])
-    body = build.body(_ride(path, along, across, turn))
-    label, maker = {"car": (26, road_users.car), "truck": (27, road_users.truck), "bus": (28, road_users.bus)}[kind]
-    build.place(0, 0, 0, label=label, body=body)
+    kinds = ((Label.CAR, road_users.car), (Label.TRUCK, road_users.truck), (Label.BUS, road_users.bus))
+    label, maker = kinds[rng.choice(3, p=[0.86, 0.09, 0.05])]
+    build.place(0, 0, 0, label=label, body=build.body(_ride(path, along, across, turn)))
     maker(build, rng)
-
-
-def _cyclist(build: Builder, rng: np.random.Generator, path: Path, along: np.ndarray, across: float, turn: float):
-    body = build.body(_ride(path, along, across, turn))
-    build.place(0, 0, 0, label=Label.BICYCLE, body=body)
-    road_users.bicycle(build, rng)
-    build.place(0, 0, 0, label=Label.RIDER, body=body)
-    road_users.rider(build, rng)
 
 
 def _walk(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarray) -> None:
@@ -272,29 +261,18 @@ def _walk(build: Builder, rng: np.random.Generator, plan: Plan, times: np.ndarra
                 road_users.person(build, rng)
             else:
                 pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.15)
-                turn = 0.0 if pace > 0 else np.pi
-                _walker(build, rng, _ride(path, along + pace * times, across, turn, KERB if wide else 0.02), abs(pace))
+                torso = _ride(path, along + pace * times, across, 0.0 if pace > 0 else np.pi, KERB if wide else 0.02)
+                road_users.walker(build, rng, torso, abs(pace))
     for along in rng.uniform(drive + 7, drive + 40, rng.integers(0, 4)):
         pace = rng.choice([-1, 1]) * rng.uniform(0.07, 0.14)
         start = rng.uniform(-0.8, 0.8) * profile.lane - pace * times[-1] / 2
         torso = _ride(path, np.full(len(times), along), start + pace * times, np.sign(pace) * np.pi / 2)
-        _walker(build, rng, torso, abs(pace))
-
-
-def _walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: float) -> None:
-    limbs = tuple(build.body(limb) for limb in road_users.swing(torso, rng, pace * 4.2))
-    build.place(0, 0, 0, label=Label.PERSON, body=build.body(torso))
-    road_users.person(build, rng, limbs)
+        road_users.walker(build, rng, torso, abs(pace))
 
 
 def _ride(path: Path, along: np.ndarray, across, turn: float, lift: float = 0.0) -> np.ndarray:
     """Transforms (T, 4, 4), heights upwards, of something upright that follows the street."""
-    heading = path.turn(along) + turn
-    cos, sin, zero = np.cos(heading), np.sin(heading), np.zeros_like(heading)
-    place = path.point(along, across, lift)
-    rows = [[cos, zero, sin, place[:, 0]], [zero, zero + 1, zero, place[:, 1]], [-sin, zero, cos, place[:, 2]]]
-    rows.append([zero, zero, zero, zero + 1])
-    return np.array(rows).transpose(2, 0, 1)
+    return motions(turned(path.turn(along) + turn, 2, 0), path.point(along, across, lift))
 
 
 def _camera(rng: np.random.Generator, plan: Plan, along: np.ndarray) -> np.ndarray:
@@ -305,16 +283,6 @@ def _camera(rng: np.random.Generator, plan: Plan, along: np.ndarray) -> np.ndarr
     x, up, z = plan.path.point(along, 0.46 * plan.profile.lane + sway, height).T
     yaw = plan.path.turn(along) + rng.normal(0, 0.02)
     climb = np.arctan(plan.path.climb(along)) + pitch + nod
-    poses = np.tile(np.eye(4), (len(along), 1, 1))
     # heading from +z towards +x, climb from +z towards -y, which is up, roll from +x towards +y
-    poses[:, :3, :3] = _turned(yaw, 2, 0) @ _turned(-climb, 2, 1) @ _turned(np.full_like(yaw, roll), 0, 1)
-    poses[:, :3, 3] = np.stack([x, -up, z], -1)
-    return poses
-
-
-def _turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:
-    """Rotations (T, 3, 3) by `angle` (T,) that take the axis `first` towards the axis `second`."""
-    turn = np.tile(np.eye(3), (len(angle), 1, 1))
-    turn[:, first, first] = turn[:, second, second] = np.cos(angle)
-    turn[:, second, first], turn[:, first, second] = np.sin(angle), -np.sin(angle)
-    return turn
+    turn = turned(yaw, 2, 0) @ turned(-climb, 2, 1) @ turned(np.full_like(yaw, roll), 0, 1)
+    return motions(turn, np.stack([x, -up, z], -1))

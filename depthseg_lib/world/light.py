@@ -16,42 +16,51 @@ _TALLEST = 3.0
 
 @dataclass(frozen=True)
 class Light:
-    """Sun, sky, haze and the camera's exposure; colours are linear."""
+    """Sun, sky, haze and the camera's exposure; colours are linear.
 
-    sun: tuple[float, float, float]
+    Of one view they are vectors of 3 and numbers; of V views, tensors (3, V) and (V,), and at N points (3, N) and (N,).
+    """
+
+    sun: np.ndarray | torch.Tensor
     """Unit vector to the sun, y down."""
-    sun_colour: tuple[float, float, float]
+    sun_colour: np.ndarray | torch.Tensor
     """Brightness of direct sunlight, near 0 under clouds."""
-    sky_colour: tuple[float, float, float]
+    sky_colour: np.ndarray | torch.Tensor
     """Brightness of the light from the sky."""
-    zenith: tuple[float, float, float]
+    zenith: np.ndarray | torch.Tensor
     """Colour of the sky above."""
-    horizon: tuple[float, float, float]
+    horizon: np.ndarray | torch.Tensor
     """Colour of the sky at the horizon, and of the haze."""
-    clouds: float
+    clouds: float | torch.Tensor
     """Share of the sky under clouds."""
-    visibility: float
+    visibility: float | torch.Tensor
     """Metres after which haze hides two thirds."""
-    exposure: float
+    exposure: float | torch.Tensor
     """Factor before the film's curve."""
+
+    def at(self, views: torch.Tensor) -> "Light":
+        """The light at points of these views (N,); left as it is, to be broadcast, where there is but one."""
+        if self.sun.shape[1] == 1:
+            return self
+        return Light(*(getattr(self, field.name).index_select(-1, views) for field in fields(self)))
 
 
 def random_light(rng: np.random.Generator) -> Light:
     """Clear, hazy or overcast; morning to evening."""
     overcast = rng.random() < 0.35
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(18, 65))
-    sun = (np.cos(elevation) * np.sin(azimuth), -np.sin(elevation), np.cos(elevation) * np.cos(azimuth))
+    flat = np.cos(elevation)
     warm = rng.uniform(0.0, 0.5) * (1.1 - np.sin(elevation))
     strength = rng.uniform(0.05, 0.3) if overcast else rng.uniform(1.0, 1.9)
     grey, blue = rng.uniform(0.45, 0.9), rng.uniform(0.06, 0.26)
     zenith = (grey, grey, grey * 1.03) if overcast else (blue, blue * 1.7, blue * 2.6)
-    horizon = tuple(np.array([0.74, 0.82, 0.92]) * rng.uniform(0.7, 1.05) * (1 + warm * np.array([0.3, 0, -0.4])))
+    horizon = np.array([0.74, 0.82, 0.92]) * rng.uniform(0.7, 1.05) * (1 + warm * np.array([0.3, 0, -0.4]))
     ambient = rng.uniform(0.5, 0.8) if overcast else rng.uniform(0.24, 0.42)
     return Light(
-        sun=tuple(map(float, sun)),
-        sun_colour=tuple(strength * np.array([1.0, 0.95 - 0.25 * warm, 0.88 - 0.6 * warm])),
-        sky_colour=tuple(ambient * np.array([0.92, 0.98, 1.08])),
-        zenith=zenith,
+        sun=np.array([flat * np.sin(azimuth), -np.sin(elevation), flat * np.cos(azimuth)]),
+        sun_colour=strength * np.array([1.0, 0.95 - 0.25 * warm, 0.88 - 0.6 * warm]),
+        sky_colour=ambient * np.array([0.92, 0.98, 1.08]),
+        zenith=np.array(zenith),
         horizon=horizon,
         clouds=rng.uniform(0.6, 1.0) if overcast else rng.uniform(0.0, 0.65),
         visibility=float(np.exp(rng.uniform(*np.log([70, 200] if rng.random() < 0.15 else [200, 2500])))),
@@ -59,30 +68,10 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-@dataclass(frozen=True)
-class Lights:
-    """The lights of V views as tensors, components first; see `Light`."""
-
-    sun: torch.Tensor
-    sun_colour: torch.Tensor
-    sky_colour: torch.Tensor
-    zenith: torch.Tensor
-    horizon: torch.Tensor
-    clouds: torch.Tensor
-    visibility: torch.Tensor
-    exposure: torch.Tensor
-
-    def at(self, views: torch.Tensor) -> "Lights":
-        """The light at samples of these views (N,); left as it is, to be broadcast, where there is but one."""
-        if self.sun.shape[1] == 1:
-            return self
-        return Lights(*(getattr(self, field.name).index_select(-1, views) for field in fields(self)))
-
-
-def stacked(lights: list[Light]) -> Lights:
-    """Several lights as tensors (3, V) and (V,)."""
-    tables = (np.array([getattr(light, field.name) for light in lights], np.float32) for field in fields(Lights))
-    return Lights(*(torch.from_numpy(np.ascontiguousarray(table.T)) for table in tables))
+def stacked(lights: list[Light]) -> Light:
+    """The light of V views from that of each."""
+    tables = (np.array([getattr(light, field.name) for light in lights], np.float32) for field in fields(Light))
+    return Light(*(torch.from_numpy(np.ascontiguousarray(table.T)) for table in tables))
 
 
 @dataclass(frozen=True)
@@ -148,33 +137,24 @@ def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
 
 def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
-    x, y, depth = _project(maps.sun, points, views)
-    index, shares = _texels(maps.sun, x, y, views)
+    index, shares, depth = _texels(maps.sun, points, views)
     flat = sun.reshape(-1)
     return sum(share * (flat.index_select(0, i) > depth - 0.12) for i, share in zip(index, shares, strict=True))
 
 
 def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what is higher."""
-    x, y, depth = _project(maps.above, points, views)
-    index, shares = _texels(maps.above, x, y, views)
+    index, shares, depth = _texels(maps.above, points, views)
     layers = torch.stack([shade.reshape(-1), maps.ground.reshape(-1)])
     around, floor = sum(share * layers.index_select(1, i) for i, share in zip(index, shares, strict=True))
     return 1 / (1 + 0.55 * (around - (floor - depth).clamp(0, _TALLEST)).clamp(min=0))
 
 
-def _texels(view: View, x: torch.Tensor, y: torch.Tensor, views: torch.Tensor):
-    """The four texels around each point and their bilinear shares; outside the map, those at its border."""
-    x, y = x.clamp(0, view.width - 1.001), y.clamp(0, view.height - 1.001)
-    column, row = x.floor(), y.floor()
-    first = (views * view.height + row.long()) * view.width + column.long()
-    x, y = x - column, y - row
-    shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
-    return [first + step for step in (0, 1, view.width, view.width + 1)], shares
+def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
+    """The four texels around each of the world's `points` (3, N) in the map of its view, their bilinear shares, depth.
 
-
-def _project(view: View, points: torch.Tensor, views: torch.Tensor):
-    """Samples x and y and depth (N,) of world `points` (3, N) in the map of their view."""
+    Outside the map they are those at its border.
+    """
     if len(view.focal) == 1:
         pose = view.world_to_camera[0].float()
         x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
@@ -182,4 +162,10 @@ def _project(view: View, points: torch.Tensor, views: torch.Tensor):
         pose = view.world_to_camera.float().view(-1, 16).T.index_select(1, views).view(4, 4, -1)
         x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
     focal, centre = view.focal.float().T.index_select(1, views), view.centre.float().T.index_select(1, views)
-    return x / depth * focal[0] + centre[0], y / depth * focal[1] + centre[1], depth
+    x = (x / depth * focal[0] + centre[0]).clamp(0, view.width - 1.001)
+    y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
+    column, row = x.floor(), y.floor()
+    first = (views * view.height + row.long()) * view.width + column.long()
+    x, y = x - column, y - row
+    shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
+    return [first + step for step in (0, 1, view.width, view.width + 1)], shares, depth

@@ -97,11 +97,18 @@ def _quad_hits(view: View, shapes: Shapes):
     edges = torch.linalg.cross(points, points.roll(-1, 1)) * offset.sign()[:, None, None]
     plane = normal / torch.where(offset.abs() < 1e-9, 1e-9, offset)[:, None]
     box = _quad_bounds(view, lens, points)
-    rows, row_y = _rows(box[:, 2:])
+    rows, row_y = _between(box[:, 2], box[:, 3])
     coefficients = _per_sample(lens, torch.cat([edges, plane[:, None]], dim=1)).index_select(0, rows)
     slope, level = coefficients[..., 0], coefficients[..., 1] * row_y[:, None] + coefficients[..., 2]
-    left, right = _interval(slope[:, :4], level[:, :4], box[rows, 0], box[rows, 1])
-    row, x = _samples(left, right)
+    # in a row of samples the quad is where the functions slope X + level of all its edges are positive
+    edge, start = slope[:, :4], level[:, :4]
+    flat = edge.abs() < 1e-14
+    bound = -start / torch.where(flat, 1.0, edge)
+    left = torch.where(flat | (edge < 0), -torch.inf, bound).amax(1)
+    right = torch.where(flat | (edge > 0), torch.inf, bound).amin(1)
+    right = torch.where((flat & (start < -1e-9)).any(1), -torch.inf, right)
+    left, right = torch.maximum(left, box[rows, 0]), torch.minimum(right, box[rows, 1]).clamp(min=-2.0)
+    row, x = _between((left - SLACK).ceil(), (right + SLACK).floor())
     slope, level = torch.stack([slope[:, 4], level[:, 4]]).float().index_select(1, row)
     inverse = slope * x + level
     return _keys(view, 1 / inverse, inverse > 1e-6, number[rows], camera[rows], row_y, row, x)
@@ -124,16 +131,6 @@ def _quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
     return _clip(view, low[0], high[0], low[1], high[1])
 
 
-def _interval(slope: torch.Tensor, level: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where all the functions slope X + level are positive, between x0 and x1; x1 < x0 where nowhere."""
-    flat = slope.abs() < 1e-14
-    bound = -level / torch.where(flat, 1.0, slope)
-    left = torch.where(flat | (slope < 0), -torch.inf, bound).amax(1)
-    right = torch.where(flat | (slope > 0), torch.inf, bound).amin(1)
-    right = torch.where((flat & (level < -1e-9)).any(1), -torch.inf, right)
-    return torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
-
-
 def _ellipsoid_hits(view: View, shapes: Shapes):
     camera = shapes.ellipsoid_views
     pose, lens = view.world_to_camera[camera], (view.focal[camera], view.centre[camera])
@@ -144,7 +141,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     centres, axes, box, camera, number = centres[kept], axes[kept], box[kept], camera[kept], kept + len(shapes.corners)
     lens = lens[0][kept], lens[1][kept]
     inverse = torch.linalg.inv(axes)
-    rows, row_y = _rows(box[:, 2:])
+    rows, row_y = _between(box[:, 2], box[:, 3])
     # In the frame where the ellipsoid is the unit sphere a ray is t (along X + start), the centre m:
     # |t d - m|^2 = 1 is a t^2 - 2 b t + c = 0, and a, b, b^2 - a c are polynomials in X.
     linear = _per_sample(lens, inverse)[rows]
@@ -154,8 +151,14 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     a = torch.stack([(along**2).sum(-1), 2 * (along * start).sum(-1), (start**2).sum(-1)], -1)
     b = torch.stack([(along * middle).sum(-1), (start * middle).sum(-1)], -1)
     root = torch.stack([b[:, 0] ** 2, 2 * b[:, 0] * b[:, 1], b[:, 1] ** 2], -1) - a * c[:, None]
-    left, right = _between_roots(root, box[rows, 0], box[rows, 1])
-    row, x = _samples(left, right)
+    # seen where the last is positive: between its roots where its leading term is negative, else all over
+    p, q, r = root.unbind(-1)
+    closed, inside = p < 0, (q**2 - 4 * p * r).clamp(min=0).sqrt()
+    safe, (x0, x1) = torch.where(closed, p, -1.0), box[rows, :2].T
+    left = torch.where(closed, torch.maximum((-q + inside) / (2 * safe), x0), x0)
+    right = torch.where(closed, torch.minimum((-q - inside) / (2 * safe), x1), x1)
+    right = torch.where(closed & (q**2 - 4 * p * r < 0), -2.0, right)
+    row, x = _between((left - SLACK).ceil(), (right + SLACK).floor())
     terms = torch.cat([a, b, root], 1).T.float().index_select(1, row)
     a, b, root = terms[:3], terms[3:5], terms[5:]
     root = (root[0] * x + root[1]) * x + root[2]
@@ -175,34 +178,15 @@ def _ellipsoid_bounds(view: View, lens, centres: torch.Tensor, spread: torch.Ten
         reach, middle = lens[0][:, axis], lens[1][:, axis]
         low, high = (q - r) / p * reach + middle, (q + r) / p * reach + middle
         # One that spans the camera's plane is tested against the sides of the view, then over the whole grid.
-        inside = _reaches(centres, spread, axis, (-middle - 1) / reach, (size - middle) / reach)
+        inside = torch.ones_like(behind)
+        for bound, sign in (((-middle - 1) / reach, 1.0), ((size - middle) / reach, -1.0)):
+            variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
+            inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
         bounds += [torch.where(behind, torch.where(inside, -1.0, torch.inf), low)]
         bounds += [torch.where(behind, torch.where(inside, float(size), -torch.inf), high)]
     box = _clip(view, *bounds)
     seen = (box[:, 0] <= box[:, 1]) & (box[:, 2] <= box[:, 3]) & (centres[:, 2] + spread[:, 2, 2].sqrt() > NEAR)
     return seen, box
-
-
-def _reaches(centres: torch.Tensor, spread: torch.Tensor, axis: int, low, high) -> torch.Tensor:
-    """Whether an ellipsoid reaches in between the planes x = low z and x = high z."""
-    inside = torch.ones_like(centres[:, 0], dtype=torch.bool)
-    for bound, sign in ((low, 1.0), (high, -1.0)):
-        variance = spread[:, axis, axis] - 2 * bound * spread[:, axis, 2] + bound**2 * spread[:, 2, 2]
-        inside &= sign * (centres[:, axis] - bound * centres[:, 2]) + variance.sqrt() > 0
-    return inside
-
-
-def _between_roots(polynomial: torch.Tensor, x0: torch.Tensor, x1: torch.Tensor):
-    """Where a quadratic with a negative leading term is positive; all of x0 .. x1 where the term is not negative."""
-    a, b, c = polynomial.unbind(-1)
-    inside = (b**2 - 4 * a * c).clamp(min=0).sqrt()
-    closed = a < 0
-    safe = torch.where(closed, a, -1.0)
-    left, right = (-b + inside) / (2 * safe), (-b - inside) / (2 * safe)
-    none = closed & (b**2 - 4 * a * c < 0)
-    left = torch.where(closed, torch.maximum(left, x0), x0)
-    right = torch.where(closed, torch.minimum(right, x1), x1)
-    return left, torch.where(none, -2.0, right)
 
 
 def _clip(view: View, x0, x1, y0, y1) -> torch.Tensor:
@@ -222,28 +206,16 @@ def _per_sample(lens, functions: torch.Tensor) -> torch.Tensor:
     return torch.stack([along_x, along_y, constant], -1)
 
 
-def _rows(bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """One entry per primitive and row of samples between `bounds` (n, 2): its primitive and its Y."""
-    count = (bounds[:, 1] - bounds[:, 0] + 1).clamp(min=0).long()
-    owner, y = _expand(bounds[:, 0].long(), count)
-    return owner, y.to(bounds.dtype)
-
-
-def _samples(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """One entry per row and sample between `left` and `right`: its row and its X (float32)."""
-    first = (left - SLACK).ceil()
-    row, x = _expand(first.long(), ((right + SLACK).floor() - first + 1).clamp(min=0).long())
-    return row, x.float()
-
-
-def _expand(first: torch.Tensor, count: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _between(first: torch.Tensor, last: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """One entry per whole number from `first` to `last` (n,), whole too: which of the n it is of, and the number."""
+    count = (last - first + 1).clamp(min=0).long()
     owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
-    start = first - (count.cumsum(0) - count)
+    start = first.long() - (count.cumsum(0) - count)
     return owner, torch.arange(len(owner), device=count.device) + start.index_select(0, owner)
 
 
 def _keys(view: View, depth, valid, number, camera, row_y, row, x) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys and samples of hits, which have `depth` and `x`; what each `row` has is its primitive, camera and Y."""
-    start = (camera * view.height + row_y.long()) * view.width
+    start = (camera * view.height + row_y) * view.width
     key = (depth.view(torch.int32).long() << 32) | number.index_select(0, row)
-    return torch.where(valid, key, EMPTY), start.index_select(0, row) + x.long()
+    return torch.where(valid, key, EMPTY), start.index_select(0, row) + x

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.light import Light, Lights, Maps, light_maps, openness, stacked, sunlit, with_moving
+from depthseg_lib.world.light import Light, Maps, light_maps, openness, stacked, sunlit, with_moving
 from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, moved, nearest, split
 from depthseg_lib.world.scene import Label, Scene, shapes_at
-from depthseg_lib.world.surfaces import COLUMNS, Surface, develop, noise_table, shade, sky, unit
+from depthseg_lib.world.surfaces import COLUMNS, Surface, noise_table, shade, sky, unit
 
 _GROUND = (Label.ROAD, Label.PAVEMENT, Label.TERRAIN)
 
@@ -23,7 +23,7 @@ class Street:
     scene: Scene
     poses: torch.Tensor
     """(T + 1, V, 4, 4) float64 camera-to-world; the last one only serves the flow of frame T - 1."""
-    lights: Lights
+    lights: Light
     maps: Maps
     noise: torch.Tensor
     """The table of `surfaces.noise`."""
@@ -66,7 +66,7 @@ def street_of(scene: Scene, poses, lights: list[Light], reach, shift, texel) -> 
     shapes, stacked_lights = shapes_at(scene, 0), stacked(lights)
     still = scene.body == 0
     flat = torch.isin(scene.label, torch.tensor(_GROUND)) & (torch.arange(len(still)) < len(scene.corners))
-    sun = torch.tensor([light.sun for light in lights], dtype=torch.float64)
+    sun = torch.stack([torch.from_numpy(light.sun) for light in lights])
     texel = torch.as_tensor(texel, dtype=torch.float64)
     maps = light_maps(sun, shapes.only(still), shapes.only(still & flat), torch.as_tensor(reach), texel)
     shift = torch.as_tensor(shift, dtype=torch.float32).T.contiguous()
@@ -133,16 +133,22 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
     shapes = shapes_at(street.scene, time)
     keys = nearest(view, cast(view, shapes))
     images = _colours(street, time, view, keys, shapes).view(3, -1, view.height, view.width)
-    images = develop(images, street.lights.exposure[:, None, None]).view(-1, 1, view.height, view.width)
+    # as film shows them, in 0..1: a soft shoulder, then gamma 2
+    images = (1 - torch.exp(-1.6 * street.lights.exposure[:, None, None] * images.clamp(min=0))).sqrt()
     tent = torch.tensor([0.25, 0.5, 0.25], device=images.device)
-    images = F.conv2d(images, (tent[:, None] * tent)[None, None], stride=2).view(3, -1, height, width)
+    images = F.conv2d(images.view(-1, 1, view.height, view.width), (tent[:, None] * tent)[None, None], stride=2).view(
+        3, -1, height, width
+    )
     return (images.transpose(0, 1) * 255).round().to(torch.uint8), keys.view(-1, view.height, view.width)
 
 
 def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
     """Linear colours (3, V * H * W) of all samples."""
     turn = street.poses[time, :, :3, :3].float()
-    rays = (turn @ _rays(view)).transpose(0, 1).reshape(3, -1)
+    y, x = torch.meshgrid(*(torch.arange(n, device=turn.device) for n in (view.height, view.width)), indexing="ij")
+    samples = torch.stack([x, y]).view(1, 2, -1)
+    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
+    rays = (turn @ torch.cat([flat, torch.ones_like(flat[:, :1])], 1)).transpose(0, 1).reshape(3, -1)
     directions = unit(rays)
     hit, missed = (keys != EMPTY).nonzero()[:, 0], (keys == EMPTY).nonzero()[:, 0]
     depth, primitive = split(keys[hit])
@@ -155,15 +161,6 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
     return colour.index_copy_(1, missed, sky(directions.index_select(1, missed), lights, street.noise))
 
 
-def _rays(view: View) -> torch.Tensor:
-    """Directions (V, 3, H * W) with z = 1, camera frame, float32."""
-    device = view.focal.device
-    y, x = torch.meshgrid(*(torch.arange(n, device=device) for n in (view.height, view.width)), indexing="ij")
-    samples = torch.stack([x, y]).view(1, 2, -1)
-    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
-    return torch.cat([flat, torch.ones_like(flat[:, :1])], 1)
-
-
 def _surface(street: Street, time: int, view: View, points, rays, depth, primitive, shapes: Shapes) -> Surface:
     scene, maps = street.scene, street.maps
     material, views = scene.material[primitive], scene.view[primitive]
@@ -174,7 +171,11 @@ def _surface(street: Street, time: int, view: View, points, rays, depth, primiti
     normals = normals * -torch.where(facing > 0, 1.0, -1.0)
     sun, above = with_moving(maps, shapes.only(scene.body > 0))
     lifted = points + 0.12 * normals
-    local = _in_body(scene, points, scene.body[primitive], scene.bodies[time])
+    body = scene.body[primitive]
+    own = (body > 0).nonzero()[:, 0]
+    back = torch.linalg.inv(scene.bodies[time]).float()[body[own]]
+    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
+    local = points.index_copy(1, own, moved.T)  # in the frames of their bodies
     patterned, flat = _flat(scene, local, primitive, material)
     sharpness = view.focal[:, 0].float()[views] * facing.abs().clamp(min=0.04).sqrt()
     return Surface(
@@ -189,14 +190,6 @@ def _surface(street: Street, time: int, view: View, points, rays, depth, primiti
         lit=sunlit(maps, sun, lifted, views),
         open=openness(maps, above, lifted, views),
     )
-
-
-def _in_body(scene: Scene, points: torch.Tensor, body: torch.Tensor, bodies: torch.Tensor) -> torch.Tensor:
-    """World points (3, N) in the frames of their bodies."""
-    own = (body > 0).nonzero()[:, 0]
-    back = torch.linalg.inv(bodies).float()[body[own]]
-    moved = (back[:, :3, :3] @ points[:, own].T[:, :, None])[..., 0] + back[:, :3, 3]
-    return points.index_copy(1, own, moved.T)
 
 
 def _normals(points: torch.Tensor, primitive: torch.Tensor, shapes: Shapes) -> torch.Tensor:

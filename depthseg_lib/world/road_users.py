@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from depthseg_lib.world.scene import Builder
+from depthseg_lib.world.scene import Builder, Label, motions, turned
 from depthseg_lib.world.surfaces import CLOTH, PAINT, PLASTER, SKIN, Material, pick
 
 _GLASS = Material((0.10, 0.12, 0.14), (0.20, 0.22, 0.24), 0.5, 1.2, 0.3, gloss=0.16)
@@ -29,23 +29,15 @@ def car(build: Builder, rng: np.random.Generator) -> None:
     roof = (-wide + 0.2, wide - 0.2, rear, cowl - rng.uniform(0.5, 0.8))
     base = (-wide + 0.06, wide - 0.06, tail, cowl + 0.1)
     build.frustum(base, roof, waist, tall - 0.06, glass)
-    build.frustum(roof, _shrunk(roof, 0.08), tall - 0.06, tall, paint)
-    _pillars(build, base, roof, waist, tall - 0.05, paint, kind)
+    build.frustum(roof, np.add(roof, (0.08, -0.08, 0.08, -0.08)), tall - 0.06, tall, paint)
+    for share in (0.0, 0.3, 0.62, 0.96) if kind == "van" else (0.0, 0.42, 0.96):  # posts between the windows
+        z0, z1 = (rect[2] + share * (rect[3] - rect[2]) for rect in (base, roof))
+        for side, out in ((0, -0.012), (1, 0.012)):
+            x0, x1, high = base[side] + out, roof[side] + out, tall - 0.05
+            foot = ((x0, waist, z0 - 0.05), (x0, waist, z0 + 0.07))
+            build.quads([*foot, (x1, high, z1 + 0.07), (x1, high, z1 - 0.05)], paint)
     _lamps(build, rng, wide, half, waist)
     _wheels(build, wide, (-half + 0.62, half - 0.68), rng.uniform(0.29, 0.34))
-
-
-def _pillars(build: Builder, base, roof, low: float, high: float, paint: int, kind: str) -> None:
-    """Body-coloured posts between the windows."""
-    shares = (0.0, 0.42, 0.96) if kind != "van" else (0.0, 0.3, 0.62, 0.96)
-    for share in shares:
-        for side in (0, 1):
-            at = [rect[2] + share * (rect[3] - rect[2]) for rect in (base, roof)]
-            out = 0.012 if side else -0.012
-            x = [rect[side] + out for rect in (base, roof)]
-            z = [(a - 0.05, a + 0.07) for a in at]
-            corners = [(x[0], low, z[0][0]), (x[0], low, z[0][1]), (x[1], high, z[1][1]), (x[1], high, z[1][0])]
-            build.quads([corners], paint)
 
 
 def truck(build: Builder, rng: np.random.Generator) -> None:
@@ -60,7 +52,7 @@ def truck(build: Builder, rng: np.random.Generator) -> None:
     build.box((-wide, wide), (0.95, tall if rng.random() < 0.75 else 1.7), (-half, back - 0.15), cargo)
     build.box((-wide + 0.05, wide - 0.05), (0.45, 1.45), (back, half), paint)
     build.frustum((-wide + 0.05, wide - 0.05, back, half - 0.05), top, 1.45, 2.2, glass)
-    build.frustum(top, _shrunk(top, 0.05), 2.2, 2.45, paint)
+    build.frustum(top, np.add(top, (0.05, -0.05, 0.05, -0.05)), 2.2, 2.45, paint)
     _lamps(build, rng, wide, half, 0.95)
     _wheels(build, wide, (-half + 1.0, half - 0.9), 0.48)
 
@@ -76,10 +68,6 @@ def bus(build: Builder, rng: np.random.Generator) -> None:
     build.box((-wide + 0.1, wide - 0.1), (1.2, 2.6), (-half - 0.015, half + 0.015), glass)
     _lamps(build, rng, wide, half, 0.9)
     _wheels(build, wide, (-half + 1.6, half - 1.8), 0.48)
-
-
-def _shrunk(rect, by: float) -> tuple[float, float, float, float]:
-    return rect[0] + by, rect[1] - by, rect[2] + by, rect[3] - by
 
 
 def _lamps(build: Builder, rng: np.random.Generator, wide: float, half: float, waist: float) -> None:
@@ -119,8 +107,7 @@ def bicycle(build: Builder, rng: np.random.Generator) -> None:
 def person(build: Builder, rng: np.random.Generator, limbs: tuple[int, ...] | None = None) -> None:
     """A person of random height and clothes, facing +z; `limbs` are the bodies of left and right leg and arm.
 
-    Without `limbs` the legs and arms are held as in a random step. With them they hang at their body's origin, which
-    `swing` moves.
+    Without `limbs` the legs and arms are held as in a random step. With them they hang at their body's origin.
     """
     scale = rng.uniform(0.86, 1.08)
     coat, trousers, skin, hair, shoe = _clothes(build, rng)
@@ -141,7 +128,12 @@ def person(build: Builder, rng: np.random.Generator, limbs: tuple[int, ...] | No
         if limbs is not None:
             build.part(limbs[index])
             top, angle = (side * out, 0.0, 0.0), 0.0
-        _limb(build, top, length, angle, thick * scale, material, shoe if index < 2 else skin)
+        # hanging from `top`, turned about the x axis; a positive angle moves the end towards +z
+        along, thick = np.array([0.0, -np.cos(angle), np.sin(angle)]), thick * scale
+        radii = (thick, length / 2 + 0.02, thick * 1.15)
+        build.ellipsoid(np.add(top, along * length / 2), radii, material, tilt=-angle)
+        end, radii = np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4)
+        build.ellipsoid(end, radii, shoe if index < 2 else skin)
 
 
 def rider(build: Builder, rng: np.random.Generator) -> None:
@@ -157,25 +149,15 @@ def rider(build: Builder, rng: np.random.Generator) -> None:
         build.ellipsoid((side * 0.22, 1.18, 0.2), (0.055, 0.28, 0.06), coat, tilt=-0.9)
 
 
-def swing(torso: np.ndarray, rng: np.random.Generator, pace: float) -> list[np.ndarray]:
-    """Bodies (T, 4, 4) of left and right leg and arm of a walker with `torso` (T, 4, 4); `pace` radians a frame."""
-    phase = rng.uniform(0, 2 * np.pi) + pace * np.arange(len(torso))
+def walker(build: Builder, rng: np.random.Generator, torso: np.ndarray, pace: float) -> None:
+    """A person who moves by `torso` (T, 4, 4), heights upwards; legs and arms swing at a `pace` in metres a frame."""
+    phase = rng.uniform(0, 2 * np.pi) + 4.2 * pace * np.arange(len(torso))
     limbs = []
     for side, height, reach in ((1, 0.85, 0.5), (-1, 0.85, 0.5), (-1, 1.36, 0.4), (1, 1.36, 0.4)):
-        angle = side * reach * np.sin(phase)
-        local = np.tile(np.eye(4), (len(torso), 1, 1))
-        local[:, 1, 3] = height
-        local[:, 1, 1], local[:, 1, 2] = np.cos(angle), np.sin(angle)
-        local[:, 2, 1], local[:, 2, 2] = -np.sin(angle), np.cos(angle)
-        limbs.append(torso @ local)
-    return limbs
-
-
-def _limb(build: Builder, top, length: float, angle: float, thick: float, material: int, end: int) -> None:
-    """A limb hanging from `top`, turned by `angle` about the x axis; positive moves its end towards +z."""
-    along = np.array([0.0, -np.cos(angle), np.sin(angle)])
-    build.ellipsoid(np.add(top, along * length / 2), (thick, length / 2 + 0.02, thick * 1.15), material, tilt=-angle)
-    build.ellipsoid(np.add(top, along * (length - 0.03)), (thick * 0.8, thick * 0.8, thick * 1.4), end)
+        swing = motions(turned(side * reach * np.sin(phase), 2, 1), np.array([0.0, height, 0.0]))
+        limbs.append(build.body(torso @ swing))
+    build.place(0, 0, 0, label=Label.PERSON, body=build.body(torso))
+    person(build, rng, tuple(limbs))
 
 
 def _clothes(build: Builder, rng: np.random.Generator) -> tuple[int, int, int, int, int]:

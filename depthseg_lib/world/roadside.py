@@ -20,8 +20,19 @@ def house(build: Builder, rng: np.random.Generator, width: float, depth: float, 
     base = build.material(Material(vary(rng, front.colour, 0.03, 0.35), contrast=0.3))
     build.box(x, (-1.5, 0.0), z, base)  # goes into the ground, which may slope
     build.box(x, (0.0, height), z, wall, top)
-    if gabled:
-        _gable(build, x, z, height, rng.uniform(0.5, 0.95) * depth / 2, wall, top, along=rng.random() < 0.65)
+    if gabled:  # a pitched roof with its ridge along the street, or across it
+        over = (-0.35, 0.35)
+        high, (x0, x1), (z0, z1) = height + rng.uniform(0.5, 0.95) * depth / 2, np.add(x, over), np.add(z, over)
+        if rng.random() < 0.65:
+            eaves = ((x0, height, z1), (x1, height, z1)), ((x1, height, z0), (x0, height, z0))
+            ridge = ((x1, high, 0), (x0, high, 0))
+            ends = [[(i, height, z[0]), (i, height, z[1]), (i, high - 0.2, 0), (i, high - 0.2, 0)] for i in x]
+        else:
+            eaves = ((x0, height, z0), (x0, height, z1)), ((x1, height, z1), (x1, height, z0))
+            ridge = ((0, high, z1), (0, high, z0))
+            ends = [[(x[0], height, i), (x[1], height, i), (0, high - 0.2, i), (0, high - 0.2, i)] for i in z]
+        build.quads([[*eaves[0], *ridge], [*eaves[1], *ridge[::-1]]], top)
+        build.quads(ends, wall)
     else:
         rim = build.material(Material(vary(rng, front.colour, 0.05, 0.3), contrast=0.2))
         build.box((x[0] - 0.15, x[1] + 0.15), (height, height + 0.35), (z[0] - 0.15, z[1] + 0.15), rim, top)
@@ -46,23 +57,6 @@ def facade(rng: np.random.Generator, storey: float) -> Material:
         frame=rng.choice([0.15, 0.5, 0.9, 0.95]),
         door=rng.uniform(0.1, 0.35),
     )
-
-
-def _gable(build: Builder, x, z, low: float, rise: float, wall: int, top: int, along: bool) -> None:
-    """A pitched roof with its ridge along the street, or across it."""
-    e, high = 0.35, low + rise
-    x0, x1, z0, z1 = x[0] - e, x[1] + e, z[0] - e, z[1] + e
-    if along:
-        a, b, c, d = (x0, low, z1), (x1, low, z1), (x1, low, z0), (x0, low, z0)
-        ridge = ((x1, high, 0), (x0, high, 0))
-        build.quads([[a, b, *ridge], [c, d, *ridge[::-1]]], top)
-        ends = [[(i, low, z[0]), (i, low, z[1]), (i, high - 0.2, 0), (i, high - 0.2, 0)] for i in x]
-    else:
-        a, b, c, d = (x0, low, z0), (x0, low, z1), (x1, low, z1), (x1, low, z0)
-        ridge = ((0, high, z1), (0, high, z0))
-        build.quads([[a, b, *ridge], [c, d, *ridge[::-1]]], top)
-        ends = [[(x[0], low, i), (x[1], low, i), (0, high - 0.2, i), (0, high - 0.2, i)] for i in z]
-    build.quads(ends, wall)
 
 
 def _details(build: Builder, rng: np.random.Generator, x, front: float, height: float, storey: float) -> None:
@@ -114,9 +108,9 @@ def enclosure(build: Builder, path, along, across: float, height: float, thick: 
         build.quads([[low[0][end], low[1][end], high[1][end], high[0][end]]], material)
 
 
-def posts(build: Builder, path, along, across: float, height: float, lift: float, material: int) -> None:
-    """Posts of a fence at each of `along`."""
-    for x, base, z in path.point(along, across, lift):
+def posts(build: Builder, points, height: float, material: int) -> None:
+    """Posts of a fence at `points` (n, 3) of the ground: x, height, z."""
+    for x, base, z in points:
         build.box((x - 0.06, x + 0.06), (base - 0.3, base + height), (z - 0.06, z + 0.06), material)
 
 
@@ -170,7 +164,7 @@ def sign(build: Builder, rng: np.random.Generator) -> None:
     size = rng.uniform(0.3, 0.42) * (2.2 if kind == "board" else 1)
     middle = rng.uniform(2.1, 2.7) + (0.8 if kind == "board" else 0)
     _post(build, middle + size, 0.045, metal)
-    outer, inner = Material(pick(rng, _PAINTED, 0.05)), Material(pick(rng, _PAINTED[:2] + _PAINTED[2:], 0.05))
+    outer, inner = Material(pick(rng, _PAINTED, 0.05)), Material(pick(rng, _PAINTED, 0.05))
     ink = build.material(Material(pick(rng, ((0.08, 0.08, 0.08), (0.9, 0.9, 0.9)))))
     outer, inner = build.material(outer), build.material(inner)
     build.label(Label.SIGN)
@@ -200,27 +194,20 @@ def _post(build: Builder, height: float, thick: float, material: int) -> None:
 
 def tree(build: Builder, rng: np.random.Generator, height: float, conifer: bool = False) -> None:
     """A tree at the origin: trunk, boughs and a crown of many ellipsoids."""
-    shades = [build.material(material) for material in leaves(rng)]
+    shades = _leaves(build, rng)
     bark = build.material(Material(vary(rng, (0.34, 0.27, 0.21)), contrast=0.5, wavelength=0.4))
     thick = 0.02 * height + rng.uniform(0.03, 0.1)
     clear = (0.12 if conifer else rng.uniform(0.25, 0.42)) * height
     base, top = (-thick, thick, -thick, thick), (-thick / 2, thick / 2, -thick / 2, thick / 2)
     build.frustum(base, top, -0.5, 0.75 * height, bark)
     if conifer:
-        _cone(build, rng, height, clear, shades)
-    else:
-        _crown(build, rng, height, clear, shades)
-
-
-def _cone(build: Builder, rng: np.random.Generator, height: float, clear: float, shades: list[int]) -> None:
-    for level in np.linspace(0, 1, 7):
-        radius = (1 - level) * 0.2 * height + 0.04 * height
-        middle = (*rng.uniform(-0.05, 0.05, 2) * height, clear + level * (height - clear) * 0.95)
-        radii = (radius * rng.uniform(0.8, 1.1), 0.11 * height, radius)
-        build.ellipsoid((middle[0], middle[2], middle[1]), radii, shades[rng.integers(3)])
-
-
-def _crown(build: Builder, rng: np.random.Generator, height: float, clear: float, shades: list[int]) -> None:
+        for level in np.linspace(0, 1, 7):
+            radius = (1 - level) * 0.2 * height + 0.04 * height
+            x, z = rng.uniform(-0.05, 0.05, 2) * height
+            radii = (radius * rng.uniform(0.8, 1.1), 0.11 * height, radius)
+            middle = (x, clear + level * (height - clear) * 0.95, z)
+            build.ellipsoid(middle, radii, shades[rng.integers(3)])
+        return
     tall = (height - clear) / 2
     wide = tall * rng.uniform(0.65, 1.15)
     middle = clear + tall
@@ -235,18 +222,15 @@ def _crown(build: Builder, rng: np.random.Generator, height: float, clear: float
 
 def bush(build: Builder, rng: np.random.Generator, size: float) -> None:
     """A bush of about `size` metres."""
-    shades = [build.material(material) for material in leaves(rng)]
+    shades = _leaves(build, rng)
     for _ in range(rng.integers(4, 8)):
         x, z = rng.uniform(-0.5, 0.5, 2) * size
         radii = size * rng.uniform(0.25, 0.5, 3)
         build.ellipsoid((x, radii[1] * 0.7, z), radii, shades[rng.integers(3)])
 
 
-def leaves(rng: np.random.Generator) -> tuple[Material, ...]:
+def _leaves(build: Builder, rng: np.random.Generator) -> list[int]:
     """Three shades of the leaves of one tree."""
-    colour = pick(rng, FOLIAGE)
-    wave, contrast = rng.uniform(0.5, 1.1), rng.uniform(0.6, 0.9)
-    return tuple(
-        Material(vary(rng, colour, 0.03, 0.22), vary(rng, colour, 0.05, 0.3), 0.7, wave, contrast, bump=1.1)
-        for _ in range(3)
-    )
+    colour, wave, contrast = pick(rng, FOLIAGE), rng.uniform(0.5, 1.1), rng.uniform(0.6, 0.9)
+    shades = ((vary(rng, colour, 0.03, 0.22), vary(rng, colour, 0.05, 0.3)) for _ in range(3))
+    return [build.material(Material(*shade, 0.7, wave, contrast, bump=1.1)) for shade in shades]

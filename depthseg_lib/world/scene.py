@@ -65,18 +65,15 @@ class Scene:
 
 def together(scenes: list[Scene]) -> Scene:
     """One scene of several in which nothing moves, each for a camera of its own: so that they render in one go."""
-    split = [len(scene.corners) for scene in scenes]
-    first = np.cumsum([0, *(len(scene.materials) for scene in scenes)])
-    per_primitive = {
-        "material": [scene.material + int(start) for scene, start in zip(scenes, first[:-1], strict=True)],
-        "view": [torch.full_like(scene.view, number) for number, scene in enumerate(scenes)],
-        **{name: [getattr(scene, name) for scene in scenes] for name in ("label", "thing", "body")},
-    }
-    quads = {n: [part[:q] for part, q in zip(parts, split, strict=True)] for n, parts in per_primitive.items()}
-    rest = {n: [part[q:] for part, q in zip(parts, split, strict=True)] for n, parts in per_primitive.items()}
+    first = np.cumsum([0, *(len(scene.materials) for scene in scenes)]).tolist()
     names = ("corners", "centres", "axes", "materials")
     whole = {name: torch.cat([getattr(scene, name) for scene in scenes]) for name in names}
-    whole |= {name: torch.cat(quads[name] + rest[name]) for name in per_primitive}
+    per_primitive = {name: [getattr(scene, name) for scene in scenes] for name in ("label", "thing", "body")}
+    per_primitive["material"] = [scene.material + start for scene, start in zip(scenes, first[:-1], strict=True)]
+    per_primitive["view"] = [torch.full_like(scene.view, number) for number, scene in enumerate(scenes)]
+    for name, parts in per_primitive.items():
+        both = [part.split([len(s.corners), len(s.centres)]) for part, s in zip(parts, scenes, strict=True)]
+        whole[name] = torch.cat([quads for quads, _ in both] + [rest for _, rest in both])
     return Scene(**whole, bodies=scenes[0].bodies)
 
 
@@ -90,15 +87,28 @@ def shapes_at(scene: Scene, time: int) -> Shapes:
     return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
 
 
+def turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:
+    """Rotations (T, 3, 3) by `angle` (T,) radians that take the axis `first` towards the axis `second`."""
+    turn = np.tile(np.eye(3), (len(angle), 1, 1))
+    turn[:, first, first] = turn[:, second, second] = np.cos(angle)
+    turn[:, second, first], turn[:, first, second] = np.sin(angle), -np.sin(angle)
+    return turn
+
+
+def motions(turn: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Rigid motions (T, 4, 4) that turn by `turn` (T, 3, 3) and then move the origin to `place` (T, 3) or (3,)."""
+    found = np.tile(np.eye(4), (len(turn), 1, 1))
+    found[:, :3, :3], found[:, :3, 3] = turn, place
+    return found
+
+
 class Builder:
     """Gathers primitives; heights are given positive upwards, and each thing in its own frame, facing +z."""
 
     def __init__(self):
-        self._corners, self._corner_rows, self._strips = [], [], []
-        self._ellipsoids, self._ellipsoid_rows = [], []
-        self._materials: list[list[float]] = []
-        self._places: list[tuple[float, float, float, float]] = []
-        self._bodies: list[np.ndarray] = []
+        self._boxes, self._strips, self._ellipsoids = [], [], []
+        self._box_rows, self._strip_rows, self._ellipsoid_rows = [], [], []  # a `_row` for each primitive
+        self._materials, self._places, self._bodies = [], [], []
         self._label, self._body, self._thing = 0, 0, 0
 
     def material(self, material: Material) -> int:
@@ -133,10 +143,8 @@ class Builder:
             for rect, height in ((base, low), (top, high))
             for x, z in ((0, 2), (1, 2), (1, 3), (0, 3))
         ]
-        cap = sides if cap is None else cap
-        self._corners.append(corners)
-        for material in (sides, sides, sides, sides, cap, cap):
-            self._corner_rows.append(self._row(material))
+        self._boxes.append(corners)
+        self._box_rows += [self._row(sides)] * 4 + [self._row(sides if cap is None else cap)] * 2
 
     def box(self, x, y, z, sides: int, cap: int | None = None) -> None:
         """A box over the intervals `x`, `y` (heights) and `z`."""
@@ -146,58 +154,35 @@ class Builder:
     def quads(self, corners, material: int, label: int | None = None) -> None:
         """Flat quads (n, 4, 3) as (x, height, z); a triangle repeats its third corner."""
         corners = np.asarray(corners, float).reshape(-1, 4, 3)
-        row = self._row(material)
-        self._strips.append((corners, row if label is None else (*row[:2], label, *row[3:])))
+        self._strips.append(corners)
+        self._strip_rows += [self._row(material, label)] * len(corners)
 
-    def ellipsoid(self, centre, radii, material: int, tilt: float = 0.0, roll: float = 0.0) -> None:
-        """An ellipsoid, tilted about the x axis (its top towards +z) and then rolled about the z axis."""
-        ct, st, cr, sr = np.cos(tilt), np.sin(tilt), np.cos(roll), np.sin(roll)
-        a, b, c = radii
-        axes = ((a * cr, -b * sr * ct, c * sr * st), (a * sr, b * cr * ct, -c * cr * st), (0.0, b * st, c * ct))
-        self._ellipsoids.append((centre, *axes))
+    def ellipsoid(self, centre, radii, material: int, tilt: float = 0.0) -> None:
+        """An ellipsoid, tilted about the x axis: its top towards +z."""
+        (a, b, c), cos, sin = radii, np.cos(tilt), np.sin(tilt)
+        self._ellipsoids.append((centre, (a, 0.0, 0.0), (0.0, b * cos, -c * sin), (0.0, b * sin, c * cos)))
         self._ellipsoid_rows.append(self._row(material))
 
     def build(self, times: int = 1) -> Scene:
         """The scene, with the bodies at times 0 .. `times` - 1."""
-        corners, rows = self._placed_quads()
-        centres, axes, ellipsoid_rows = self._placed_ellipsoids()
-        rows = torch.from_numpy(np.concatenate([rows, ellipsoid_rows]))
+        boxes = np.asarray(self._boxes, float).reshape(-1, 8, 3)[:, _FACES].reshape(-1, 4, 3)
+        corners, table = np.concatenate([boxes, *self._strips]), np.asarray(self._ellipsoids, float).reshape(-1, 4, 3)
+        rows = np.asarray(self._box_rows + self._strip_rows + self._ellipsoid_rows, np.int64).reshape(-1, 5)
+        x, height, z, yaw = np.asarray(self._places, float).reshape(-1, 4)[rows[:, 0]].T
+        turn, shift, quads = turned(yaw, 2, 0), np.stack([x, height, z], axis=-1), len(corners)
+        corners = (np.einsum("nij,nkj->nki", turn[:quads], corners) + shift[:quads, None]) * _UP_TO_DOWN
+        centres = (np.einsum("nij,nj->ni", turn[quads:], table[:, 0]) + shift[quads:]) * _UP_TO_DOWN
+        axes = (turn[quads:] @ table[:, 1:]) * _UP_TO_DOWN[:, None]
+        material, label, thing, body = torch.from_numpy(rows[:, 1:].T.copy())
         bodies = np.stack([np.tile(np.eye(4), (times, 1, 1)), *(body[:times] for body in self._bodies)], axis=1)
         flip = np.append(_UP_TO_DOWN, 1.0)
         return Scene(
-            corners=torch.from_numpy(corners).float(),
-            centres=torch.from_numpy(centres).float(),
-            axes=torch.from_numpy(axes).float(),
-            material=rows[:, 1].contiguous(),
-            label=rows[:, 2].contiguous(),
-            thing=rows[:, 3].contiguous(),
-            body=rows[:, 4].contiguous(),
+            *(torch.from_numpy(part).float() for part in (corners, centres, axes)),
+            *(material, label, thing, body),
             materials=torch.tensor(self._materials, dtype=torch.float32),
             bodies=torch.from_numpy(flip[:, None] * bodies * flip),
             view=torch.zeros(len(rows), dtype=torch.int64),
         )
 
-    def _row(self, material: int) -> tuple[int, int, int, int, int]:
-        return len(self._places) - 1, material, self._label, self._thing, self._body
-
-    def _placed_quads(self) -> tuple[np.ndarray, np.ndarray]:
-        boxes = np.asarray(self._corners, float).reshape(-1, 8, 3)[:, _FACES].reshape(-1, 4, 3)
-        corners = np.concatenate([boxes, *(strip for strip, _ in self._strips)])
-        box_rows = np.asarray(self._corner_rows, np.int64).reshape(-1, 5)
-        strip_rows = np.asarray([row for _, row in self._strips], np.int64).reshape(-1, 5)
-        rows = np.concatenate([box_rows, strip_rows.repeat([len(strip) for strip, _ in self._strips], axis=0)])
-        turn, shift = self._turns(rows[:, 0])
-        return (np.einsum("nij,nkj->nki", turn, corners) + shift[:, None]) * _UP_TO_DOWN, rows
-
-    def _placed_ellipsoids(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = np.asarray(self._ellipsoid_rows, np.int64).reshape(-1, 5)
-        table = np.asarray(self._ellipsoids, float).reshape(-1, 4, 3)
-        turn, shift = self._turns(rows[:, 0])
-        centres = np.einsum("nij,nj->ni", turn, table[:, 0]) + shift
-        return centres * _UP_TO_DOWN, (turn @ table[:, 1:]) * _UP_TO_DOWN[:, None], rows
-
-    def _turns(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, height, z, yaw = np.asarray(self._places, float).reshape(-1, 4)[index].T
-        zero, cos, sin = np.zeros_like(yaw), np.cos(yaw), np.sin(yaw)
-        turn = np.stack([cos, zero, sin, zero, zero + 1, zero, -sin, zero, cos], axis=-1).reshape(-1, 3, 3)
-        return turn, np.stack([x, height, z], axis=-1)
+    def _row(self, material: int, label: int | None = None) -> tuple[int, int, int, int, int]:
+        return len(self._places) - 1, material, self._label if label is None else label, self._thing, self._body

@@ -47,8 +47,7 @@ def _wall(build: Builder, rng: np.random.Generator) -> None:
 def _fence(build: Builder, rng: np.random.Generator) -> None:
     half, high, material = rng.uniform(1.5, 3.5), rng.uniform(0.9, 1.8), build.material(roadside.fence_material(rng))
     build.box((-half, half), (0.08, high), (-0.02, 0.02), material)
-    for x in np.linspace(-half, half, int(rng.integers(3, 6))):
-        build.box((x - 0.06, x + 0.06), (-0.3, high + 0.1), (-0.06, 0.06), material)
+    roadside.posts(build, [(x, 0, 0) for x in np.linspace(-half, half, rng.integers(3, 6))], high + 0.1, material)
 
 
 SUBJECTS = {
@@ -93,7 +92,12 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
     build = Builder()
     build.place(0, 0, 0, label=Label.POLE if subject.label in (Label.LIGHT, Label.SIGN) else subject.label)
     subject.make(build, rng)
-    points = _outline(build.build(), subject.label)
+    scene = build.build()
+    quads, chosen = len(scene.corners), scene.label == subject.label
+    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
+    around = (scene.corners[chosen[:quads]], centres[:, None] + axes, centres[:, None] - axes)
+    # corners of quads, poles of ellipsoids; foundations are under the ground
+    points = np.minimum(torch.cat([part.reshape(-1, 3) for part in around]).double().numpy(), [np.inf, 0.0, np.inf])
     pose, matrix, distance = _frame(rng, points, subject.turn, scale, size)
     _set(build, rng, setting, pose, distance, points)
     reach = max(4.0, float(np.abs(points[:, [0, 2]]).max()) + 2)
@@ -103,27 +107,11 @@ def shot(seed: tuple[int, ...], subject: Subject, setting: str, scale: float, si
 def photographs_of(shots: list[Shot]) -> tuple[Street, torch.Tensor]:
     """All shots as one street with a camera each, and their intrinsics (V, 3, 3)."""
     corners = np.array([(x, y, z) for x in (-1, 1) for y in (0.0, 1.0) for z in (-1, 1)])
-    around = np.array([corners * [shot.reach, -4.0, shot.reach] for shot in shots])
-    street = street_of(
-        together([shot.scene for shot in shots]),
-        np.stack([shot.pose for shot in shots])[None],
-        [shot.light for shot in shots],
-        around,
-        np.stack([shot.shift for shot in shots]),
-        [shot.reach / 50 for shot in shots],
-    )
-    return street, torch.from_numpy(np.stack([shot.matrix for shot in shots]))
-
-
-def _outline(scene: Scene, label: int) -> np.ndarray:
-    """World points (n, 3) around the primitives with this label: corners of quads, poles of ellipsoids."""
-    quads = len(scene.corners)
-    chosen = scene.label == label
-    corners = scene.corners[chosen[:quads]].reshape(-1, 3)
-    centres, axes = scene.centres[chosen[quads:]], scene.axes[chosen[quads:]].mT
-    tips = torch.cat([centres[:, None] + axes, centres[:, None] - axes]).reshape(-1, 3)
-    points = torch.cat([corners, tips]).double().numpy()
-    return np.minimum(points, [np.inf, 0.0, np.inf])  # foundations are under the ground
+    around = np.array([corners * [one.reach, -4.0, one.reach] for one in shots])
+    poses, shifts, matrices = (np.stack([getattr(one, name) for one in shots]) for name in ("pose", "shift", "matrix"))
+    scene, lights = together([one.scene for one in shots]), [one.light for one in shots]
+    street = street_of(scene, poses[None], lights, around, shifts, [one.reach / 50 for one in shots])
+    return street, torch.from_numpy(matrices)
 
 
 def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: float, size: int):
@@ -132,8 +120,12 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
     angle, extent = rng.uniform(-turn, turn), float(np.ptp(points, axis=0).max())
     distance = max(rng.uniform(1.6, 3.0) * extent, rng.uniform(4.0, 9.0))
     eye = np.array([middle[0] + distance * np.sin(angle), -rng.uniform(0.6, 2.2), middle[2] + distance * np.cos(angle)])
-    pose = _looking(eye, middle)
-    seen = (points - pose[:3, 3]) @ pose[:3, :3]
+    forward = (middle - eye) / np.linalg.norm(middle - eye)
+    right = np.cross([0.0, 1.0, 0.0], forward)  # the camera is upright, y down
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = np.stack([right, np.cross(forward, right), forward], axis=1), eye
+    seen = (points - eye) @ pose[:3, :3]
     flat = seen[:, :2] / seen[:, 2:]
     low, high = flat.min(0), flat.max(0)
     focal = scale * size / float((high - low).max())
@@ -141,27 +133,22 @@ def _frame(rng: np.random.Generator, points: np.ndarray, turn: float, scale: flo
     return pose, np.array([[focal, 0.0, centre[0]], [0.0, focal, centre[1]], [0.0, 0.0, 1.0]]), distance
 
 
-def _looking(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Camera-to-world (4, 4) of an upright camera at `eye` that looks at `target`, y down."""
-    forward = (target - eye) / np.linalg.norm(target - eye)
-    right = np.cross([0.0, 1.0, 0.0], forward)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    pose[:3, 3] = eye
-    return pose
-
-
 def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarray, distance: float, points) -> None:
     """Lay the ground and put scenery behind the thing, as seen from the camera."""
-    makers = {"road": asphalt_material, "pavement": paving_material, "meadow": grass_material}
-    labels = {"road": Label.ROAD, "pavement": Label.PAVEMENT, "meadow": Label.TERRAIN}
+    label, maker, city = {
+        "road": (Label.ROAD, asphalt_material, 0.5),
+        "pavement": (Label.PAVEMENT, paving_material, 0.8),
+        "meadow": (Label.TERRAIN, grass_material, 0.12),
+    }[setting]
     reach = 200.0
-    build.place(0, 0, 0, rng.uniform(0, np.pi), label=labels[setting])
-    near = build.material(makers[setting](rng))
+    build.place(0, 0, 0, rng.uniform(0, np.pi), label=label)
+    near = build.material(maker(rng))
     build.quads([[(-reach, 0, -reach), (reach, 0, -reach), (reach, 0, reach), (-reach, 0, reach)]], near)
     if setting == "road":
-        _road_marks(build, rng)
+        paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
+        for x in rng.uniform(-6, 6, 2):
+            for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
+                build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
     away = -pose[:3, 2] * [1, 0, 1]
     heading = float(np.arctan2(away[0], away[2]))  # from the scenery towards the camera
     radius = float(np.abs(points[:, [0, 2]]).max())
@@ -170,27 +157,15 @@ def _set(build: Builder, rng: np.random.Generator, setting: str, pose: np.ndarra
         aside = (number - 1.3 + rng.uniform(-0.5, 0.5)) * 0.35 * (distance + behind)
         cos, sin = np.cos(heading), np.sin(heading)
         build.place(-behind * sin + aside * cos, 0, -behind * cos - aside * sin, heading, label=Label.PLANTS)
-        _scenery(build, rng, setting)
-
-
-def _road_marks(build: Builder, rng: np.random.Generator) -> None:
-    paint = build.material(Material((0.8, 0.8, 0.78), contrast=0.4))
-    for x in rng.uniform(-6, 6, 2):
-        for z in np.arange(-16.0, 16.0, rng.choice([3.0, 6.0])):
-            build.quads([[(x, 0.01, z), (x + 0.14, 0.01, z), (x + 0.14, 0.01, z + 3), (x, 0.01, z + 3)]], paint)
-
-
-def _scenery(build: Builder, rng: np.random.Generator, setting: str) -> None:
-    """One piece of the setting's scenery; the same kinds of thing stand in all, in different shares."""
-    city = {"road": 0.5, "pavement": 0.8, "meadow": 0.12}[setting]
-    draw = rng.random()
-    if draw < city:
-        build.label(Label.BUILDING)
-        roadside.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
-    elif draw < city + 0.6 * (1 - city):
-        roadside.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
-    elif setting == "road":
-        build.label(Label.CAR)
-        road_users.car(build, rng)
-    else:
-        roadside.bush(build, rng, rng.uniform(1.0, 2.5))
+        # one piece of scenery; the same kinds of thing stand in all settings, in different shares
+        draw = rng.random()
+        if draw < city:
+            build.label(Label.BUILDING)
+            roadside.house(build, rng, rng.uniform(8, 16), 8.0, int(rng.integers(1, 4)), rng.random() < 0.5)
+        elif draw < city + 0.6 * (1 - city):
+            roadside.tree(build, rng, rng.uniform(4, 10), rng.random() < 0.2)
+        elif setting == "road":
+            build.label(Label.CAR)
+            road_users.car(build, rng)
+        else:
+            roadside.bush(build, rng, rng.uniform(1.0, 2.5))

@@ -7,46 +7,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.light import Lights
+from depthseg_lib.world.light import Light
 
 Colour = tuple[float, float, float]
 PLASTER = (
-    (0.83, 0.78, 0.66),
-    (0.72, 0.70, 0.66),
-    (0.86, 0.84, 0.80),
-    (0.76, 0.62, 0.45),
-    (0.63, 0.50, 0.42),
-    (0.58, 0.62, 0.60),
-    (0.78, 0.68, 0.62),
-    (0.52, 0.55, 0.48),
-    (0.66, 0.70, 0.76),
-)
+    (0.83, 0.78, 0.66), (0.72, 0.70, 0.66), (0.86, 0.84, 0.80), (0.76, 0.62, 0.45), (0.63, 0.50, 0.42),
+    (0.58, 0.62, 0.60), (0.78, 0.68, 0.62), (0.52, 0.55, 0.48), (0.66, 0.70, 0.76),
+)  # fmt: skip
 BRICK = ((0.52, 0.28, 0.22), (0.60, 0.40, 0.30), (0.42, 0.30, 0.27), (0.66, 0.56, 0.44), (0.48, 0.44, 0.40))
 ROOF = ((0.45, 0.24, 0.19), (0.30, 0.28, 0.28), (0.38, 0.33, 0.29), (0.55, 0.34, 0.24), (0.24, 0.26, 0.30))
 FOLIAGE = ((0.24, 0.36, 0.14), (0.32, 0.40, 0.16), (0.18, 0.30, 0.16), (0.42, 0.44, 0.18), (0.48, 0.34, 0.14))
 GRASS = ((0.32, 0.42, 0.18), (0.44, 0.46, 0.24), (0.52, 0.48, 0.30), (0.28, 0.36, 0.18), (0.42, 0.36, 0.26))
 PAINT = (
-    (0.08, 0.08, 0.09),
-    (0.86, 0.86, 0.86),
-    (0.62, 0.63, 0.65),
-    (0.36, 0.37, 0.39),
-    (0.55, 0.10, 0.09),
-    (0.12, 0.20, 0.42),
-    (0.14, 0.28, 0.20),
-    (0.60, 0.54, 0.42),
-    (0.30, 0.22, 0.17),
-    (0.36, 0.52, 0.64),
-)
+    (0.08, 0.08, 0.09), (0.86, 0.86, 0.86), (0.62, 0.63, 0.65), (0.36, 0.37, 0.39), (0.55, 0.10, 0.09),
+    (0.12, 0.20, 0.42), (0.14, 0.28, 0.20), (0.60, 0.54, 0.42), (0.30, 0.22, 0.17), (0.36, 0.52, 0.64),
+)  # fmt: skip
 CLOTH = (
-    (0.12, 0.13, 0.18),
-    (0.22, 0.26, 0.38),
-    (0.66, 0.64, 0.60),
-    (0.56, 0.16, 0.15),
-    (0.30, 0.33, 0.24),
-    (0.62, 0.48, 0.22),
-    (0.20, 0.42, 0.42),
-    (0.44, 0.32, 0.40),
-)
+    (0.12, 0.13, 0.18), (0.22, 0.26, 0.38), (0.66, 0.64, 0.60), (0.56, 0.16, 0.15), (0.30, 0.33, 0.24),
+    (0.62, 0.48, 0.22), (0.20, 0.42, 0.42), (0.44, 0.32, 0.40),
+)  # fmt: skip
 SKIN = ((0.82, 0.62, 0.50), (0.62, 0.44, 0.34), (0.40, 0.28, 0.22))
 _PERIOD = 32
 """Cells after which noise repeats."""
@@ -138,7 +117,7 @@ class Surface:
     """(N,) share of the sky's light that arrives."""
 
 
-def shade(surface: Surface, light: Lights, table: torch.Tensor) -> torch.Tensor:
+def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
     """Linear colours (3, N) of the surface under the light at each point (or one for all), through the haze."""
     columns = {name: surface.material[at] for name, at in COLUMNS.items()}
     albedo, tilt = _albedo(surface, columns, table)
@@ -184,12 +163,26 @@ def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tenso
 
 
 def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Tensor:
-    """Paint windows and doors over the albedo of facades; returns the share of glass (N,)."""
+    """Paint windows and doors over the albedo of facades, see `Material`; returns the share of glass (N,).
+
+    Windows stand in whole columns, centred. On the ground floor a share of them are doors and reach down to the ground.
+    """
     glass = torch.zeros_like(surface.distance)
     facade = (columns["windows"][0, surface.patterned] > 0).nonzero()[:, 0]
     at, (u, v, width) = surface.patterned[facade], surface.flat[:, facade]
-    pattern, door = columns["windows"].index_select(1, at), columns["door"][at]
-    pane, frame, number, door = windows(u, v, width, pattern, door, surface.footprint[at])
+    footprint, (spacing, storey, wide, high) = surface.footprint[at], columns["windows"].index_select(1, at)
+    count = (width / spacing).floor().clamp(min=1)
+    across = (u - width / 2) / spacing + count / 2
+    column, row = across.floor(), (v / storey).floor()
+    number = cell_hash(column, row, wide * 91.7)
+    x = (across - column - 0.5).abs() * spacing
+    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
+    door = (row == 0) & (number < columns["door"][at])
+    inside = torch.where(door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
+    inside = torch.where((across > 0) & (across < count) & (v > 0), inside, -1.0)
+    bar = torch.where(door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
+    pane = (bar / footprint + 0.5).clamp(0, 1)
+    frame = ((inside / footprint + 0.5).clamp(0, 1) - pane).clamp(min=0)
     # Dark glass; behind a third of the panes a curtain. A door is painted, each its own colour.
     curtain = (number > 0.68).float() * 0.35
     dark = 0.02 + curtain + torch.where(door, 0.3 * number, 0.0)
@@ -199,7 +192,7 @@ def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Ten
     return glass.index_copy_(0, at, pane * (~door) * (curtain == 0))
 
 
-def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
+def sky(rays: torch.Tensor, light: Light, table: torch.Tensor) -> torch.Tensor:
     """Linear colours (3, N) of the sky along unit `rays` (3, N): a gradient, and clouds on a plane far above."""
     up = (-rays[1]).clamp(min=0.0)
     colour = torch.lerp(light.horizon, light.zenith, (up * 2.2).clamp(max=1).sqrt())
@@ -209,11 +202,6 @@ def sky(rays: torch.Tensor, light: Lights, table: torch.Tensor) -> torch.Tensor:
     cover = ((layer + 1.6 * light.clouds - 0.9) * 1.6).clamp(0, 1) * (up * 6).clamp(0, 1)
     white = (0.4 * light.horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
     return torch.lerp(colour, white, 0.85 * cover)
-
-
-def develop(colour: torch.Tensor, exposure: torch.Tensor) -> torch.Tensor:
-    """Displayed colours in 0..1 from linear ones: a soft shoulder, then gamma 2."""
-    return (1 - torch.exp(-1.6 * exposure * colour.clamp(min=0))).sqrt()
 
 
 @cache
@@ -256,27 +244,6 @@ def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
     share = blurred.clamp(0, 1) * fade(torch.minimum(period_u, period_v), footprint)
     shift = (cell_hash(column, row) - 0.5) * tint * fade(torch.minimum(period_u, period_v), footprint)
     return torch.where(has, (1 + shift) * (1 - joint * share), 1.0)
-
-
-def windows(u, v, width, pattern, door, footprint):
-    """Shares (N,) of pane and of frame on a facade `width` wide, and a number in 0..1 per window; see `Material`.
-
-    Windows stand in whole columns, centred. On the ground floor a share `door` of them reaches down to the ground.
-    """
-    spacing, storey, wide, high = pattern
-    columns = (width / spacing).floor().clamp(min=1)
-    across = (u - width / 2) / spacing + columns / 2
-    column, row = across.floor(), (v / storey).floor()
-    number = cell_hash(column, row, wide * 91.7)
-    x = (across - column - 0.5).abs() * spacing
-    inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
-    is_door = (row == 0) & (number < door)
-    inside = torch.where(is_door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
-    inside = torch.where((across > 0) & (across < columns) & (v > 0), inside, -1.0)
-    bar = torch.where(is_door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
-    pane = (bar / footprint + 0.5).clamp(0, 1)
-    frame = (inside / footprint + 0.5).clamp(0, 1) - pane
-    return pane, frame.clamp(min=0), number, is_door
 
 
 def fade(wavelength: torch.Tensor, footprint: torch.Tensor) -> torch.Tensor:

@@ -139,15 +139,14 @@ def figures(results, base, scored):
     }
 
 
-@pytest.mark.timeout(600)  # every figure is drawn twice
+@pytest.mark.timeout(600)  # every figure is drawn
 def test_no_text_lies_over_another_or_outside(figures, monkeypatch):
     drawn, texts, wrong = Text.draw, {}, []
     monkeypatch.setattr(Text, "draw", lambda text, *args, **kw: (texts.setdefault(text), drawn(text, *args, **kw))[1])
     for name, figure in figures.items():
         renderer = FigureCanvasAgg(figure).get_renderer()
-        figure.draw(renderer)  # lays everything out
         texts.clear()
-        figure.draw(renderer)
+        figure.draw(renderer)  # lays everything out, then draws
         shown = [text for text in texts if text.get_visible() and text.get_text().strip()]
         boxes, edge = {text: text.get_window_extent(renderer) for text in shown}, figure.bbox.padded(2)
         assert len(boxes) >= 2, name

@@ -13,7 +13,7 @@ from depthseg_lib.files import read_json
 from depthseg_lib.losses import evaluation, metrics
 from depthseg_lib.models.networks import Classifier, DepthNetwork
 from depthseg_lib.models.weights import save_weights
-from depthseg_lib.training import finetune, segmentation
+from depthseg_lib.training import finetune
 
 SLIM = "resnet18-slim"
 
@@ -63,7 +63,7 @@ def test_transfer_from_depth_takes_the_decoder_too(finished):
 
 def task(config):
     torch.manual_seed(config.trial)
-    made = segmentation.SegmentationTask(config, *load_annotated(config, config.images), "cpu")
+    made = finetune.SegmentationTask(config, *load_annotated(config, config.images), "cpu")
     finetune.start(config, made.module.network)
     return made
 
@@ -91,7 +91,7 @@ def test_a_frozen_encoder_keeps_weights_and_statistics_a_full_one_does_not(setti
 def test_a_frozen_encoders_stored_features_give_loss_gradients_and_metrics_of_computed_ones(weights, monkeypatch):
     config = finetuning(initialisation="depth", start_weights=weights["depth"], setting="frozen")
     stored, computed = task(config), task(config)
-    monkeypatch.setattr(segmentation.SegmentationTask, "_stores", lambda self, images: self is stored)
+    monkeypatch.setattr(finetune.SegmentationTask, "_stores", lambda self, images: self is stored)
     losses = [step(made).item() for made in (stored, computed)]
     assert isinstance(stored.batch(torch.tensor([0]))[0], list)
     assert isinstance(computed.batch(torch.tensor([0]))[0], torch.Tensor)
@@ -116,7 +116,7 @@ def test_normalisation_follows_the_pretraining(weights):
     assert means["none"] == means["depth"] == pytest.approx([0.45] * 3)
     assert means["classification"] == pytest.approx([0.485, 0.456, 0.406])
     for name in ("imagenet", "moco-v2", "dino"):
-        network = segmentation.make_network(finetuning(initialisation=name), 19)
+        network = finetune.make_network(finetuning(initialisation=name), 19)
         assert network.encoder.mean.flatten().tolist() == means["classification"]
 
 

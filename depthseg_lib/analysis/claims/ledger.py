@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis import paper
-from depthseg_lib.analysis.claims.claims import BASE, CLAIMS, MARGIN, claim_of
+from depthseg_lib.analysis.claims.claims import BASE, CLAIMS, MARGIN, Side, claim_of
 from depthseg_lib.analysis.claims.comparisons import Comparison, comparisons, grouped, notes, stand_in
 from depthseg_lib.analysis.claims.effects import final_gap, unit
-from depthseg_lib.analysis.results import Results, rows_with
+from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.statistics import Interval
 from depthseg_lib.analysis.tables import document, markdown_table
 
@@ -31,7 +31,9 @@ def ledger(results: Results) -> pd.DataFrame:
     row, `overall` the claim for the encoder: the worst verdict of the rows that decide. Raises `InputError` when two
     runs claim to be the same trial.
     """
-    published, runs, rows = paper.published(), grouped(results), []
+    printed = paper.published().groupby(["initialisation", "setting", "experiment"])
+    published = {Side(*key): of.set_index("encoder") for key, of in printed}
+    runs, rows = grouped(results), []
     for encoder in dict.fromkeys(results.metrics["encoder"].astype(str)):
         for claim in CLAIMS:
             compared = [c for part in claim.parts for c in comparisons(part, encoder, runs)]
@@ -82,7 +84,7 @@ def judge(interval: Interval, expected: str, reference: float = 0.0) -> str:
     return AGREES if inside[expected] else DISAGREES if outside[expected] else UNDECIDED
 
 
-def _rows(of: Comparison, results: Results, published: pd.DataFrame) -> Iterator[dict]:
+def _rows(of: Comparison, results: Results, published: dict[Side, pd.DataFrame]) -> Iterator[dict]:
     part, known = of.part, notes(of, results)
     stands = ", ".join(text for text in (of.stand_in, stand_in(part, results)) if text)
     reference = str(Fraction(part.reference).limit_denominator(100))
@@ -107,15 +109,17 @@ def _rows(of: Comparison, results: Results, published: pd.DataFrame) -> Iterator
         yield row | effect | {"verdict": verdict, "note": note}
 
 
-def _paper(of: Comparison, metric: str, published: pd.DataFrame) -> tuple[float, str]:
+def _paper(of: Comparison, metric: str, published: dict[Side, pd.DataFrame]) -> tuple[float, str]:
     """The paper's effect in points, for its encoder of the same kind, else for the one that it has; NaN for none."""
     part, own = of.part, paper.counterpart(of.encoder)
     if not np.isnan(part.paper):
         return part.paper, own
+    sides = [published.get(side) for side in part.theirs or (part.a, part.b)]
     usual = part.images == BASE or of.images == paper.IMAGES
-    if part.effect is not final_gap or not part.printed or not usual or metric not in published:
+    there = all(side is not None and metric in side for side in sides)
+    if part.effect is not final_gap or not part.printed or not usual or not there:
         return np.nan, ""
-    a, b = (rows_with(published, vars(side)).set_index("encoder")[metric] for side in part.theirs or (part.a, part.b))
+    a, b = (side[metric] for side in sides)
     gaps = (100 * (a - b)).dropna()
     encoder = own if own in gaps else next(iter(gaps.index), "")
     return (float(gaps[encoder]), encoder) if encoder else (np.nan, "")

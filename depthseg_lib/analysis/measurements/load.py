@@ -137,7 +137,7 @@ def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetw
     import torch
 
     from depthseg_lib.models.weights import load_weights
-    from depthseg_lib.training.segmentation import make_network
+    from depthseg_lib.training.finetune import make_network
 
     seen = set()
     for name, run in runs.items():
