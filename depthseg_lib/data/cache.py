@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from depthseg_lib.data.image_files import remedy
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import cache_root
 
@@ -225,7 +226,7 @@ def _stats(files: Sequence[Path | str]) -> np.ndarray:
             found = os.stat(file)
         except OSError as error:
             raise InputError(
-                f"{file} cannot be read ({error.strerror}): expected a file of the data set; fetch it again"
+                f"{file} cannot be read ({error.strerror}): expected a file of the data set; {remedy(Path(file))}"
             ) from error
         stats[number] = found.st_size, found.st_mtime_ns
     return stats

@@ -153,17 +153,21 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except InputError:
         raise
     except _DECODING_ERRORS as error:
-        file, remedy = Path(file), "fetch or copy it again"
-        if file.is_symlink() and not file.exists():
-            annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in str(file.readlink()) else ""
-            remedy = f"it is a link to {file.readlink()}, which is not there: fetch what it leads to{annex}"
-        with suppress(OSError), file.open("rb") as opened:
-            if opened.read(40).startswith(b"version https://git-lfs"):
-                remedy = "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`"
         raise InputError(
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected a whole PNG or JPEG "
-            f"image; {remedy}"
+            f"image; {remedy(Path(file))}"
         ) from error
+
+
+def remedy(file: Path) -> str:
+    """What to do about a file that cannot be read."""
+    if file.is_symlink() and not file.exists():
+        annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in str(file.readlink()) else ""
+        return f"it is a link to {file.readlink()}, which is not there: fetch what it leads to{annex}"
+    with suppress(OSError), file.open("rb") as opened:
+        if opened.read(40).startswith(b"version https://git-lfs"):
+            return "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`"
+    return "fetch or copy it again"
 
 
 def _description(file: Path, image: Image.Image) -> str:

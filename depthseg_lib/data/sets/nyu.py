@@ -83,7 +83,7 @@ class Nyu(Listing):
 
     @property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        return {scene.colour[0].parent.name: scene.colour for scene in self.scenes}
+        return {scene.name: scene.colour for scene in self.scenes}
 
     @property
     def parts(self) -> Sequence[Path]:

@@ -142,6 +142,8 @@ def _turned_rays() -> np.ndarray:
 
 LATEST = 1 / 15
 """Seconds that colour and depth of a pair may lie apart: two frames of a camera of 30 Hz."""
+GAP = 0.5
+"""Seconds between two frames at which a recording is cut: cameras drop frames, but not fifteen in a row."""
 _LAYOUT = (
     "the raw dump of NYU-V2 (scene folders such as basement_0001a with r-....ppm and d-....pgm), from "
     "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
@@ -151,8 +153,10 @@ _NAME = re.compile(r"([rd])-(\d+\.?\d*)-\d+\.(?:ppm|pgm)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene's colour frames in time order, each with the depth frame nearest in time."""
+    """A scene's colour frames in time order, each with the depth frame nearest in time; its part without a gap."""
 
+    name: str
+    """The folder's, with the first frame's where the recording was cut."""
     colour: tuple[Path, ...]
     depth: tuple[Path, ...]
     """As many; two colour frames may share one."""
@@ -161,7 +165,8 @@ class Scene:
 
 
 def video(found: Sequence[Scene], height: int, width: int, progress: Progress = None) -> Video:
-    """All frames of these scenes with their depth in metres, at `height` x `width`; every scene is a sequence.
+    """All frames of these scenes with their depth in metres, at `height` x `width`; every scene is a sequence, cut
+    where it pauses.
 
     Frames are as recorded: the colour lens distorts by up to 2 % of the image's width, which the intrinsics leave
     out, but depth is brought into the image through the lens, so that the two fit. Cameras drop frames, so neighbours
@@ -185,7 +190,7 @@ def scenes(root: str | Path) -> list[Scene]:
     root = image_files.existing(root, _LAYOUT)
     near = [root, *image_files.subfolders(root)]
     places = [*near, *(part for folder in near[1:] for part in image_files.subfolders(folder))]
-    found = [scene for place in places if (scene := _scene(place))]
+    found = [scene for place in places for scene in _scenes(place)]
     if not found:
         raise InputError(
             f"{root} is not the raw dump of NYU-V2, it has no scenes: expected {_LAYOUT}, {image_files.found(root)}"
@@ -213,12 +218,12 @@ def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where(times - others[after - 1] <= others[after] - times, after - 1, after)
 
 
-def _scene(folder: Path) -> Scene | None:
-    """The pairs of a folder; None where it holds no colour frames."""
+def _scenes(folder: Path) -> list[Scene]:
+    """The pairs of a folder, cut at gaps in time; none where it holds no colour frames."""
     named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
     colour, depth = (sorted((float(m[2]), file) for m, file in named if m[1].lower() == kind) for kind in "rd")
     if not colour:
-        return None
+        return []
     times, others = (np.array([time for time, _ in frames]) for frames in (colour, depth))
     chosen = nearest(times, others) if depth else np.zeros(len(times), int)
     fits = np.abs(others[chosen] - times) <= LATEST if depth else np.zeros(len(times), bool)
@@ -227,5 +232,10 @@ def _scene(folder: Path) -> Scene | None:
             f"{folder} has {len(colour)} colour and {len(depth)} depth frames, but none within {LATEST:.3f} s of one "
             "another: expected both kinds of the same recording; fetch the scene again, or remove it"
         )
-    pairs = [(colour[i][1], depth[chosen[i]][1]) for i in np.flatnonzero(fits)]
-    return Scene(*(tuple(files) for files in zip(*pairs, strict=True)), left_out=int((~fits).sum()))
+    cut = image_files.pieces(np.flatnonzero(fits), lambda a, b: times[b] - times[a] < GAP)
+    found = []
+    for part in cut:
+        name = folder.name if len(cut) == 1 else f"{folder.name} from {colour[part[0]][1].name}"
+        files = (tuple(colour[i][1] for i in part), tuple(depth[chosen[i]][1] for i in part))
+        found.append(Scene(name, *files, left_out=int((~fits).sum()) if part is cut[0] else 0))
+    return found

@@ -175,6 +175,17 @@ def test_the_nearest_depth_frame_is_taken(tmp_path):
     assert [file.name for file in scene.depth] == ["d-9.91-0.pgm", "d-10.05-1.pgm"] and scene.left_out == 1
 
 
+def test_a_recording_is_cut_where_it_pauses_and_not_where_it_drops_a_frame(tmp_path):
+    for time in (10.00, 10.03, 10.10, 11.00, 11.03, 11.06):
+        for name in (f"r-{time:.2f}-1.ppm", f"d-{time + 0.01:.2f}-1.pgm"):
+            (tmp_path / "den" / name).parent.mkdir(exist_ok=True)
+            (tmp_path / "den" / name).touch()
+    first, second = nyu_raw.scenes(tmp_path)
+    assert (first.name, second.name) == ("den from r-10.00-1.ppm", "den from r-11.00-1.ppm")
+    assert [file.name for file in first.colour] == ["r-10.00-1.ppm", "r-10.03-1.ppm", "r-10.10-1.ppm"]
+    assert [file.name for file in second.depth] == ["d-11.01-1.pgm", "d-11.04-1.pgm", "d-11.07-1.pgm"]
+
+
 def test_frames_without_depth_are_left_out_and_said(tmp_path):
     tiny_nyu.raw(tmp_path, scenes=1, frames=4)
     for file in sorted(tmp_path.rglob("d-*.pgm"))[1:]:
