@@ -44,7 +44,6 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
     layout = layout_of(folder)
     labels = labels_of(layout.label_files)
     values = _values(folder, layout, labels)
-    before = file.read_text() if file.exists() else None
     # A line per class and entry, for people to edit, and short lists of numbers on one line.
     numbers = re.compile(r"\[\n([-\d.,\s]+)\n\s*\]")
     text = numbers.sub(
@@ -53,9 +52,8 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
     _write(file, f"{text}\n")
     try:
         own.Own(folder).check()
-    except InputError:
-        _write(file, before) if before is not None else file.unlink()
-        raise
+    except InputError as error:
+        raise InputError(f"{file} is written, but has to be corrected first: {error}") from None
     _tell(folder, layout, labels, values, say)
 
 
@@ -120,6 +118,8 @@ def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> No
     say(f"  video: {', '.join(layout.video)}")
     for place, what in layout.aside.items():
         say(f"  left aside: {place} ({what})")
+    for line in layout.unread:
+        say(f"  {line}")
     rows, columns = image_files.label_size(layout.label_files[0], proposal.is_coloured(layout.label_files[0]))
     kept = resize.plan((rows, columns), *values["image_size"], crop=True)
     share = 100 * kept.rows * kept.columns / (rows * columns)

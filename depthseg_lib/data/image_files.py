@@ -6,7 +6,8 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -28,6 +29,14 @@ FEW = 32
 _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
 _CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
+_PICTURES = dict.fromkeys(
+    (".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".avif", ".jp2", ".tga", ".exr"), "convert to PNG or JPEG"
+)
+_VIDEO = dict.fromkeys(
+    (".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"),
+    "take its frames out, each video's into a folder, such as with `ffmpeg -i FILE -qscale:v 2 FOLDER/%06d.jpg`",
+)
+"""Endings of files that a user may take for images or video, but that are not read, and what to do with them."""
 _SYSTEM = re.compile(r"\..*|thumbs\.db|ehthumbs\.db|desktop\.ini|~\$.*|.*~|#.*#", re.IGNORECASE)
 """Names of what systems, editors and Jupyter leave in folders: hidden files, previews, locks, backups."""
 
@@ -123,6 +132,8 @@ def looks_like(file: Path) -> str:
     with _opened(file) as image:
         if image.mode in _DEEP:
             return "a single channel of more than 8 bits, as depth images have"
+        if _bits(file) > 8:
+            return "16 bits per channel, with a class in one of them perhaps: write that one as grey PNGs"
         if image.format != "PNG":  # compression blurs colours: masks alone, black and white, can be told then
             grey = np.asarray(image.convert("L"))
             white, between = (grey > 231).mean(), ((grey > 24) & (grey <= 231)).mean()
@@ -255,6 +266,24 @@ def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
     for place, inner, names in os.walk(folder, followlinks=True):
         inner[:] = sorted(name for name in inner if not _SYSTEM.fullmatch(name))
         yield place, sorted(name for name in names if not _SYSTEM.fullmatch(name))
+
+
+def unread(folders: Iterable[str | Path]) -> list[str]:
+    """What lies in these folders and is pictures or video in a form that is not read, in a sentence each."""
+    lines = []
+    for folder in folders:
+        kinds = defaultdict(list)
+        for file in sorted(Path(folder).iterdir()):
+            kinds[file.suffix.lower()].append(file.name)
+        for ending, names in kinds.items():
+            what = (
+                f"{len(names)} {ending} files, such as {names[0]}, which are"
+                if len(names) > 1
+                else f"{names[0]}, which is"
+            )
+            remedy = {**_PICTURES, **_VIDEO}.get(ending)
+            lines += [f"{folder} holds {what} not read: {remedy}"] if remedy else []
+    return lines
 
 
 def is_image(name: str) -> bool:

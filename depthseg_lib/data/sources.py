@@ -10,6 +10,7 @@ import torch
 from depthseg_lib.data import photographs, streets
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import image_folder
 from depthseg_lib.data.sets.cityscapes import Cityscapes
 from depthseg_lib.data.sets.kitti import Kitti
@@ -63,7 +64,8 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress = Non
 
     Both are fixed: the training set is the first of one random order. Validation is on a real set's own test images
     where it has some, else on the rest of the annotated ones, as in the paper. Where no rest is left, it is on the
-    training set itself (the paper's "accuracy on the whole dataset", section 4.2).
+    training set itself (the paper's "accuracy on the whole dataset", section 4.2). Raises `InputError` where one of the
+    two has no labelled pixel.
     """
     if settings.data_set == "streets":
         pool, test = streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
@@ -71,9 +73,16 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress = Non
         pool, test = listed(settings).annotated(settings.height, settings.width, progress)
     order = split_order(len(pool.images))
     training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
-    if test is not None:
-        return training, test.view(split_order(len(test.images)))
-    return training, pool.view(order[images:] if images < len(order) else order)
+    rest = pool.view(order[images:] if images < len(order) else order)
+    validation = rest if test is None else test.view(split_order(len(test.images)))
+    for use, of in (("training", training), ("validation", validation)):
+        if not any((labels != VOID).any() for labels in of.labels):
+            raise InputError(
+                f"{settings.data_folder or 'the embedded world'}: every pixel of the {len(of.labels)} {use} images is "
+                f"void: expected labels of {', '.join(of.label_set.classes[:3])} and others; look at the label images "
+                "and at what is said to be void"
+            )
+    return training, validation
 
 
 def split_order(count: int) -> np.ndarray:

@@ -115,7 +115,7 @@ class Own(Listing):
             for number, camera in enumerate(cameras)
             if isinstance(camera, Camera) and camera.guessed is not None
         ]
-        return guessed + self._parts[1]
+        return guessed + self._parts[1] + image_files.unread(place for place in self.parts if place.is_dir())
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """All described frames.

@@ -4,7 +4,7 @@ import colorsys
 import glob
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,9 +53,16 @@ def labels_of(files: Sequence[Path]) -> Labels:
     coloured = is_coloured(chosen[0])
     read = [np.unique(image_files.label_ids(file, coloured, chosen[0])) for file in chosen]
     found = [number for number in np.unique(np.concatenate(read)).tolist() if number != TRANSPARENT]
-    names = _named_by_colour(found) if coloured else _named_by_id(found)
+    shown = [unpacked_colour(number) if coloured else (number,) for number in found]
+    key = " ".join(["{0}"] * len(shown[0])) if all(len({*one}) == 1 for one in shown) else ""
+    if coloured and all(one[1:] == (0, 0) and one[0] < MANY for one in shown):
+        key = "{0} 0 0"
+    if key:  # ids, which simulators and tools of annotation keep in all channels of a colour, or in red alone
+        names = _named_by_id([one[0] for one in shown])
+        keys = {number: key.format(number) for number in names}
+    else:
+        names, keys = _named_by_colour(found), {n: " ".join(map(str, unpacked_colour(n))) for n in found}
     colours = {name: list(colour) for name, colour in names.values() if name != VOID}
-    keys = {number: " ".join(map(str, unpacked_colour(number))) if coloured else str(number) for number in names}
     label_map = {keys[number]: name for number, (name, _) in names.items()}
     made_up = all(name.split()[0] in ("class", "colour") for name in colours)
     return Labels(colours, label_map, made_up, len(chosen))
@@ -71,7 +78,10 @@ def is_coloured(file: Path) -> bool:
 
 
 def _named_by_id(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
-    """Ids like KITTI's get its names, all of them; others are made up, with hues a golden angle apart."""
+    """Ids like KITTI's get its names, all of them; others are made up, with hues a golden angle apart.
+
+    255 is void, but for masks, which have one other id and nothing else.
+    """
     if set(found) <= {*KITTI.ids, *KITTI.void_ids} and set(found) >= LIKE_KITTI:
         known = dict(zip(KITTI.ids, zip(KITTI.classes, KITTI.colours, strict=True), strict=True))
         return known | {i: (VOID, (0, 0, 0)) for i in found if i in KITTI.void_ids}
@@ -79,7 +89,7 @@ def _named_by_id(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]
     for n, i in enumerate(found):
         shade = colorsys.hsv_to_rgb(n * 0.618 % 1, (0.85, 0.5)[n % 2], (0.95, 0.6, 0.8)[n % 3])
         names[i] = (f"class {i}", tuple(round(255 * channel) for channel in shade))
-    return names | ({255: (VOID, (0, 0, 0))} if 255 in names else {})
+    return names | ({255: (VOID, (0, 0, 0))} if 255 in names and len(names) > 2 else {})
 
 
 def _named_by_colour(found: list[int]) -> dict[int, tuple[str, tuple[int, int, int]]]:
@@ -147,6 +157,8 @@ class Layout:
     """All label images."""
     aside: dict[str, str]
     """Folders of images that take part in nothing, and why."""
+    unread: list[str]
+    """What there is in a form that is not read, in a sentence each."""
 
 
 def layout_of(folder: Path) -> Layout:
@@ -166,11 +178,14 @@ def layout_of(folder: Path) -> Layout:
             f"{folder / smoothed[0].folder}: the images there have {SMOOTHED}, such as {smoothed[0].files[0].name}: "
             "expected label images with nothing but the colours of the classes; write them without anti-aliasing"
         )
+    aside = {str(Path(group.folder, f"*{group.ending}")): group.aside for group in everything if group.aside}
+    unread = image_files.unread(place for place, _ in image_files.below(folder))
     if not found:
+        left = [*(f"{place} has {what}" for place, what in aside.items()), *unread]
         raise InputError(
             f"{folder} has no images with label images: expected images and label images whose names match, such as "
-            f"images/0001.jpg and labels/0001.png, {image_files.found(folder)}; arrange the "
-            "files so, or write the description by hand (docs/data.md, Your own data)"
+            f"images/0001.jpg and labels/0001.png, {image_files.found(folder)}; "
+            + "; ".join([*left, "arrange the files so, or write the description by hand (docs/data.md, Your own data)"])
         )
     test = [pair for pair in found if re.search(r"(^|/)test", pair[0].folder)]
     test = test if len(test) < len(found) else []
@@ -178,19 +193,19 @@ def layout_of(folder: Path) -> Layout:
     if not video:
         raise InputError(
             f"{folder} has no video: expected folders of at least 9 frames that follow one another, found "
-            f"{', '.join(sorted({group.folder for group in groups}))}; put some there, in a folder of its own"
+            f"{', '.join(sorted({group.folder for group in groups}))}; "
+            + "; ".join([*unread, "put some there, in a folder of its own"])
         )
     first = image_files.image_files(folder / video[0])[0]
     training = _globs(folder, [pair for pair in found if pair not in test])
     apart = _globs(folder, test) if test else None
     files = tuple(file for _, label in found for file in label.files)
-    aside = {str(Path(group.folder, f"*{group.ending}")): group.aside for group in everything if group.aside}
     # a parent instead of its folders, where all folders of images in it are video
     parents = {str(Path(name).parent) for name in video} - {"."}
     whole = {p for p in parents if {str(Path(p, s.name)) for s in image_files.subfolders(folder / p)} <= set(video)}
     whole = {parent for parent in whole if not image_files.holds_images(folder / parent)}
     video = sorted(whole | {name for name in video if str(Path(name).parent) not in whole})
-    return Layout(*training, apart, video, image_files.size(first), files, aside)
+    return Layout(*training, apart, video, image_files.size(first), files, aside, unread)
 
 
 def _groups(folder: Path) -> Iterator[Group]:
@@ -199,8 +214,11 @@ def _groups(folder: Path) -> Iterator[Group]:
         endings = defaultdict(list)
         for file in sorted(files, key=image_files.natural):
             endings[re.search(r"(?<=\d)\D*$|$", file.stem)[0]].append(file)  # nothing where there is no number
-        if len(endings) > 6:  # they are no kinds of files, but names
-            endings = {"": sorted(files, key=image_files.natural)}
+        if len(endings) > 6:  # they are no kinds of files, but names; a last word that many have may still be a kind
+            words = {file: re.search(r"(?:[_-][a-zA-Z]+)?$", file.stem)[0] for file in files}
+            counts, endings = Counter(words.values()), defaultdict(list)
+            for file in sorted(files, key=image_files.natural):
+                endings[words[file] if 4 * counts[words[file]] > len(files) else ""].append(file)
         for ending, of in endings.items():
             inner = evenly(of[len(of) // 4 : len(of) - len(of) // 4], 2)  # the first and last frames may be black
             kinds = {_kind(file) for file in inner}
