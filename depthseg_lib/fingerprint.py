@@ -64,8 +64,7 @@ def of_weights(place: str | Path) -> str:
     """The fingerprint of a file of weights or a folder of a Monodepth2 checkpoint: of the run that left it, else of its
     tensors."""
     place = project_path(place)
-    metrics = place.with_name("metrics.json")
-    if place.name == "weights.safetensors" and metrics.is_file() and (known := read_json(metrics).get("fingerprint")):
+    if place.name == "weights.safetensors" and (known := left_by(place.parent)):
         return known
     from depthseg_lib.models.published import depth_files
 
