@@ -83,11 +83,11 @@ class Planned:
             parts.append(f"Not planned in this profile: {', '.join(left_out)}.")
         return " ".join(parts)
 
-    def lengths(self, initialisation: str = "depth") -> str:
-        """A sentence on what differs between pre-training at the usual and at the large size besides the size; empty
-        where nothing does, or where one of the two is no run of the profile."""
+    def lengths(self) -> str:
+        """A sentence on what differs between depth's pre-training at the usual and at the large size besides the size;
+        empty where nothing does, or where one of the two is no run of the profile."""
         named = self.pretrain.set_index("name")
-        names = [f"{encoder}-{initialisation}" for encoder in dict.fromkeys(self.pretrain["encoder"])]
+        names = [f"{encoder}-depth" for encoder in dict.fromkeys(self.pretrain["encoder"])]
         both = [name for name in names if {name, f"{name}-large"} <= set(named.index)]
         small, large = (named.loc[name] for name in (both[0], f"{both[0]}-large")) if both else ({}, {})
         differ = [name for name in _LENGTHS if both and small[name] != large[name]]

@@ -16,12 +16,7 @@ from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.losses import metrics
 from depthseg_lib.settings import APART, INITIALISATIONS, close_to
 
-DATA = {
-    "streets": "embedded street world",
-    "kitti": "KITTI",
-    "nyu": "NYU-V2",
-    "cityscapes": "Cityscapes",
-}
+DATA = {"streets": "embedded street world", "kitti": "KITTI", "nyu": "NYU-V2", "cityscapes": "Cityscapes"}
 """How figures name a data set; a user's own has its own name."""
 _FRAMES = ("metrics", "history", "confusion", "pretrain")
 _CENTIMETRES = 100
@@ -82,11 +77,7 @@ class Results:
 
     def has(self, **wanted) -> bool:
         """Whether any fine-tuning run has these values; as in `select`."""
-        try:
-            self.select(**wanted)
-        except InputError:
-            return False
-        return True
+        return not rows_with(self.metrics, wanted).empty
 
     def select(self, **wanted) -> "Results":
         """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.

@@ -130,11 +130,7 @@ def read(found: Found) -> dict:
     # without any run, as where all weights are published ones, the columns that are asked for
     columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
     depth, flow = (
-        {
-            run.name: _read(run.folder / file, store.read_arrays)
-            for run in found.pretrain
-            if (run.folder / file).is_file()
-        }
+        {run.name: _read(run.folder / file) for run in found.pretrain if (run.folder / file).is_file()}
         for file in ("examples.npz", "flow_examples.npz")
     )
     return {
@@ -142,9 +138,7 @@ def read(found: Found) -> dict:
         "history": _rows(found.finetune, history),
         "confusion": _confusions([run for run in ended if run in main], label_set),
         "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
-        "examples": _common_examples(
-            {run.name: _read(run.folder / "predictions.npz", store.read_arrays) for run in shown}
-        ),
+        "examples": _common_examples({run.name: _read(run.folder / "predictions.npz") for run in shown}),
         "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
         "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
     }
@@ -195,8 +189,7 @@ def _confusions(runs: list[RunFolder], label_set: LabelSet) -> pd.DataFrame:
     classes, frames = list(label_set.classes), []
     for run in runs:
         path = run.folder / "confusion.npz"
-        arrays = _read(path, store.read_arrays)
-        matrices = arrays["images"]
+        matrices = (arrays := _read(path))["images"]
         if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
             raise InputError(
                 f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
@@ -226,7 +219,7 @@ def _common_examples(runs: dict[str, dict]) -> Examples:
     return Examples(tuple(common), first["images"][rows], first["truth"][rows], predictions)
 
 
-def _read(path: Path, load: Callable):
+def _read(path: Path, load: Callable = store.read_arrays):
     """What `load` reads from a run's file."""
     try:
         return load(path)

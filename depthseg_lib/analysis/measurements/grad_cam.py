@@ -8,13 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from depthseg_lib.analysis.measurements.activations import (
-    border_band,
-    border_reach,
-    energy_share,
-    enlarged,
-    image_gradient,
-)
+from depthseg_lib.analysis.measurements import activations
+from depthseg_lib.analysis.measurements.activations import energy_share, enlarged
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
@@ -93,8 +88,8 @@ _BATCH = 8
 
 def border_bands(seen: Labelled) -> np.ndarray:
     """The border bands of the images (N H W bool), the same for every network."""
-    reach = border_reach(seen.labels.shape[1])
-    return np.stack([border_band(labels, reach) for labels in seen.labels])
+    reach = activations.border_reach(seen.labels.shape[1])
+    return np.stack([activations.border_band(labels, reach) for labels in seen.labels])
 
 
 def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,8 +98,8 @@ def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
     labelled = seen.labels != VOID
     inside = bands.sum((1, 2))
     area = np.divide(inside, labelled.sum((1, 2)), out=np.full(len(inside), np.nan), where=inside > 0)
-    parts = zip(seen.images, bands, labelled, strict=True)
-    return {"area": area, "edges": np.array([energy_share(image_gradient(image), *of) for image, *of in parts])}
+    gradients = map(activations.image_gradient, seen.images)
+    return {"area": area, "edges": np.array(list(map(energy_share, gradients, bands, labelled)))}
 
 
 def shares(network: SegmentationNetwork, seen: Labelled, bands: np.ndarray) -> pd.DataFrame:

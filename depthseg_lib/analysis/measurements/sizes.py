@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.data.labels import THINGS, LabelSet
 from depthseg_lib.errors import InputError
@@ -87,10 +87,8 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
     by_thing = {
         where: dict(list(objects[objects["where"] == where].groupby("thing"))) for where in ("photographs", "streets")
     }
-    both = [name for name in by_thing["photographs"] if name in by_thing["streets"]]
-    both.sort(key=lambda name: by_thing["streets"][name]["pixels"].sum(), reverse=True)
-    rows = []
-    for name in both:
+    both, rows = [name for name in by_thing["photographs"] if name in by_thing["streets"]], []
+    for name in sorted(both, key=lambda name: by_thing["streets"][name]["pixels"].sum(), reverse=True):
         photographs, streets = by_thing["photographs"][name], by_thing["streets"][name]
         low, high = seen_range(photographs["size"], side)
         counts = {"thing": name, "photographs": len(photographs), "low": low, "high": high, "objects": len(streets)}
@@ -138,24 +136,24 @@ class Sizes(measuring.Measured):
         return mismatch(self.objects, SIDE)
 
 
-def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Sizes:
+def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Sizes:
     """Object sizes in the images that these results' runs were trained and validated on; see `measuring.load`."""
-    stored, source = measuring.load("object sizes", results, (runs, figures), lambda chosen: _compute(chosen, progress))
+    stored, source = measuring.load("object sizes", results, runs, figures, _compute)
     return Sizes(source, stored, stored.tables["objects"], stored.tables["shown"], stored.arrays["examples"])
 
 
-def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
+def _compute(runs: Runs) -> tuple[dict, dict]:
     from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, first_of_each, framed  # loads PyTorch
 
     config = FinetuneConfig(**next(iter(runs.values())).parameters)
-    training, validation = measuring.annotated(runs, progress)
+    training, validation = measuring.annotated(runs)
     images, labels = (np.concatenate([getattr(of, n) for of in (training, validation)]) for n in ("images", "labels"))
     streets = in_labels(labels, validation.label_set)
     things = [name for name in CLASSES if name in set(streets["thing"])]
     taken = PhotographsConfig(size=SIDE, count=config.photographs, seed=config.world_seed)
     seen = framed(taken, first_of_each(taken, things, PHOTOGRAPHS))
     photographs = in_masks(seen.masks, [CLASSES[label] for label in seen.labels])
-    progress(f"object sizes: {len(streets)} in {len(labels)} street images, {len(photographs)} photographs")
+    print(f"object sizes: {len(streets)} in {len(labels)} street images, {len(photographs)} photographs")
     objects = pd.concat([photographs.assign(where="photographs"), streets.assign(where="streets")], ignore_index=True)
     shown, examples = _examples(objects, seen.images, images if config.data_set == "streets" else None)
     return {"objects": objects, "shown": shown}, {"examples": examples}
