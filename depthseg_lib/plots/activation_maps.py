@@ -64,8 +64,7 @@ def activations(
     bar.ax.set_xticklabels(("none", "map's maximum"), fontsize=7.5)
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 @style.styled
@@ -81,11 +80,10 @@ def boundary_scores(scores: pd.DataFrame, footer: str = "") -> Figure:
     for at, encoder in zip(figure.subplots(len(encoders), squeeze=False)[:, 0], encoders, strict=True):
         _score_axes(at, scores[scores["encoder"] == encoder])
         if len(encoders) > 1:
-            style.panel(at, "", encoder_name(encoder))
+            at.set_title(encoder_name(encoder), loc="left")
     at.set_xlabel("layer, and the size of its map relative to the image")
     style.legend(figure, scores["initialisation"])
-    style.footer(figure, f"{footer} Small dots: single trials. Bars are cut where no score can be.")
-    return figure
+    return style.with_footer(figure, f"{footer} Small dots: single trials. Bars are cut where no score can be.")
 
 
 def _pair(axes, first: np.ndarray, second: np.ndarray, *titles: str) -> None:

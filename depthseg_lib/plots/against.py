@@ -26,12 +26,11 @@ def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = 
         for at, metric in zip(row, PANELS, strict=True):
             axes_against(at, scores[scores["encoder"] == encoder], metric, column, apart)
         if len(encoders) > 1:
-            style.panel(row[0], "", encoder_name(encoder))
+            row[0].set_title(encoder_name(encoder), loc="left")
     for at in axes[-1]:
         at.set_xlabel(label)
     style.legend(figure, scores["initialisation"])
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str, apart: float = APART) -> None:

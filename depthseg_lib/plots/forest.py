@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from depthseg_lib.analysis import paper
 from depthseg_lib.analysis.claims.claims import MARGIN, claim_of
@@ -70,9 +70,7 @@ def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
         panel.set_xlim(np.exp(-far), np.exp(far))
         panel.xaxis.set_major_locator(FixedLocator(_RATIOS))
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}")
-        )
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}")
         panel.axvline(paper.FASTER, color="#3c4043", linewidth=0.8, linestyle=":", zorder=1)
     else:
         panel.set_xlim(-far, far)
@@ -122,8 +120,9 @@ def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
         handles += [_handle(encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
     columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
-    style.footer(figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone.")
-    return figure
+    return style.with_footer(
+        figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone."
+    )
 
 
 def _overall(axes: Axes, ledger: pd.DataFrame, encoders: list[str]) -> None:

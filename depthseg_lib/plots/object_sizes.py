@@ -58,8 +58,7 @@ def scale_mismatch(
     how = "Size: square root of the area of the bounding box. Bars: 5th to 95th percentile and median."
     yellow = "Yellow: 5th to 95th percentile of the photographs' sizes, enlarged as their training's random crops do."
     counts = "n: photographs, objects in street images."
-    style.footer(figure, f"{footer} {counts} {pieces} {how} {yellow}")
-    return figure
+    return style.with_footer(figure, f"{footer} {counts} {pieces} {how} {yellow}")
 
 
 def _extent(shown: pd.DataFrame, examples: Mapping[str, np.ndarray]) -> tuple[float, int]:

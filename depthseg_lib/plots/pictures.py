@@ -31,8 +31,7 @@ def predictions(
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = grid_of(columns)
     class_legend(figure, np.stack([*predicted.values(), *([] if images is None else [truth])]), label_set)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 @style.styled
@@ -58,14 +57,18 @@ def grid_of(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequenc
     count, (height, width) = len(first), first.shape[1:3]
     across = max(style.WIDTH, 1.75 * len(columns))
     figure = style.sheet(across, share * across / len(columns) * height / width * count + 0.95)
-    axes = figure.subplots(count, len(columns), squeeze=False)
+    fill(figure.subplots(count, len(columns), squeeze=False), columns, rows, **mapping)
+    return figure
+
+
+def fill(axes: np.ndarray, columns: Mapping[str, np.ndarray], rows: Sequence[str], **mapping) -> None:
+    """Hang pictures into axes (rows, columns), with the columns' titles above and the rows' names beside them."""
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for at, picture in zip(column, pictures, strict=True):
             at.imshow(picture, interpolation="nearest", **(mapping if picture.ndim == 2 else {}))
             at.set_axis_off()
         column[0].set_title(title, fontsize=9)
     style.name_rows(axes[:, 0], rows)
-    return figure
 
 
 def class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
@@ -114,5 +117,4 @@ def data_sheet(rows: Sequence[Row], truth: np.ndarray | None, label_set: LabelSe
                 at.set_title(row.names[number], fontsize=7, pad=2)
     if truth is not None:
         class_legend(figure, truth, label_set)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)

@@ -53,11 +53,10 @@ def cross_resolution(
         _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
         several = f"{encoder_name(encoder)}, " if len(encoders) > 1 else ""
         pixels = f" ({sizes[at]})" if sizes and sizes.get(at) else ""
-        style.panel(line[0], "", f"{several}fine-tuned at the {at} size{pixels}")
-        style.panel(line[2], "", "paper: KITTI")
+        line[0].set_title(f"{several}fine-tuned at the {at} size{pixels}", loc="left")
+        line[2].set_title("paper: KITTI", loc="left")
     other = "Triangles to the left: depth learned at the other size; small dots: single trials."
-    style.footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
-    return figure
+    return style.with_footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
 
 
 def _marker(initialisation: str, experiment: str) -> str:

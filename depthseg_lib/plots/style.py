@@ -136,21 +136,17 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def footer(figure: Figure, text: str) -> None:
-    """A small line under everything: data, profile, n, trials and interval."""
+def with_footer(figure: Figure, text: str) -> Figure:
+    """The figure with a small line under everything: data, profile, n, trials and interval."""
     across = int(figure.get_figwidth() * 19.5)
     lines = textwrap.wrap(text, across, break_on_hyphens=False)
     figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
+    return figure
 
 
-def panel(axes: Axes, letter: str, title: str) -> None:
-    """A panel's letter and title, flush left."""
-    axes.set_title(f"{letter}  {title}" if letter else title, loc="left")
-
-
-def few_ticks(axes: Axes, count: int = 5) -> None:
-    """At most `count` round tick values upwards."""
-    axes.yaxis.set_major_locator(MaxNLocator(count, min_n_ticks=3))
+def few_ticks(axes: Axes) -> None:
+    """At most five round tick values upwards."""
+    axes.yaxis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
 
 
 def name_rows(axes: Iterable[Axes], names: Sequence[str]) -> None:

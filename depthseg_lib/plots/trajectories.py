@@ -40,12 +40,11 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
         row[0].set_ylabel(style.METRICS[SUBSETS[0]])
         row[0].set_ylim(bottom=max(row[0].get_ylim()[0], 0.0))
         style.few_ticks(row[0])
-        style.panel(row[0], "", f"{encoder_name(encoder)}, {setting}")
+        row[0].set_title(f"{encoder_name(encoder)}, {setting}", loc="left")
         for at, metric in zip(row[1:], SUBSETS, strict=True):
             trajectory_axes(at, part, metric)
     style.legend(figure, history["initialisation"], columns=6)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
@@ -86,7 +85,7 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     for block, encoder in zip(blocks, encoders, strict=True):
         for at, (place, name) in zip(block, enumerate(shown), strict=False):
             _class_panel(at, courses[(courses["encoder"] == encoder) & (courses["class"] == name)])
-            style.panel(at, "", f"{name}, {_percent(shares[name])}")
+            at.set_title(f"{name}, {_percent(shares[name])}", loc="left")
             if place % columns == 0:
                 several = f"{encoder_name(encoder)}\n".replace(" (", "\n(") if len(encoders) > 1 else ""
                 at.set_ylabel(f"{several}IoU (%)")
@@ -97,8 +96,7 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     style.legend(figure, courses["initialisation"], columns=6)
     across = "Across: fine-tuning iteration; beside a class its share of the labelled pixels."
     left_out = f"Not drawn, below {100 * LEARNED:.0f} % throughout: {flat}." if flat else ""
-    style.footer(figure, f"{footer} {across} {left_out}".strip())
-    return figure
+    return style.with_footer(figure, f"{footer} {across} {left_out}".strip())
 
 
 def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:
