@@ -132,5 +132,5 @@ class ActivationPanel(Panel):
     def figure(self) -> Figure:
         """The initialisations of the chosen encoder, and the chosen one's map."""
         offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
-        self.state = ActivationState(**self.values("encoder", "initialisation", "layer", "example", "borders"))
+        self.state = self.read(ActivationState)
         return activation_figure(self.state, self.held)

@@ -117,5 +117,5 @@ class RescalingPanel(Panel):
     def figure(self) -> Figure:
         """The initialisations of the chosen encoder, and the chosen one's prediction at the chosen factor."""
         panel.offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
-        self.state = RescalingState(**self.values("encoder", "initialisation", "factor", "metric", "example"))
+        self.state = self.read(RescalingState)
         return rescaling_figure(self.state, self.held)
