@@ -1,7 +1,7 @@
 """Grad-CAM (Selvaraju et al. 2017) for segmentation, as in the paper's section 4.2: the adapter to pytorch-grad-cam."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -37,8 +37,7 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
     Nothing is rescaled: the library's own maps are shifted and scaled to 0..1 one by one, which changes how their
     energy is shared out. Logits differ in size between networks, so strengths must not be compared across them.
 
-    The network is computed in its own precision, also under autocast, and with gradients, also under no_grad. It is left
-    as it was: its mode, its parameters' `requires_grad` and gradients, and no hooks.
+    A copy of the network is computed in its own precision, also under autocast, and with gradients, also under no_grad.
     """
     from pytorch_grad_cam import GradCAM  # takes seconds
 
@@ -58,29 +57,14 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
 
     precision = next(network.parameters()).dtype
     full = torch.autocast(images.device.type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), full, _only_the_input_learns(network):
-        explained = LayerMaps(network, list(layers.values()))
-        try:
-            maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
-        finally:
-            explained.activations_and_grads.release()
-            explained.outputs = None  # holds the graph of the batch
+    with torch.inference_mode(False), torch.enable_grad(), full:
+        copied, places = deepcopy((network, list(layers.values())))
+        # no gradients of parameters: of a frozen encoder, too, gradients come by way of the input
+        explained = LayerMaps(copied.eval().requires_grad_(False), places)
+        maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
+        explained.activations_and_grads.release()
+        explained.outputs = None  # holds the graph of the batch
     return dict(zip(layers, maps, strict=True))
-
-
-@contextmanager
-def _only_the_input_learns(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients of parameters: of a frozen encoder, too, gradients come by way of the input."""
-    learns = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval().requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, before in learns:
-            parameter.requires_grad_(before)
-        for module, before in modes:
-            module.training = before
 
 
 _BATCH = 8
