@@ -42,8 +42,7 @@ class Results:
     history: pd.DataFrame
     """A row per evaluation: name, `runs.RUN`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `runs.RUN`, image, truth, prediction, count of pixels;
-    of the experiment `main` alone."""
+    """A row per filled cell of an image's confusion matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: Examples

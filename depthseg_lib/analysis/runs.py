@@ -182,8 +182,7 @@ def _rows(runs: Sequence[RunFolder], frames: list[pd.DataFrame]) -> pd.DataFrame
 
 
 def _confusions(runs: list[RunFolder], label_set: LabelSet) -> pd.DataFrame:
-    """The filled cells of all images' matrices, names as categories, so that they stay small; columns alone without
-    any run."""
+    """The filled cells of all images' matrices, with names as categories; columns alone without any run."""
     if not runs:
         return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
     classes, frames = list(label_set.classes), []

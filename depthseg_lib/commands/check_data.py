@@ -2,8 +2,7 @@
 
     python -m depthseg_lib.commands.check_data --profile folder --data FOLDER
 
-Reads a sample, so that it takes less than a minute for a large set too. Exit status 1 when something is missing or
-wrong.
+Reads a sample: less than a minute for a large set too. Exit status 1 when something is missing or wrong.
 """
 
 import argparse

@@ -29,8 +29,7 @@ PIXELS = 96 * 160
 def describe(folder: Path, force: bool = False, say=print) -> None:
     """Write the description of `folder`, and say what was found and what to correct.
 
-    Raises `InputError` where there are no pairs of images and labels, or no video, or a description that is not to be
-    overwritten.
+    Raises `InputError` where there are no pairs of images and labels, no video, or a description, without `force`.
     """
     if folder == Path():
         raise InputError("which folder? expected DATA=folder, one with your images, label images and video")

@@ -78,8 +78,7 @@ FACTORS_APART = 0.025
 def resize_factor(scores: pd.DataFrame, footer: str = "") -> Figure:
     """mIoU over the representative classes and pixel accuracy against the resize factor (log2), per initialisation.
 
-    `scores` is a row per run and factor: encoder, initialisation, trial, factor and the metrics as fractions. Bars are
-    95 % t-intervals; each trial is a faint dot.
+    `scores` is a row per run and factor: encoder, initialisation, trial, factor, metrics as fractions; see `axes_against`.
     """
     figure = panels_against(scores, "factor", LABEL, footer, FACTORS_APART)
     for axes in figure.axes:

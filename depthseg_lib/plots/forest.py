@@ -53,8 +53,7 @@ def mark(panel: Axes, row, y: float, lane: float, marker: str) -> None:
 
 
 def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
-    """Limits around the reference with room for every mean and paper's value, and for intervals as far as a unit's cut
-    or twice what is needed."""
+    """Limits around the reference: room for all means and paper's values, for intervals to the cut or twice those."""
     if unit == "% of trials":
         panel.set_xlim(-8, 108)
         panel.set_xticks([0, 50, 100])

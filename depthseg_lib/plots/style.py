@@ -23,9 +23,8 @@ LOOK = {  # initialisation: (colour, line, marker)
     "depth-supervised": ("#CC79A7", "-", "X"),
     "flow": ("#734B22", (0, (3, 1.5)), "*"),
 }
-"""Colours that colour-blind readers can tell apart, and dark enough for thin lines on white: Okabe & Ito's without
-sky blue and yellow, wine and indigo of Tol's, and a violet and a brown that are far from all of these. The depth
-family has triangles besides."""
+"""Colours that colour-blind readers can tell apart, dark enough for thin lines: Okabe & Ito's without sky blue and
+yellow, Tol's wine and indigo, and a violet and a brown far from all of these. The depth family has triangles besides."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",

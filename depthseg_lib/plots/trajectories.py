@@ -11,8 +11,7 @@ from depthseg_lib.plots.learning_curves import BAND, mean_line
 from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou_occurring", "miou_seven")
-"""mIoU over all classes that the images have, where the paper's figure has all of Cityscapes', and over its
-representative ones."""
+"""mIoU over all classes that occur, where the paper's figure has all of Cityscapes', and over its representative ones."""
 COLUMNS = 4
 """Classes beside one another."""
 LEARNED = 0.05
@@ -24,8 +23,7 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
     """mIoU over the classes that occur against iteration, then pixel accuracy against it, and against the representative's.
 
     `history` is a row per evaluation (encoder, setting, initialisation, trial, iteration, metrics as fractions); a row
-    of panels per encoder and setting. Thick lines are means over trials at each evaluation, thin ones the trials; the
-    untrained network (iteration 0) is left out.
+    of panels per encoder and setting. Thick lines are means, thin ones trials; iteration 0 (untrained) is left out.
     """
     trained = history[history["iteration"] > 0]
     pairs = list(trained[["encoder", "setting"]].astype(str).drop_duplicates().itertuples(index=False, name=None))
@@ -68,9 +66,8 @@ def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
 def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> Figure:
     """IoU of each class against iteration, one panel per class from the largest, mean over trials with 95 % bands.
 
-    `courses` is `trajectories.class_history`; `shares` maps a class to its share of the labelled pixels and gives the
-    order. Classes that no initialisation brings to `LEARNED` are named below instead. Encoders stand under one
-    another, each with all other classes.
+    `courses` is `learning_curves.class_history`; `shares` has each class's share of the labelled pixels, in order.
+    Classes that nothing brings to `LEARNED` are named below instead. Encoders stand under one another.
     """
     trained = courses[courses["iteration"] > 0]  # what an untrained last layer says of a class is an accident
     means = trained.groupby(["encoder", "initialisation", "class", "iteration"], observed=True)["iou"].mean()

@@ -107,8 +107,7 @@ def plan(
 ) -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
 
-    Where there are `published` weights for an initialisation, none are trained. With `photographs`, classification is
-    learned from those in that folder.
+    What has `published` weights is not trained. With `photographs`, classification is learned from those in that folder.
     """
     chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
     # Runs on real images also depend on what their folder holds, and classification on its photographs.

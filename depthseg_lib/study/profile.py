@@ -107,8 +107,7 @@ def other_parts(
 
 
 def with_imagenet(parts: tuple[Part, ...], alone: bool = False) -> tuple[Part, ...]:
-    """The same with ImageNet's weights, where they are given, besides a classification that is trained here, or `alone`
-    in its place."""
+    """The same with ImageNet's weights, where given, besides a classification that is trained here, or `alone`."""
     counterparts = {"classification": "imagenet", "depth-classification": "depth-imagenet"}
     return tuple(
         replace(

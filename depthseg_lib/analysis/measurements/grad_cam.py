@@ -89,8 +89,7 @@ def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
 def shares(network: SegmentationNetwork, seen: Labelled, bands: np.ndarray) -> pd.DataFrame:
     """A row per layer and image: layer, image, and `energy`, the share of the map's energy in the band (0..1).
 
-    Maps are enlarged to the labels' size first; of a layer whose pixels are wider than the band the score is blurred
-    towards the band's share of the area.
+    Maps are enlarged to the labels' size first: where pixels are wider than the band it tends to the band's area.
     """
     size, found = bands.shape[1:], {layer: [] for layer in LAYERS}
     for maps, band, labels in zip(_explained(network, seen.images), bands, seen.labels, strict=True):

@@ -32,8 +32,7 @@ Rescaled = list[tuple[np.ndarray, Canvas]]
 class Rescaling(measuring.OfRuns):
     """How fine-tuned networks predict images at other scales: scores of every trial, predictions of the first.
 
-    `scores` has a row per run and factor: name, the run's identity, factor, miou_seven, miou, accuracy as fractions
-    0..1, and `scored`, the number of images.
+    `scores` has a row per run and factor: name, the run's identity, factor, `METRICS` (0..1), and `scored`: images.
     """
 
     predictions: Arrays
@@ -57,8 +56,7 @@ class Rescaling(measuring.OfRuns):
 
 
 def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Rescaling:
-    """Predictions of rescaled images by exactly these results' runs (select first), diverged ones left out; see
-    `measuring.load`."""
+    """Predictions of rescaled images by these runs (select first), diverged ones left out; see `measuring.load`."""
     fields = measuring.load_scores("rescaled predictions", results, runs, figures, partial(_compute, results))
     known = set(fields["scores"]["name"])
     predictions = {name: of for name, of in fields["stored"].arrays["predictions"].items() if name in known}

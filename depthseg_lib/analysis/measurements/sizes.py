@@ -64,8 +64,7 @@ def in_masks(masks: np.ndarray, things: list[str]) -> pd.DataFrame:
 def seen_range(sizes, side: float) -> tuple[float, float]:
     """Sizes of a class that training on its photographs (of `side` pixels) shows: the `RANGE` percentiles.
 
-    A random crop keeps `LEAST_CROP` to 1 of the area and is enlarged to the whole, so things become up to 1.41 times
-    as large, but no larger than the image.
+    A random crop keeps `LEAST_CROP` to 1 of the area and is enlarged: things grow up to 1.41 times, within the image.
     """
     sizes = np.asarray(sizes, float)
     if not sizes.size:
@@ -80,9 +79,8 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
     """A row per thing that both have: how its sizes in streets lie to the range that its photographs show.
 
     `objects` is a row per object with `where` (photographs or streets), thing, pixels and size. Columns: thing,
-    photographs, low and high (pixels, `seen_range`), objects, median (pixels, in streets), and as shares 0..1
-    `smaller` and `larger` of the street objects, `pixels_smaller` and `pixels_larger` of their pixels. Things with the
-    most pixels in streets come first.
+    photographs, low and high (pixels, `seen_range`), objects, median (pixels, in streets), and as shares 0..1 smaller
+    and larger of the street objects, pixels_smaller and pixels_larger of their pixels. Most pixels in streets come first.
     """
     by_thing = {
         where: dict(list(objects[objects["where"] == where].groupby("thing"))) for where in ("photographs", "streets")
@@ -124,15 +122,13 @@ class Sizes(measuring.Measured):
     objects: pd.DataFrame
     """A row per object: where (photographs or streets), and the columns of `in_labels`."""
     shown: pd.DataFrame
-    """A row per example: thing, kind (photograph, small or large), its box (top, left, height, width) in the picture,
-    and size."""
+    """A row per example: thing, kind (photograph, small or large), its box in the picture (top ... width), and size."""
     examples: Arrays
-    """The pictures by `<thing>.<kind>`, 3 h w uint8: whole photographs, and parts of street images. None of street
-    images where those may not be passed on."""
+    """The pictures by `<thing>.<kind>`, 3 h w uint8: photographs, and parts of street images that may be passed on."""
 
     @property
     def mismatch(self) -> pd.DataFrame:
-        """`object_sizes.mismatch`."""
+        """`mismatch` of the objects."""
         return mismatch(self.objects, SIDE)
 
 
@@ -187,8 +183,7 @@ def _at_share(objects: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def _around(image: np.ndarray, box: dict) -> tuple[int, int, np.ndarray]:
-    """The part of an image (3 H W) with the box in its middle, as large as a photograph or larger where the box is;
-    its top, left and pixels."""
+    """Top, left and pixels of the part of an image (3 H W) around a box, as large as a photograph, or as the box is."""
     starts, lengths = [], []
     for start, length, whole in zip(("top", "left"), ("height", "width"), image.shape[1:], strict=True):
         lengths.append(min(whole, max(SIDE, int(_MARGIN * box[length]))))
