@@ -10,12 +10,7 @@ from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.settings import EXPERIMENT_NAMES, encoder_name
 
 _RUN = [name for name in RUN if name != "trial"]
-_LENGTHS = {
-    "iterations": "{} iterations",
-    "batch": "batches of {}",
-    "streets": "{} streets",
-    "frames": "{} frames each",
-}
+_LENGTHS = dict(iterations="{} iterations", batch="batches of {}", streets="{} streets", frames="{} frames each")
 """Settings that say how long a pre-training run is, and on how much video, with their words."""
 
 
@@ -66,10 +61,8 @@ class Planned:
         of the `expected` initialisations the profile does not plan here; empty where all is there."""
         if self.finetune.empty:
             return ""
-        there, asked = (
-            list(runs[_RUN].astype(str).itertuples(index=False, name=None)) for runs in (found.metrics, self.finetune)
-        )
-        lacking = self.finetune[[key not in set(there) for key in asked]]
+        there, asked = (pd.MultiIndex.from_frame(of[_RUN].astype(str)) for of in (found.metrics, self.finetune))
+        lacking = self.finetune[~asked.isin(there)]
         several = [name for name in _RUN if name != "initialisation" and self._several(name)]
         parts, names, planned = [], [], self.finetune["initialisation"].value_counts()
         for name, rows in lacking.groupby("initialisation", sort=False):

@@ -42,7 +42,7 @@ class Results:
     history: pd.DataFrame
     """A row per evaluation: name, `runs.RUN`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
+    """A row per filled cell of an image's matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: Examples
@@ -186,8 +186,6 @@ def _restored(found: Stored) -> dict:
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the study's order of initialisations, whatever order the folders were read in."""
-    if frame.empty:
-        return frame
     names = frame["initialisation"].astype("category").cat  # ranks few names: a confusion table has many rows
     rank = [(*INITIALISATIONS, name).index(name) for name in names.categories]
     return frame.iloc[np.argsort(np.take(rank, names.codes), kind="stable")].reset_index(drop=True)

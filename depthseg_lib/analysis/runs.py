@@ -123,7 +123,15 @@ def read(found: Found) -> dict:
     """The files of `found` as the tables and examples of `Results`; a broken file raises `InputError` with its path."""
     metrics = [_metrics(run) for run in found.finetune]
     history = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.finetune]
-    main, label_set = _main(found), from_mapping(found.plan["label_set"])
+    # The main comparison, all at one image size: what every figure is drawn from.
+    main = [run for run in found.finetune if run.parameters["experiment"] == "main"]
+    if not main:
+        folder = found.finetune[0].folder.parents[2]
+        others = sorted({run.parameters["experiment"] for run in found.finetune})
+        raise InputError(
+            f"{folder}: no finished fine-tuning run is of the main comparison, which all figures need; found only "
+            f"{', '.join(others)}: run `make figures PROFILE={folder.name}` again, it goes on where it stopped"
+        )
     ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
     first = min(run.parameters["trial"] for run in main)
     shown = [run for run in main if run.parameters["trial"] == first]
@@ -136,25 +144,12 @@ def read(found: Found) -> dict:
     return {
         "metrics": pd.DataFrame(metrics),
         "history": _rows(found.finetune, history),
-        "confusion": _confusions([run for run in ended if run in main], label_set),
+        "confusion": _confusions([run for run in ended if run in main], from_mapping(found.plan["label_set"])),
         "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
         "examples": _common_examples({run.name: _read(run.folder / "predictions.npz") for run in shown}),
         "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
         "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
     }
-
-
-def _main(found: Found) -> list[RunFolder]:
-    """The runs of the main comparison, all at one image size: what every figure is drawn from."""
-    main = [run for run in found.finetune if run.parameters["experiment"] == "main"]
-    if not main:
-        folder = found.finetune[0].folder.parents[2]
-        others = sorted({run.parameters["experiment"] for run in found.finetune})
-        raise InputError(
-            f"{folder}: no finished fine-tuning run is of the main comparison, which all figures need; found only "
-            f"{', '.join(others)}: run `make figures PROFILE={folder.name}` again, it goes on where it stopped"
-        )
-    return main
 
 
 def _identity(run: RunFolder) -> dict:

@@ -6,17 +6,8 @@ from math import nan
 from string import ascii_lowercase
 
 from depthseg_lib.analysis import paper as published_paper
-from depthseg_lib.analysis.claims.effects import (
-    ACCURACY,
-    MIOU,
-    NLL,
-    OCCURRING,
-    diverged_share,
-    final_gap,
-    gap_at_equal_miou,
-    gap_until_it_diverges,
-    iterations_ratio,
-)
+from depthseg_lib.analysis.claims import effects
+from depthseg_lib.analysis.claims.effects import ACCURACY, MIOU, NLL, OCCURRING
 
 BASE, EVERY, LARGEST = "base", "every", "largest"
 """Training-set sizes of a part: the study's usual one, each that was run (two at least), the largest that was run."""
@@ -46,8 +37,8 @@ class Part:
     """What `a` is compared with."""
     expected: str = "above"
     """Where the claim has the effect: `above` or `below` the reference, `equal` (within `MARGIN`), `several` trials."""
-    effect: Callable = final_gap
-    """A function of `claims_effects`."""
+    effect: Callable = effects.final_gap
+    """A function of `effects`."""
     metrics: tuple[str, ...] = (MIOU,)
     """What decides."""
     beside: tuple[str, ...] = ()
@@ -102,19 +93,19 @@ _WHOLE_NONE, _WHOLE_IMAGENET, _WHOLE_DEPTH = (Side(name, experiment="whole") for
 _SUPERVISED = Side("depth-supervised")
 _FRESH = Side("depth", "encoder-only")
 _TO_SMALL, _TO_LARGE = Side("depth", experiment="large-to-small"), Side("depth", experiment="small-to-large")
-_MORE_ACCURATE = dict(effect=gap_at_equal_miou, metrics=(OCCURRING,))
-_SOONER = dict(effect=iterations_ratio, expected="below")
-_DIVERGES = dict(effect=diverged_share, expected="several", onset=published_paper.ITERATIONS)
-_UNSTABLE = dict(effect=diverged_share, expected="several", onset=published_paper.DIVERGES_AFTER, images=LARGEST)
-_AS_LONG = dict(effect=gap_until_it_diverges, images=LARGEST)
+_MORE_ACCURATE = dict(effect=effects.gap_at_equal_miou, metrics=(OCCURRING,))
+_SOONER = dict(effect=effects.iterations_ratio, expected="below")
+_DIVERGES = dict(effect=effects.diverged_share, expected="several", onset=published_paper.ITERATIONS)
+_UNSTABLE = dict(
+    effect=effects.diverged_share, expected="several", onset=published_paper.DIVERGES_AFTER, images=LARGEST
+)
+_AS_LONG = dict(effect=effects.gap_until_it_diverges, images=LARGEST)
 _INDOORS = dict(data="nyu")
 _SOONER_INDOORS = dict(**_SOONER, **_INDOORS, reference=1.0)
 _THIRD = published_paper.FASTER
 _MIXED = "the paper's Table 2 sets depth on ImageNet against depth's encoder alone; ours are both depth"
-_FIGURE_8 = dict(
-    beside=(ACCURACY,),
-    remark="by the paper's Figure 8; its text has both at the same level in the end, and depth ahead before",
-)
+_FIGURE_8 = "by the paper's Figure 8; its text has both at the same level in the end, and depth ahead before"
+_BY_FIGURE_8 = dict(beside=(ACCURACY,), remark=_FIGURE_8)
 
 CLAIMS = (
     _claim(
@@ -177,7 +168,7 @@ CLAIMS = (
         Part("C12b", "and depth on ImageNet beats it", _HIGH_BOTH, _HIGH_IMAGENET),
         Part("C12c", "with all images depth beats ImageNet", _WHOLE_DEPTH, _WHOLE_IMAGENET, images=LARGEST),
         Part("C12d", "and random weights are unstable: several diverge", _WHOLE_NONE, _WHOLE_NONE, **_UNSTABLE),
-        Part("C12e", "on large images, in DeepLab too", _HIGH_LAB_DEPTH, _HIGH_LAB_IMAGENET, **_FIGURE_8),
+        Part("C12e", "on large images, in DeepLab too", _HIGH_LAB_DEPTH, _HIGH_LAB_IMAGENET, **_BY_FIGURE_8),
         Part("C12f", "on large images depth beats random weights", _HIGH_DEPTH, _HIGH_NONE),
         Part("C12g", "with all images too, as long as those train", _WHOLE_DEPTH, _WHOLE_NONE, **_AS_LONG),
     ),

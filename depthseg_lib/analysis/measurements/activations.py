@@ -129,6 +129,13 @@ def energy_share(energy: np.ndarray, band: np.ndarray, labelled: np.ndarray) -> 
     return float(energy[band & labelled].sum(dtype=np.float64) / total) if total > 0 else np.nan
 
 
+def boundary_score(activation: np.ndarray, labels: np.ndarray) -> float:
+    """The boundary score of one map (h w uint8) of an image with these labels (H W); NaN without borders."""
+    band, labelled = border_band(labels, border_reach(len(labels))), labels != VOID
+    share = energy_share(enlarged(activation, *labels.shape), band, labelled)
+    return share * labelled.sum() / band.sum() if band.any() else np.nan
+
+
 def image_gradient(image: np.ndarray) -> np.ndarray:
     """Strength of the brightness edges (H W) of an image (3 H W, uint8): what knows edges and nothing of meaning.
 

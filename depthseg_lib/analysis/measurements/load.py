@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 Runs = Mapping[str, RunFolder]
 """Runs of this machine by name."""
 Tables, Arrays = dict[str, pd.DataFrame], dict[str, np.ndarray]
+Compute = Callable[[Runs], tuple[Tables, dict[str, Arrays]]]
 _COMPUTES = ("analysis/measurements/*.py", "losses/*.py", "data/resize.py", "data/photographs.py")
 """The sources of measurements; those of what is measured are part of the runs' fingerprints."""
+WEIGHTS = "weights.safetensors"
 SCORED = 72
 """Validation images that are scored: the last of the fixed order, which all training-set sizes share."""
 
@@ -69,7 +71,7 @@ class OfRuns(Measured):
         return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
 
 
-def load_scores(name: str, results: Results, runs: str | Path, figures: str | Path, compute: Callable) -> dict:
+def load_scores(name: str, results: Results, runs: str | Path, figures: str | Path, compute: Compute) -> dict:
     """`load`, cut down to the runs asked for: the fields of `OfRuns` by name."""
     stored, source = load(name, results, runs, figures, compute)
     table, wanted = stored.tables["scores"], asked_for(results)
@@ -78,13 +80,7 @@ def load_scores(name: str, results: Results, runs: str | Path, figures: str | Pa
     return {"source": source, "stored": stored, "scores": scores, "missing": missing}
 
 
-def load(
-    name: str,
-    results: Results,
-    runs: str | Path,
-    figures: str | Path,
-    compute: Callable[[Runs], tuple[Tables, dict[str, Arrays]]],
-) -> tuple[Stored, str]:
+def load(name: str, results: Results, runs: str | Path, figures: str | Path, compute: Compute) -> tuple[Stored, str]:
     """Measurements of `results` (select first) and where they came from, as a sentence for the reader.
 
     `runs` is the folder of the runs, `figures` the profile's figure folder (`figures/<profile>` when empty). Results of
@@ -102,10 +98,10 @@ def load(
         return _read(committed, results.profile), f"committed {name} under {'/'.join(committed.parts[-4:])}"
     folder, wanted = project_path(runs) / results.profile, asked_for(results)
     found = {run.name: run for run in run_folders.find(folder).finetune}
-    chosen = {run: found[run] for run in wanted if run in found and weights_file(found[run]).is_file()}
+    chosen = {run: found[run] for run in wanted if run in found and (found[run].folder / WEIGHTS).is_file()}
     if not chosen:
         raise InputError(
-            f"{folder}: none of the {len(wanted)} runs has its weights.safetensors, from which measurements are "
+            f"{folder}: none of the {len(wanted)} runs has its {WEIGHTS}, from which measurements are "
             f"made: remove the runs' folders and run `make figures PROFILE={results.profile}`"
         )
     sources = sorted(file for pattern in _COMPUTES for file in fingerprint.LIBRARY.glob(pattern))
@@ -117,11 +113,6 @@ def load(
         tables, arrays = compute(chosen)
         store.write(cache, Stored(about, {part: _small(table) for part, table in tables.items()}, arrays))
     return _read(cache, results.profile), f"{name} from {len(chosen)} runs of this machine"
-
-
-def weights_file(run: RunFolder) -> Path:
-    """The weights that a run left."""
-    return run.folder / "weights.safetensors"
 
 
 def asked_for(results: Results) -> list[str]:
@@ -141,7 +132,7 @@ def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetw
     for name, run in runs.items():
         config = FinetuneConfig(**run.parameters)
         network = make_network(config, classes)
-        network.load_state_dict(load_weights(weights_file(run), config.encoder, config.initialisation))
+        network.load_state_dict(load_weights(run.folder / WEIGHTS, config.encoder, config.initialisation))
         network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         first = (config.encoder, config.initialisation) not in seen
         seen.add((config.encoder, config.initialisation))

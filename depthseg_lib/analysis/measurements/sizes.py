@@ -80,7 +80,7 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
 
     `objects` is a row per object with `where` (photographs or streets), thing, pixels and size. Columns: thing,
     photographs, low and high (pixels, `seen_range`), objects, median (pixels, in streets), and as shares 0..1 smaller
-    and larger of the street objects, pixels_smaller and pixels_larger of their pixels. Most pixels in streets come first.
+    and larger of the street objects, pixels_smaller and pixels_larger of their pixels. Most pixels in streets first.
     """
     by_thing = {
         where: dict(list(objects[objects["where"] == where].groupby("thing"))) for where in ("photographs", "streets")
@@ -102,11 +102,8 @@ def _boxes(numbered: np.ndarray) -> list[tuple]:
     """(top, left, height, width, pixels) of each number above zero."""
     from scipy.ndimage import find_objects
 
-    counts = np.bincount(numbered.ravel())[1:]
-    return [
-        (y.start, x.start, y.stop - y.start, x.stop - x.start, count)
-        for (y, x), count in zip(find_objects(numbered), counts, strict=True)
-    ]
+    found = zip(find_objects(numbered), np.bincount(numbered.ravel())[1:], strict=True)
+    return [(y.start, x.start, y.stop - y.start, x.stop - x.start, count) for (y, x), count in found]
 
 
 def _table(rows: list[tuple]) -> pd.DataFrame:
