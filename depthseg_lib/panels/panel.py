@@ -108,7 +108,7 @@ def write(figure: Figure, text: str) -> None:
     figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)
 
 
-_LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
+_SLIDER = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}, "continuous_update": False}
 
 
 class Panel(ABC):
@@ -191,14 +191,12 @@ class Shown:
 
 def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
     """A slider over a few values that moves the picture when it is let go."""
-    return ipywidgets.SelectionSlider(
-        options=options, value=value, description=name, continuous_update=False, **_LABELLED
-    )
+    return ipywidgets.SelectionSlider(options=options, value=value, description=name, **_SLIDER)
 
 
 def numbers(name: str, count: int) -> ipywidgets.IntSlider:
     """A slider over 0 to count - 1 that moves the picture when it is let go."""
-    return ipywidgets.IntSlider(0, 0, count - 1, description=name, continuous_update=False, **_LABELLED)
+    return ipywidgets.IntSlider(0, 0, count - 1, description=name, **_SLIDER)
 
 
 def metrics(names: tuple[str, ...]) -> ipywidgets.Dropdown:
