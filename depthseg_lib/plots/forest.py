@@ -23,12 +23,8 @@ ZONE = "#cdd9ea"
 _ABOVE, _BELOW = -0.22, 0.13
 """Where the paper's value and ours stand in a row's lane, so that neither covers the other."""
 _RATIOS = (1 / 30, 0.1, 1 / 3, 1, 3, 10, 30)
-_REACH = {
-    "mIoU points": (2.0, 10.0),
-    "accuracy points": (2.0, 10.0),
-    "ratio of iterations": (np.log(4), np.log(12)),
-    "nats per pixel": (0.1, 0.4),
-}
+_REACH = dict.fromkeys(("mIoU points", "accuracy points"), (2.0, 10.0))
+_REACH |= {"ratio of iterations": (np.log(4), np.log(12)), "nats per pixel": (0.1, 0.4)}
 """Half the width of a unit's panel at least, and where an interval may be cut (logarithms for the ratio)."""
 
 
@@ -119,9 +115,8 @@ def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
         handles += [_handle(encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
     columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
-    return style.with_footer(
-        figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone."
-    )
+    theirs = f"Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone."
+    return style.with_footer(figure, f"{footer} {theirs}")
 
 
 def _overall(axes: Axes, ledger: pd.DataFrame, encoders: list[str]) -> None:

@@ -81,7 +81,7 @@ def mean_line(axes: Axes, means: pd.DataFrame, metric: str, name: str) -> tuple[
     mean = means.sort_values("iteration")
     x, factor = mean["iteration"], style.scale(metric)
     y, low, high = (mean[f"{metric}_{part}"] * factor for part in ("mean", "low", "high"))
-    axes.plot(x, y, **style.look(name), markevery=style.every_eighth(len(x)))
+    axes.plot(x, y, **style.look(name), markevery=max(1, len(x) // 8))  # about eight markers
     axes.fill_between(x, low, high, color=style.LOOK[name][0], alpha=BAND, linewidth=0)
     return (low.iloc[-1], high.iloc[-1]) if len(mean) else None
 

@@ -1,6 +1,6 @@
 """Pictures: predictions beside image and truth, predicted depth beside the true one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -10,15 +10,12 @@ from matplotlib.patches import Patch
 
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
+from depthseg_lib.plots.style import Pictures
 
 
 @style.styled
 def predictions(
-    images: np.ndarray | None,
-    truth: np.ndarray,
-    predicted: Mapping[str, np.ndarray],
-    label_set: LabelSet,
-    footer: str = "",
+    images: np.ndarray | None, truth: np.ndarray, predicted: Pictures, label_set: LabelSet, footer: str = ""
 ) -> Figure:
     """A row per validation image: the image, the truth, and the prediction of each initialisation.
 
@@ -51,7 +48,7 @@ def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: 
     return figure
 
 
-def grid_of(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
+def grid_of(columns: Pictures, share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
     """Rows of pictures with a title per column and a name per row, if any; they take `share` of the width."""
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]
@@ -61,7 +58,7 @@ def grid_of(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequenc
     return figure
 
 
-def fill(axes: np.ndarray, columns: Mapping[str, np.ndarray], rows: Sequence[str], **mapping) -> None:
+def fill(axes: np.ndarray, columns: Pictures, rows: Sequence[str], **mapping) -> None:
     """Hang pictures into axes (rows, columns), with the columns' titles above and the rows' names beside them."""
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for at, picture in zip(column, pictures, strict=True):

@@ -3,9 +3,10 @@
 import functools
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -35,6 +36,8 @@ METRICS = {
 }
 """Axis labels with units; fractions are drawn in percent."""
 PERCENT = ("miou_seven", "miou_occurring", "miou", "accuracy")
+Pictures = Mapping[str, np.ndarray]
+"""Pictures, or what is drawn as some, by the initialisation that they are of, or by another name."""
 WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
 SCREEN_DPI = 100
@@ -108,11 +111,6 @@ def look(initialisation: str, line: bool = True) -> dict:
     colour, style, marker = LOOK[initialisation]
     known = dict(color=colour, marker=marker, markeredgecolor="white", markeredgewidth=0.5)
     return known | {"linestyle": style} if line else known
-
-
-def every_eighth(points: int) -> int:
-    """Every how many points of a line have a marker, so that about eight do."""
-    return max(1, points // 8)
 
 
 def handle(initialisation: str) -> Line2D:

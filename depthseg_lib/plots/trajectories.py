@@ -50,12 +50,10 @@ def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     means = summarise(history, ["initialisation", "iteration"], [metric, "accuracy"])
     for name in style.present(history["initialisation"]):
         for _, trial in history[history["initialisation"] == name].groupby("trial"):
-            course = trial.sort_values("iteration")
-            axes.plot(
-                100 * course[metric], 100 * course["accuracy"], color=style.LOOK[name][0], linewidth=0.6, alpha=0.35
-            )
+            course, thin = 100 * trial.sort_values("iteration")[[metric, "accuracy"]], dict(linewidth=0.6, alpha=0.35)
+            axes.plot(course[metric], course["accuracy"], color=style.LOOK[name][0], **thin)
         mean = means[means["initialisation"] == name].sort_values("iteration")
-        known = style.look(name) | {"markevery": style.every_eighth(len(mean))}
+        known = style.look(name) | {"markevery": max(1, len(mean) // 8)}
         axes.plot(100 * mean[f"{metric}_mean"], 100 * mean["accuracy_mean"], **known)
     axes.set_xlabel(style.METRICS[metric])
     axes.set_ylabel(style.METRICS["accuracy"])
