@@ -66,9 +66,8 @@ def read_json(path: str | Path):
 
 def cache_root() -> Path:
     """`DEPTHSEG_CACHE`, else `depthseg` under the user's cache folder (`XDG_CACHE_HOME` or `~/.cache`)."""
-    if chosen := os.environ.get("DEPTHSEG_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "depthseg"
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "depthseg")
+    return Path(os.environ.get("DEPTHSEG_CACHE") or usual).expanduser()
 
 
 def project_path(path: str | Path) -> Path:

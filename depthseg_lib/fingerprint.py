@@ -61,11 +61,9 @@ def of_figures(notebook: Path, runs: Iterable[str]) -> str:
 
 
 def of_weights(place: str | Path) -> str:
-    """The fingerprint of a file of weights or a folder of a Monodepth2 checkpoint: of the run that left it, else of its
-    tensors."""
+    """The fingerprint of a file of weights or a Monodepth2 checkpoint's folder: of its run, else of its tensors."""
     place = project_path(place)
-    metrics = place.with_name("metrics.json")
-    if place.name == "weights.safetensors" and metrics.is_file() and (known := read_json(metrics).get("fingerprint")):
+    if place.name == "weights.safetensors" and (known := left_by(place.parent)):
         return known
     from depthseg_lib.models.published import depth_files
 
@@ -195,6 +193,5 @@ def _digest(content) -> str:
 
 
 def source_hash(*files: str | Path) -> str:
-    """A short hash of what the sources in `files` compute: part of a cache's key, so that what a changed generator made
-    is made anew."""
+    """A short hash of what sources compute: part of a cache's key, so that what a changed one made is made anew."""
     return _digest([code(Path(file).read_text("utf-8")) for file in files])

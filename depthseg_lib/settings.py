@@ -4,16 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from depthseg_lib.errors import InputError
 
@@ -173,16 +164,13 @@ class Protocol(Settings):
     """Adam, or stochastic gradient descent with a momentum of 0.9."""
     schedule: Literal["cosine", "poly"] = "cosine"
     """How the step size falls to zero, per iteration: along half a cosine, or as (1 - progress) to the power of 0.9."""
-    crop: NonNegativeInt = 0
+    crop: Annotated[int, Field(ge=0)] = 0
     """Side in pixels of the squares that are cropped at random from the training images; 0 for whole images."""
     output_stride: Literal[8, 16] = 8
     """How much coarser than the image the maps are that DeepLab's head sees."""
 
 
-PROTOCOLS = {
-    "paper": Protocol(),
-    "cityscapes": Protocol(optimiser="sgd", schedule="poly", crop=512, output_stride=16),
-}
+PROTOCOLS = {"paper": Protocol(), "cityscapes": Protocol(optimiser="sgd", schedule="poly", crop=512, output_stride=16)}
 """The protocols by name: the paper's on KITTI, and that of its released code on Cityscapes."""
 
 
@@ -219,13 +207,9 @@ class FinetuneConfig(DataSettings):
     """Lightning Fabric's precision of the network; the loss is float32 always."""
 
     @model_validator(mode="after")
-    def _has_enough_images(self) -> Self:
+    def _has_enough_images_that_hold_the_crop(self) -> Self:
         if self.data_set == "streets" and self.images > self.annotated:
             raise InputError(f"images = {self.images}, but only {self.annotated} are annotated: ask for fewer")
-        return self
-
-    @model_validator(mode="after")
-    def _holds_the_crop(self) -> Self:
         if (side := PROTOCOLS[self.protocol].crop) > min(self.height, self.width):
             raise InputError(
                 f"images of {self.height}x{self.width} are smaller than the crops of {side}x{side} of the protocol "

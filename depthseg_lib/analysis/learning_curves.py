@@ -32,8 +32,7 @@ class Arrival:
     never: int
     """Trials of `a` that never arrived: counted at their last iteration, with an infinite upper end."""
     at_once: int
-    """Trials of `a` that were there before training: counted at their first evaluation after it began, with a lower end
-    of zero."""
+    """Trials of `a` that were there before training: counted at their first evaluation in it, with a lower end of 0."""
     left_out: int
     """Trials in which `b` ends no better than it began, so that there is nothing to arrive at."""
 
@@ -41,8 +40,7 @@ class Arrival:
 def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Arrival:
     """Compare two histories of several trials (trial, iteration, `metric`), paired by trial.
 
-    Linear between evaluations; the ratio is the paper's "3x faster" (section 4.2) turned round. Trials that only one
-    of the two has are not compared.
+    Linear between evaluations; the ratio is the paper's "3x faster" (section 4.2) turned round.
     """
     known, left_out = [], 0
     for own, other in _by_trial(a, b):
@@ -65,7 +63,7 @@ def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Arrival:
 
 
 def _by_trial(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, ...]]:
-    """The two histories trial by trial, in the order of iterations."""
+    """The two histories trial by trial that both have, in the order of iterations."""
     for trial in sorted(set(a["trial"]) & set(b["trial"])):
         yield tuple(of[of["trial"] == trial].sort_values("iteration") for of in (a, b))
 
@@ -74,8 +72,7 @@ def arrivals(history: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: st
     """`arrival` of each pair of initialisations within each group of the columns `by`, one row each.
 
     Columns: `by`, a, b, iterations, from, to (of `a`, with its interval), own (of `b`), ratio, low, high, trials, never
-    and at_once (trials of `a` that did not arrive, or were there before training). Trials that stopped before the
-    others (they diverged) are left out.
+    and at_once (as in `Arrival`). Trials that stopped before the others (they diverged) are left out.
     """
     groups = history.groupby(list(by), observed=True)["iteration"]
     ends = history.groupby([*by, "initialisation", "trial"], observed=True)["iteration"].transform("max")

@@ -10,12 +10,7 @@ from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.settings import EXPERIMENT_NAMES, encoder_name
 
 _RUN = [name for name in RUN if name != "trial"]
-_LENGTHS = {
-    "iterations": "{} iterations",
-    "batch": "batches of {}",
-    "streets": "{} streets",
-    "frames": "{} frames each",
-}
+_LENGTHS = dict(iterations="{} iterations", batch="batches of {}", streets="{} streets", frames="{} frames each")
 """Settings that say how long a pre-training run is, and on how much video, with their words."""
 
 
@@ -66,10 +61,8 @@ class Planned:
         of the `expected` initialisations the profile does not plan here; empty where all is there."""
         if self.finetune.empty:
             return ""
-        there, asked = (
-            list(runs[_RUN].astype(str).itertuples(index=False, name=None)) for runs in (found.metrics, self.finetune)
-        )
-        lacking = self.finetune[[key not in set(there) for key in asked]]
+        there, asked = (pd.MultiIndex.from_frame(of[_RUN].astype(str)) for of in (found.metrics, self.finetune))
+        lacking = self.finetune[~asked.isin(there)]
         several = [name for name in _RUN if name != "initialisation" and self._several(name)]
         parts, names, planned = [], [], self.finetune["initialisation"].value_counts()
         for name, rows in lacking.groupby("initialisation", sort=False):
@@ -83,11 +76,11 @@ class Planned:
             parts.append(f"Not planned in this profile: {', '.join(left_out)}.")
         return " ".join(parts)
 
-    def lengths(self, initialisation: str = "depth") -> str:
-        """A sentence on what differs between pre-training at the usual and at the large size besides the size; empty
-        where nothing does, or where one of the two is no run of the profile."""
+    def lengths(self) -> str:
+        """A sentence on what differs between depth's pre-training at the usual and at the large size besides the size;
+        empty where nothing does, or where one of the two is no run of the profile."""
         named = self.pretrain.set_index("name")
-        names = [f"{encoder}-{initialisation}" for encoder in dict.fromkeys(self.pretrain["encoder"])]
+        names = [f"{encoder}-depth" for encoder in dict.fromkeys(self.pretrain["encoder"])]
         both = [name for name in names if {name, f"{name}-large"} <= set(named.index)]
         small, large = (named.loc[name] for name in (both[0], f"{both[0]}-large")) if both else ({}, {})
         differ = [name for name in _LENGTHS if both and small[name] != large[name]]

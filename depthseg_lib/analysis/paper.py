@@ -14,13 +14,8 @@ SHOWN_ON = {
 }
 """What the paper's figures and tables are of; height and width in pixels, as everywhere in this study."""
 
-_COLUMNS = (
-    ("resnet18", "full"),
-    ("resnet50", "full"),
-    ("resnet50", "deeplab"),
-    ("resnet18", "frozen"),
-    ("resnet50", "frozen"),
-)
+_COLUMNS = (("resnet18", "full"), ("resnet50", "full"), ("resnet50", "deeplab"))
+_COLUMNS += (("resnet18", "frozen"), ("resnet50", "frozen"))
 _TABLE_1 = {  # initialisation: (mIoU over seven classes, pixel accuracy) in percent, for each of the columns
     "none": ((41.35, 70.75), (44.66, 73.37), (21.93, 52.32), (41.24, 70.52), (37.72, 67.38)),
     "imagenet": ((45.15, 72.39), (44.65, 73.06), (43.39, 72.66), (33.33, 65.34), (32.03, 62.53)),
@@ -79,13 +74,10 @@ def _encoder_only() -> pd.DataFrame:
 def cross_resolution() -> pd.DataFrame:
     """The paper's cross-resolution results, tidy: fine_tuned_at (small or large), initialisation, experiment,
     miou_seven (a fraction 0..1), and diverged: small to large diverged in several trials, and has no number."""
-    usual = [("small", name, "main", _TABLE_1[name][0][0] / 100, False) for name in ("none", "imagenet", "depth")]
-    crossed = [
-        ("small", "depth", "large-to-small", _LARGE_TO_SMALL / 100, False),
-        ("large", "depth", "small-to-large", float("nan"), True),
-    ]
-    columns = ["fine_tuned_at", "initialisation", "experiment", "miou_seven", "diverged"]
-    return pd.DataFrame([*usual, *crossed], columns=columns)
+    rows = [("small", name, "main", _TABLE_1[name][0][0] / 100, False) for name in ("none", "imagenet", "depth")]
+    rows.append(("small", "depth", "large-to-small", _LARGE_TO_SMALL / 100, False))
+    rows.append(("large", "depth", "small-to-large", float("nan"), True))
+    return pd.DataFrame(rows, columns=["fine_tuned_at", "initialisation", "experiment", "miou_seven", "diverged"])
 
 
 def counterpart(encoder: str) -> str:

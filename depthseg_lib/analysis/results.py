@@ -16,12 +16,7 @@ from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.losses import metrics
 from depthseg_lib.settings import APART, INITIALISATIONS, close_to
 
-DATA = {
-    "streets": "embedded street world",
-    "kitti": "KITTI",
-    "nyu": "NYU-V2",
-    "cityscapes": "Cityscapes",
-}
+DATA = {"streets": "embedded street world", "kitti": "KITTI", "nyu": "NYU-V2", "cityscapes": "Cityscapes"}
 """How figures name a data set; a user's own has its own name."""
 _FRAMES = ("metrics", "history", "confusion", "pretrain")
 _CENTIMETRES = 100
@@ -47,8 +42,7 @@ class Results:
     history: pd.DataFrame
     """A row per evaluation: name, `runs.RUN`, iteration, train_loss and the metrics."""
     confusion: pd.DataFrame
-    """A row per filled cell of an image's confusion matrix: `runs.RUN`, image, truth, prediction, count of pixels;
-    of the experiment `main` alone."""
+    """A row per filled cell of an image's matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
     examples: Examples
@@ -82,11 +76,7 @@ class Results:
 
     def has(self, **wanted) -> bool:
         """Whether any fine-tuning run has these values; as in `select`."""
-        try:
-            self.select(**wanted)
-        except InputError:
-            return False
-        return True
+        return not rows_with(self.metrics, wanted).empty
 
     def select(self, **wanted) -> "Results":
         """Only the fine-tuning runs whose columns have these values, such as `select(setting="full", images=16)`.
@@ -196,8 +186,6 @@ def _restored(found: Stored) -> dict:
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the study's order of initialisations, whatever order the folders were read in."""
-    if frame.empty:
-        return frame
     names = frame["initialisation"].astype("category").cat  # ranks few names: a confusion table has many rows
     rank = [(*INITIALISATIONS, name).index(name) for name in names.categories]
     return frame.iloc[np.argsort(np.take(rank, names.codes), kind="stable")].reset_index(drop=True)

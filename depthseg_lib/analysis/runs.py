@@ -123,35 +123,7 @@ def read(found: Found) -> dict:
     """The files of `found` as the tables and examples of `Results`; a broken file raises `InputError` with its path."""
     metrics = [_metrics(run) for run in found.finetune]
     history = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.finetune]
-    main, label_set = _main(found), from_mapping(found.plan["label_set"])
-    ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
-    first = min(run.parameters["trial"] for run in main)
-    shown = [run for run in main if run.parameters["trial"] == first]
-    # without any run, as where all weights are published ones, the columns that are asked for
-    columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
-    depth, flow = (
-        {
-            run.name: _read(run.folder / file, store.read_arrays)
-            for run in found.pretrain
-            if (run.folder / file).is_file()
-        }
-        for file in ("examples.npz", "flow_examples.npz")
-    )
-    return {
-        "metrics": pd.DataFrame(metrics),
-        "history": _rows(found.finetune, history),
-        "confusion": _confusions([run for run in ended if run in main], label_set),
-        "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
-        "examples": _common_examples(
-            {run.name: _read(run.folder / "predictions.npz", store.read_arrays) for run in shown}
-        ),
-        "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
-        "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
-    }
-
-
-def _main(found: Found) -> list[RunFolder]:
-    """The runs of the main comparison, all at one image size: what every figure is drawn from."""
+    # The main comparison, all at one image size: what every figure is drawn from.
     main = [run for run in found.finetune if run.parameters["experiment"] == "main"]
     if not main:
         folder = found.finetune[0].folder.parents[2]
@@ -160,7 +132,24 @@ def _main(found: Found) -> list[RunFolder]:
             f"{folder}: no finished fine-tuning run is of the main comparison, which all figures need; found only "
             f"{', '.join(others)}: run `make figures PROFILE={folder.name}` again, it goes on where it stopped"
         )
-    return main
+    ended = [run for run, row in zip(found.finetune, metrics, strict=True) if np.isnan(row["diverged_at"])]
+    first = min(run.parameters["trial"] for run in main)
+    shown = [run for run in main if run.parameters["trial"] == first]
+    # without any run, as where all weights are published ones, the columns that are asked for
+    columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
+    depth, flow = (
+        {run.name: _read(run.folder / file) for run in found.pretrain if (run.folder / file).is_file()}
+        for file in ("examples.npz", "flow_examples.npz")
+    )
+    return {
+        "metrics": pd.DataFrame(metrics),
+        "history": _rows(found.finetune, history),
+        "confusion": _confusions([run for run in ended if run in main], from_mapping(found.plan["label_set"])),
+        "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
+        "examples": _common_examples({run.name: _read(run.folder / "predictions.npz") for run in shown}),
+        "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
+        "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
+    }
 
 
 def _identity(run: RunFolder) -> dict:
@@ -188,15 +177,13 @@ def _rows(runs: Sequence[RunFolder], frames: list[pd.DataFrame]) -> pd.DataFrame
 
 
 def _confusions(runs: list[RunFolder], label_set: LabelSet) -> pd.DataFrame:
-    """The filled cells of all images' matrices, names as categories, so that they stay small; columns alone without
-    any run."""
+    """The filled cells of all images' matrices, with names as categories; columns alone without any run."""
     if not runs:
         return pd.DataFrame(columns=[*RUN, "image", "truth", "prediction", "count"])
     classes, frames = list(label_set.classes), []
     for run in runs:
         path = run.folder / "confusion.npz"
-        arrays = _read(path, store.read_arrays)
-        matrices = arrays["images"]
+        matrices = (arrays := _read(path))["images"]
         if matrices.shape[1:] != (len(classes),) * 2 or len(matrices) != len(arrays["names"]):
             raise InputError(
                 f"{path}: confusion matrices of shape {matrices.shape} for {len(arrays['names'])} images, expected "
@@ -226,7 +213,7 @@ def _common_examples(runs: dict[str, dict]) -> Examples:
     return Examples(tuple(common), first["images"][rows], first["truth"][rows], predictions)
 
 
-def _read(path: Path, load: Callable):
+def _read(path: Path, load: Callable = store.read_arrays):
     """What `load` reads from a run's file."""
     try:
         return load(path)

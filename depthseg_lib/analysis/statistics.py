@@ -72,8 +72,7 @@ def differences(frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], metric: s
 def each_pair(
     frame: pd.DataFrame, pairs: Iterable[tuple[str, str]], by: Sequence[str]
 ) -> Iterator[tuple[tuple, pd.DataFrame, pd.DataFrame]]:
-    """Each pair of initialisations that both are in a group of the columns `by`: the group with both names, and the
-    rows of each."""
+    """Each pair of initialisations that a group of the columns `by` has: the group with both names, and each's rows."""
     pairs = list(pairs)
     for group, part in frame.groupby(list(by), sort=False, observed=True):
         of = {str(name): rows for name, rows in part.groupby("initialisation", observed=True)}

@@ -40,11 +40,8 @@ def write(folder: Path, stored: Stored) -> None:
     """Write all of `stored`, and remove what an earlier writing left besides."""
     earlier = _files(folder, read_json(folder / ABOUT)) if exists(folder) else set()
     (folder / ABOUT).unlink(missing_ok=True)
-    held = {
-        "tables": list(stored.tables),
-        "arrays": list(stored.arrays),
-        "pictures": {name: len(pictures) for name, pictures in stored.pictures.items()},
-    }
+    held = {"tables": list(stored.tables), "arrays": list(stored.arrays)}
+    held["pictures"] = {name: len(pictures) for name, pictures in stored.pictures.items()}
     for name, table in stored.tables.items():
         with replacing(folder / f"{name}.parquet") as scratch:
             table.to_parquet(scratch, index=False, compression="zstd", compression_level=19)

@@ -129,8 +129,7 @@ def document(*parts: str) -> str:
 def times(metrics: pd.DataFrame, pretrain: pd.DataFrame) -> pd.DataFrame:
     """Wall time of training by kind of run: encoder, kind, runs, seconds of one (mean) and minutes of all.
 
-    Pre-training by its initialisation; fine-tuning by setting and experiment, each trial a run. The last row is the
-    whole study.
+    Pre-training by initialisation; fine-tuning by setting and experiment, a trial a run; the whole study last.
     """
     taught = [row.name.removeprefix(f"{row.encoder}-") for row in pretrain.itertuples(index=False)]
     tuned = metrics["setting"].astype(str) + ", " + metrics["experiment"].astype(str)

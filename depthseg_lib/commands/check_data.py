@@ -2,8 +2,7 @@
 
     python -m depthseg_lib.commands.check_data --profile folder --data FOLDER
 
-Reads a sample, so that it takes less than a minute for a large set too. Exit status 1 when something is missing or
-wrong.
+Reads a sample: less than a minute for a large set too. Exit status 1 when something is missing or wrong.
 """
 
 import argparse
@@ -155,10 +154,8 @@ def motion(sample: Listing, step: int, report: Report) -> None:
         report.problems.append("there is no video: expected sequences of frames to learn depth from")
         return
     shortest, longest = min(lengths, key=lengths.get), max(lengths, key=lengths.get)
-    report.say(
-        f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, from {lengths[shortest]} ({shortest}) to "
-        f"{lengths[longest]} ({longest})"
-    )
+    ends = f"from {lengths[shortest]} ({shortest}) to {lengths[longest]} ({longest})"
+    report.say(f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, {ends}")
     for name, files in sample.sequences.items():
         found = [(size, file) for file in evenly(files, HEADERS) if (size := report.attempt(image_files.size, file))]
         if others := [(size, file) for size, file in found if size != found[0][0]]:
@@ -207,10 +204,8 @@ def depth(sample: Listing, report: Report) -> None:
         report.problems.append(f"{read[0][0].where}: no pixel has a measured depth; expected metres above 0 in some")
         return
     low, middle, high = np.percentile(known, (1, 50, 99))
-    report.say(
-        f"measured depth, in {len(read)} images: {100 * share:.0f} % of pixels, {low:.1f} to {high:.1f} m, median "
-        f"{middle:.1f} m"
-    )
+    metres = f"{low:.1f} to {high:.1f} m, median {middle:.1f} m"
+    report.say(f"measured depth, in {len(read)} images: {100 * share:.0f} % of pixels, {metres}")
     pictures = [(one, report.attempt(one.image), metres) for one, metres in read]
     if pictures := [(one, picture, metres) for one, picture, metres in pictures if picture is not None]:
         names = [_name(one.where) for one, _, _ in pictures]
@@ -269,7 +264,10 @@ def cost(plan: study_plan.Plan, sample: Listing, runs: str, report: Report) -> N
     frames, labelled = (sum(map(len, of.values())) for of in (sample.sequences, sample.labelled))
     # Bytes per pixel: three of a frame, four with labels, and two more with measured depth.
     packed = (frames * (5 if sample.depth else 3) + labelled * 4) * data.height * data.width
-    left = sum(map(_left_by, plan.runs))
+    left = 0.0  # weights, of two networks after video, and a megabyte of tables and pictures a trial
+    for run in plan.runs:
+        video = run.kind == "pretrain" and run.parameters["initialisation"] != "classification"
+        left += run.parameters.get("trials", 1) * ((1.9 if video else 1.0) * WEIGHTS[run.parameters["encoder"]] + 1e6)
     cached, written = (f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB" for n in (packed, left))
     report.say(f"disk: about {cached} for the images in the cache {cache_root()}, {written} for the runs in {runs}")
     for folder, purpose, needed in ((cache_root(), "cached data", packed), (Path(runs), "runs", left)):
@@ -280,17 +278,10 @@ def cost(plan: study_plan.Plan, sample: Listing, runs: str, report: Report) -> N
         report.say(line)
 
 
-def _left_by(run: study_plan.Run) -> float:
-    """Bytes that a run leaves: weights, of two networks after video, and a megabyte of tables and pictures a trial."""
-    video = run.kind == "pretrain" and run.parameters["initialisation"] != "classification"
-    return run.parameters.get("trials", 1) * ((1.9 if video else 1.0) * WEIGHTS[run.parameters["encoder"]] + 1e6)
-
-
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m depthseg_lib.commands.check_data", description=__doc__.split("\n")[0]
-    )
+    about = __doc__.partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m depthseg_lib.commands.check_data", description=about)
     parser.add_argument("--profile", default="folder", help="a profile that reads a real set")
     parser.add_argument("--data", default="", help="folder of the real set")
     parser.add_argument("--runs", default="runs", help="folder of the runs, where the contact sheet is written")

@@ -29,8 +29,7 @@ PIXELS = 96 * 160
 def describe(folder: Path, force: bool = False, say=print) -> None:
     """Write the description of `folder`, and say what was found and what to correct.
 
-    Raises `InputError` where there are no pairs of images and labels, or no video, or a description that is not to be
-    overwritten.
+    Raises `InputError` where there are no pairs of images and labels, no video, or a description, without `force`.
     """
     if folder == Path():
         raise InputError("which folder? expected DATA=folder, one with your images, label images and video")
@@ -45,10 +44,8 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
     labels = labels_of(layout.label_files)
     values = _values(folder, layout, labels)
     # A line per class and entry, for people to edit, and short lists of numbers on one line.
-    numbers = re.compile(r"\[\n([-\d.,\s]+)\n\s*\]")
-    text = numbers.sub(
-        lambda found: f"[{' '.join(found[1].split())}]", json.dumps(values, indent=2, ensure_ascii=False)
-    )
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    text = re.sub(r"\[\n([-\d.,\s]+)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     _write(file, f"{text}\n")
     try:
         own.Own(folder).check()
@@ -65,11 +62,8 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
         "is wrong",
         "class names are made up: give them theirs" if labels.made_up else known,
     ]
-    values = {
-        "name": folder.absolute().name,
-        "note": notes,
-        "image_size": _image_size(layout, PIXELS * (8 if gpu else 1)),
-    }
+    values = {"name": folder.absolute().name, "note": notes}
+    values |= {"image_size": _image_size(layout, PIXELS * (8 if gpu else 1))}
     values |= {"encoder": "resnet18" if gpu else "resnet18-slim", **_pair(layout.images, layout.labels)}
     if layout.test:
         values["test"] = _pair(*layout.test)
@@ -140,9 +134,8 @@ def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> No
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m depthseg_lib.commands.describe", description=__doc__.split("\n")[0]
-    )
+    about = __doc__.partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m depthseg_lib.commands.describe", description=about)
     parser.add_argument("folder", help="folder of your images, label images and video")
     parser.add_argument("--force", action="store_true", help="overwrite a description that is there")
     given = parser.parse_args(arguments)

@@ -35,9 +35,8 @@ def export(run: str | Path, folder: str | Path) -> None:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m depthseg_lib.commands.export_monodepth2", description=export.__doc__
-    )
+    prog = "python -m depthseg_lib.commands.export_monodepth2"
+    parser = argparse.ArgumentParser(prog=prog, description=export.__doc__)
     parser.add_argument("run", help="folder of a finished pre-training run of depth")
     parser.add_argument("folder", help="where encoder.pth, depth.pth, pose_encoder.pth and pose.pth go")
     given = parser.parse_args()

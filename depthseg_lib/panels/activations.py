@@ -6,17 +6,9 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from depthseg_lib.analysis.measurements.activations import (
-    Activations,
-    border_band,
-    border_reach,
-    energy_share,
-    enlarged,
-    label_borders,
-)
+from depthseg_lib.analysis.measurements.activations import Activations, boundary_score, label_borders
 from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
-from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels.panel import DPI, Panel, Paste, Shown, buttons, fitted, numbers, offer
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activation_maps import coloured
@@ -58,11 +50,6 @@ class ActivationResults(Shown):
         """The name of the run whose maps are shown."""
         return self.activations.shown[state.encoder, state.initialisation]
 
-    def over_trials(self, state: ActivationState):
-        """Mean boundary score of the state's layer and initialisation, with its interval over trials."""
-        same = {column: getattr(state, column) for column in ("encoder", "initialisation", "layer")}
-        return mean_interval(rows_with(self.scores, same)["ratio"])
-
 
 def first_state(held: ActivationResults) -> ActivationState:
     """Where the panel starts: the last initialisation, at the layer where the paper looks."""
@@ -81,7 +68,9 @@ def activation_figure(state: ActivationState, held: ActivationResults) -> Figure
     _picture(figure, 1, fitted(colour(truth), PLACE), "truth")
     _picture(figure, 2, fitted(colour(predicted[state.example]), PLACE), f"prediction: {state.initialisation}")
     _picture(figure, 3, _map(activation, truth, state.borders), f"activation: {state.layer}")
-    here, mean, number = score(activation, truth), held.over_trials(state), "{:.2f}".format
+    here, number = boundary_score(activation, truth), "{:.2f}".format
+    same = {column: getattr(state, column) for column in ("encoder", "initialisation", "layer")}
+    mean = mean_interval(rows_with(held.scores, same)["ratio"])
     this = "a map of zeros, or no borders" if np.isnan(here) else number(here)
     text = f"boundary score of this map: {this};  of {state.initialisation} at {state.layer}: {number(mean.mean)}"
     if mean.trials > 1:
@@ -89,13 +78,6 @@ def activation_figure(state: ActivationState, held: ActivationResults) -> Figure
     trials = f"{mean.trials} trial{'s' if mean.trials != 1 else ''}"
     figure.text(0.01, 0.015, f"{text}, {trials}  (1: indifferent to borders)", fontsize=9)
     return figure
-
-
-def score(activation: np.ndarray, truth: np.ndarray) -> float:
-    """The boundary score of one map (h w uint8) of an image with these labels (H W); NaN without borders."""
-    band, labelled = border_band(truth, border_reach(len(truth))), truth != VOID
-    share = energy_share(enlarged(activation, *truth.shape), band, labelled)
-    return share * labelled.sum() / band.sum() if band.any() else np.nan
 
 
 def _map(activation: np.ndarray, truth: np.ndarray, borders: bool) -> np.ndarray:
@@ -132,5 +114,5 @@ class ActivationPanel(Panel):
     def figure(self) -> Figure:
         """The initialisations of the chosen encoder, and the chosen one's map."""
         offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
-        self.state = ActivationState(**self.values("encoder", "initialisation", "layer", "example", "borders"))
+        self.state = self.read(ActivationState)
         return activation_figure(self.state, self.held)

@@ -4,10 +4,12 @@ import io
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import fields
 from itertools import chain
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from depthseg_lib.analysis.results import rows_with
 from depthseg_lib.plots import style
 from depthseg_lib.plots.against import APART, dodge
 
@@ -105,7 +108,7 @@ def write(figure: Figure, text: str) -> None:
     figure.text(CURVE[0], CURVE[1] + CURVE[3] + 0.015, text, fontsize=9)
 
 
-_LABELLED = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}}
+_SLIDER = {"style": {"description_width": "initial"}, "layout": {"width": "380px"}, "continuous_update": False}
 
 
 class Panel(ABC):
@@ -136,13 +139,38 @@ class Panel(ABC):
         finally:
             self._drawing = False
 
-    def values(self, *names: str) -> dict:
-        """The values of the controls of these names."""
-        return {name: getattr(self, name).value for name in names}
+    def read(self, state: type):
+        """The state (a dataclass of this type) that the controls of its fields' names say."""
+        return state(**{field.name: getattr(self, field.name).value for field in fields(state)})
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The controls, and the picture alone for readers of the executed notebook, where there is no kernel."""
         return self.box._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.picture.value).decode()}
+
+
+class WereRun:
+    """What a panel has to show of runs with an encoder, a setting and an initialisation."""
+
+    def __init__(self, rows: pd.DataFrame):
+        self.rows = rows
+        self.encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
+
+    def settings(self, encoder: str) -> list[str]:
+        """Settings that were run with an encoder, full first."""
+        found = self.rows.loc[self.rows["encoder"] == encoder, "setting"].astype(str).unique()
+        return sorted(found, key=lambda name: name != "full")
+
+    def of(self, encoder: str, setting: str) -> pd.DataFrame:
+        """The rows of an encoder and setting."""
+        return rows_with(self.rows, {"encoder": encoder, "setting": setting})
+
+    def initialisations(self, encoder: str, setting: str) -> list[str]:
+        """Initialisations that were run so."""
+        return style.present(self.of(encoder, setting)["initialisation"])
+
+    def numbers(self, column: str, encoder: str, setting: str) -> list[int]:
+        """The whole numbers in a column of these runs, rising."""
+        return sorted(map(int, self.of(encoder, setting)[column].unique()))
 
 
 class Shown:
@@ -163,14 +191,12 @@ class Shown:
 
 def slider(name: str, options: list, value) -> ipywidgets.SelectionSlider:
     """A slider over a few values that moves the picture when it is let go."""
-    return ipywidgets.SelectionSlider(
-        options=options, value=value, description=name, continuous_update=False, **_LABELLED
-    )
+    return ipywidgets.SelectionSlider(options=options, value=value, description=name, **_SLIDER)
 
 
 def numbers(name: str, count: int) -> ipywidgets.IntSlider:
     """A slider over 0 to count - 1 that moves the picture when it is let go."""
-    return ipywidgets.IntSlider(0, 0, count - 1, description=name, continuous_update=False, **_LABELLED)
+    return ipywidgets.IntSlider(0, 0, count - 1, description=name, **_SLIDER)
 
 
 def metrics(names: tuple[str, ...]) -> ipywidgets.Dropdown:

@@ -71,8 +71,7 @@ def first_state(held: RescalingResults) -> RescalingState:
 def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     """The image at the state's factor, one run's prediction of it, the truth, and the curve with this point ringed.
 
-    The image is as large beside those of other factors as the network sees it; prediction and truth are at the labels'
-    size. The curve is drawn once and pasted.
+    The image is as large beside those of other factors as the network sees it, the others have the labels' size.
     """
     figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
     examples, colour = held.results.examples, held.results.label_set.colour
@@ -117,5 +116,5 @@ class RescalingPanel(Panel):
     def figure(self) -> Figure:
         """The initialisations of the chosen encoder, and the chosen one's prediction at the chosen factor."""
         panel.offer(self.initialisation, self.held.initialisations(self.encoder.value), last=True)
-        self.state = RescalingState(**self.values("encoder", "initialisation", "factor", "metric", "example"))
+        self.state = self.read(RescalingState)
         return rescaling_figure(self.state, self.held)

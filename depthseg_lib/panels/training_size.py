@@ -1,7 +1,7 @@
 """The picture of the training-size panel: a pure function from what the controls say to a Figure, built for speed."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from depthseg_lib.analysis.results import Results, common_scores, rows_with
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels import panel
-from depthseg_lib.panels.panel import Panel
+from depthseg_lib.panels.panel import Panel, WereRun
 from depthseg_lib.plots import style
 from depthseg_lib.plots.against import axes_against
 
@@ -33,28 +33,18 @@ class SizeState:
     """Which of the stored validation images, from 0."""
 
 
-class SizeResults:
-    """What the panel draws from, computed once for each encoder and setting; `Results` go in."""
+class SizeResults(WereRun):
+    """What the panel draws from, computed once for each encoder and setting; `Results` go in.
+
+    Trials that diverged are left out: they have no confusion matrices."""
 
     def __init__(self, results: Results):
+        super().__init__(results.metrics[results.metrics["diverged_at"].isna()])
         self.results = results
-
-    @cached_property
-    def encoders(self) -> list[str]:
-        """Encoders that were run."""
-        return list(dict.fromkeys(self._runs()["encoder"].astype(str)))
-
-    def settings(self, encoder: str) -> list[str]:
-        """Settings that were run with an encoder, full first."""
-        return sorted(map(str, self._runs(encoder=encoder)["setting"].unique()), key=lambda name: name != "full")
 
     def sizes(self, encoder: str, setting: str) -> list[int]:
         """Training-set sizes that were run so."""
-        return sorted(map(int, self._runs(encoder=encoder, setting=setting)["images"].unique()))
-
-    def initialisations(self, encoder: str, setting: str) -> list[str]:
-        """Initialisations that were run so."""
-        return style.present(self._runs(encoder=encoder, setting=setting)["initialisation"])
+        return self.numbers("images", encoder, setting)
 
     @cache
     def scores(self, encoder: str, setting: str):
@@ -76,12 +66,8 @@ class SizeResults:
     def first_run(self, state: SizeState) -> str | None:
         """The name of the first trial with this state, whose prediction is shown; None when there is none."""
         columns = ("encoder", "images", "initialisation", "setting")
-        chosen = self._runs(**{column: getattr(state, column) for column in columns})
+        chosen = rows_with(self.rows, {column: getattr(state, column) for column in columns})
         return None if chosen.empty else str(chosen.sort_values("trial")["name"].iloc[0])
-
-    def _runs(self, **wanted):
-        """Trials that did not diverge: the others have no confusion matrices."""
-        return rows_with(self.results.metrics[self.results.metrics["diverged_at"].isna()], wanted)
 
 
 def first_state(held: SizeResults) -> SizeState:
@@ -126,7 +112,7 @@ class TrainingSizePanel(Panel):
         self.held = SizeResults(results)
         self.state = first_state(self.held)
         here = self.state.encoder, self.state.setting
-        self.size = panel.slider("training images", self.held.sizes(*here), self.state.images)
+        self.images = panel.slider("training images", self.held.sizes(*here), self.state.images)
         self.initialisation = panel.buttons("start", self.held.initialisations(*here), self.state.initialisation)
         self.setting = panel.buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
         self.encoder = panel.buttons("encoder", self.held.encoders, self.state.encoder)
@@ -135,15 +121,14 @@ class TrainingSizePanel(Panel):
         for encoder in self.held.encoders:  # drawn now, so that no later move of a control waits for it
             for setting, metric in product(self.held.settings(encoder), panel.METRICS):
                 self.held.background(encoder, setting, metric)
-        rows = [self.size, self.example], [self.initialisation], [self.setting, self.metric]
+        rows = [self.images, self.example], [self.initialisation], [self.setting, self.metric]
         super().__init__(*rows, *([[self.encoder]] if len(self.held.encoders) > 1 else []))
 
     def figure(self) -> Figure:
         """What was run with the chosen encoder in the chosen setting, at the chosen size."""
         panel.offer(self.setting, self.held.settings(self.encoder.value))
         here = self.encoder.value, self.setting.value
-        panel.offer(self.size, self.held.sizes(*here))
+        panel.offer(self.images, self.held.sizes(*here))
         panel.offer(self.initialisation, self.held.initialisations(*here))
-        chosen = self.values("encoder", "initialisation", "setting", "metric", "example")
-        self.state = SizeState(images=self.size.value, **chosen)
+        self.state = self.read(SizeState)
         return training_size_figure(self.state, self.held)

@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from depthseg_lib.analysis.learning_curves import PREFIX, class_shares
 from depthseg_lib.analysis.results import Results
-from depthseg_lib.panels.panel import DPI, SIZE, Panel, Paste, buttons, metrics, name_lines, offer, pixels, slider
+from depthseg_lib.panels import panel
+from depthseg_lib.panels.panel import Panel, WereRun
 from depthseg_lib.plots import style
 from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
 from depthseg_lib.settings import encoder_name
@@ -36,17 +37,12 @@ class TrajectoryState:
     """The evaluation that is marked."""
 
 
-class TrajectoryResults:
+class TrajectoryResults(WereRun):
     """What the panel draws from: means over trials at each evaluation after iteration 0. `Results` go in."""
 
     def __init__(self, results: Results):
+        super().__init__(results.history[results.history["iteration"] > 0])
         self.results = results
-        self.history = results.history[results.history["iteration"] > 0]
-
-    @cached_property
-    def encoders(self) -> list[str]:
-        """Encoders that were run."""
-        return list(dict.fromkeys(self.history["encoder"].astype(str)))
 
     @cached_property
     def shares(self) -> pd.Series:
@@ -58,40 +54,27 @@ class TrajectoryResults:
         """Metrics and IoU per class by encoder, setting, initialisation and iteration."""
         values = [*SUBSETS, "accuracy", *(PREFIX + name for name in self.shares.index)]
         by = ["encoder", "setting", "initialisation", "iteration"]
-        return self.history.groupby(by, observed=True)[values].mean().sort_index()
-
-    def settings(self, encoder: str) -> list[str]:
-        """Settings that were run with an encoder, full first."""
-        found = self.history.loc[self.history["encoder"] == encoder, "setting"].astype(str).unique()
-        return sorted(found, key=lambda name: name != "full")
-
-    def course(self, encoder: str, setting: str) -> pd.DataFrame:
-        """The evaluations of an encoder and setting."""
-        return self.history[(self.history["encoder"] == encoder) & (self.history["setting"] == setting)]
-
-    def initialisations(self, encoder: str, setting: str) -> list[str]:
-        """Initialisations that were run so."""
-        return style.present(self.course(encoder, setting)["initialisation"])
+        return self.rows.groupby(by, observed=True)[values].mean().sort_index()
 
     def iterations(self, encoder: str, setting: str) -> list[int]:
         """Iterations at which these runs were evaluated."""
-        return sorted(map(int, self.course(encoder, setting)["iteration"].unique()))
+        return self.numbers("iteration", encoder, setting)
 
     @cache
     @style.styled
     def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
         """What stands still: the courses and the axes of the classes, as pixels (H W 3, uint8), and the limits."""
-        figure = Figure(figsize=SIZE, dpi=DPI)
+        figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
         course = figure.add_axes(COURSE)
-        trajectory_axes(course, self.course(encoder, setting), metric)
-        name_lines(course, self.initialisations(encoder, setting))
+        trajectory_axes(course, self.of(encoder, setting), metric)
+        panel.name_lines(course, self.initialisations(encoder, setting))
         axes = figure.add_axes(CLASSES)
         labels = [f"{name}, {100 * share:.2g} %" for name, share in self.shares.items()]
         axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="IoU (%)")
         axes.set_yticks(range(len(labels)), labels, fontsize=8)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
-        return pixels(figure), (course.get_xlim(), course.get_ylim())
+        return panel.pixels(figure), (course.get_xlim(), course.get_ylim())
 
 
 def first_state(held: TrajectoryResults) -> TrajectoryState:
@@ -108,9 +91,9 @@ def trajectory_figure(state: TrajectoryState, held: TrajectoryResults) -> Figure
 
     Bars are the chosen initialisation's classes, from the one with most pixels; small marks are the others'.
     """
-    figure = Figure(figsize=SIZE, dpi=DPI)
+    figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
     background, limits = held.background(state.encoder, state.setting, state.metric)
-    figure.add_artist(Paste(background))
+    figure.add_artist(panel.Paste(background))
     value = "no evaluation"
     for name in held.initialisations(state.encoder, state.setting):
         key = (state.encoder, state.setting, name, state.iteration)
@@ -156,20 +139,19 @@ class TrajectoryPanel(Panel):
     def __init__(self, results: Results):
         self.held = TrajectoryResults(results)
         self.state = first_state(self.held)
-        self.encoder = buttons("encoder", self.held.encoders, self.state.encoder)
-        self.setting = buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
-        self.initialisation = buttons("start", self._initialisations(), self.state.initialisation)
-        self.metric = metrics(tuple(SUBSETS))
-        self.iteration = slider("iteration", self._iterations(), self.state.iteration)
+        self.encoder = panel.buttons("encoder", self.held.encoders, self.state.encoder)
+        self.setting = panel.buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
+        self.initialisation = panel.buttons("start", self._initialisations(), self.state.initialisation)
+        self.metric = panel.metrics(tuple(SUBSETS))
+        self.iteration = panel.slider("iteration", self._iterations(), self.state.iteration)
         super().__init__([self.iteration, self.metric], [self.initialisation], [self.setting, self.encoder])
 
     def figure(self) -> Figure:
         """What was run with the chosen encoder and setting, up to the chosen iteration."""
-        offer(self.setting, self.held.settings(self.encoder.value))
-        offer(self.initialisation, self._initialisations())
-        offer(self.iteration, self._iterations(), last=True)
-        chosen = self.values("encoder", "setting", "initialisation", "metric", "iteration")
-        self.state = TrajectoryState(**chosen)
+        panel.offer(self.setting, self.held.settings(self.encoder.value))
+        panel.offer(self.initialisation, self._initialisations())
+        panel.offer(self.iteration, self._iterations(), last=True)
+        self.state = self.read(TrajectoryState)
         return trajectory_figure(self.state, self.held)
 
     def _initialisations(self) -> list[str]:

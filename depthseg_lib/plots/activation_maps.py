@@ -1,7 +1,5 @@
 """Figure 6: where networks are activated, beside what they predict, and how much of it lies at label borders."""
 
-from collections.abc import Mapping
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from depthseg_lib.analysis.statistics import summarise
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
 from depthseg_lib.plots.pictures import class_legend
+from depthseg_lib.plots.style import Pictures
 from depthseg_lib.settings import encoder_name
 
 MAP = "inferno"
@@ -32,12 +31,7 @@ def coloured(activation: np.ndarray, height: int, width: int) -> np.ndarray:
 
 @style.styled
 def activations(
-    images: np.ndarray,
-    truth: np.ndarray,
-    predicted: Mapping[str, np.ndarray],
-    maps: Mapping[str, np.ndarray],
-    label_set: LabelSet,
-    footer: str = "",
+    images: np.ndarray, truth: np.ndarray, predicted: Pictures, maps: Pictures, label_set: LabelSet, footer: str = ""
 ) -> Figure:
     """Two columns per image: image above predictions, truth above activation maps, a row per initialisation.
 
@@ -58,14 +52,12 @@ def activations(
     for at, name in zip(axes[1:, 0], names, strict=True):
         at.text(-0.05, 0.5, name.replace("-", "-\n"), transform=at.transAxes, ha="right", va="center", fontsize=8.5)
     class_legend(figure, truth, label_set)
-    bar = figure.colorbar(
-        ScalarMappable(cmap=MAP), ax=axes, location="bottom", shrink=0.35, aspect=35, ticks=(0, 1), pad=0.01
-    )
+    place = dict(location="bottom", shrink=0.35, aspect=35, pad=0.01)
+    bar = figure.colorbar(ScalarMappable(cmap=MAP), ax=axes, ticks=(0, 1), **place)
     bar.ax.set_xticklabels(("none", "map's maximum"), fontsize=7.5)
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 @style.styled
@@ -81,11 +73,10 @@ def boundary_scores(scores: pd.DataFrame, footer: str = "") -> Figure:
     for at, encoder in zip(figure.subplots(len(encoders), squeeze=False)[:, 0], encoders, strict=True):
         _score_axes(at, scores[scores["encoder"] == encoder])
         if len(encoders) > 1:
-            style.panel(at, "", encoder_name(encoder))
+            at.set_title(encoder_name(encoder), loc="left")
     at.set_xlabel("layer, and the size of its map relative to the image")
     style.legend(figure, scores["initialisation"])
-    style.footer(figure, f"{footer} Small dots: single trials. Bars are cut where no score can be.")
-    return figure
+    return style.with_footer(figure, f"{footer} Small dots: single trials. Bars are cut where no score can be.")
 
 
 def _pair(axes, first: np.ndarray, second: np.ndarray, *titles: str) -> None:

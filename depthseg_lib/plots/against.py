@@ -26,12 +26,11 @@ def panels_against(scores: pd.DataFrame, column: str, label: str, footer: str = 
         for at, metric in zip(row, PANELS, strict=True):
             axes_against(at, scores[scores["encoder"] == encoder], metric, column, apart)
         if len(encoders) > 1:
-            style.panel(row[0], "", encoder_name(encoder))
+            row[0].set_title(encoder_name(encoder), loc="left")
     for at in axes[-1]:
         at.set_xlabel(label)
     style.legend(figure, scores["initialisation"])
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 def axes_against(axes: Axes, scores: pd.DataFrame, metric: str, column: str, apart: float = APART) -> None:
@@ -79,8 +78,7 @@ FACTORS_APART = 0.025
 def resize_factor(scores: pd.DataFrame, footer: str = "") -> Figure:
     """mIoU over the representative classes and pixel accuracy against the resize factor (log2), per initialisation.
 
-    `scores` is a row per run and factor: encoder, initialisation, trial, factor and the metrics as fractions. Bars are
-    95 % t-intervals; each trial is a faint dot.
+    `scores` is a row per run and factor: encoder, initialisation, trial, factor, metrics as fractions; see `axes_against`.
     """
     figure = panels_against(scores, "factor", LABEL, footer, FACTORS_APART)
     for axes in figure.axes:

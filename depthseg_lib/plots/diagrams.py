@@ -41,11 +41,10 @@ def network(
     axes.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, bbox=box)
 
 
-def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str) -> None:
+def block(axes: Axes, x: float, y: float, width: float, height: float, fill: str, line: float = 1) -> None:
     """A rectangle centred at (x, y), such as a last layer."""
-    axes.add_patch(
-        Rectangle((x - width / 2, y - height / 2), width, height, facecolor=fill, edgecolor=INK, linewidth=1)
-    )
+    corner = x - width / 2, y - height / 2
+    axes.add_patch(Rectangle(corner, width, height, facecolor=fill, edgecolor=INK, linewidth=line))
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dashed=False, colour=INK, bend=0.0) -> None:
@@ -57,20 +56,17 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], dash
 
 def street(axes: Axes, x: float, y: float, width: float, height: float, shows: str) -> None:
     """The drawn street centred at (x, y): `shows` image, depth (near is bright) or labels."""
-    frame = Rectangle((x - width / 2, y - height / 2), width, height, fill=False, edgecolor=INK, linewidth=0.8)
-    axes.add_patch(frame)
+    block(axes, x, y, width, height, "none", 0.8)
     for outline, picture, label, distance in _STREET.values():
         fill = {"image": picture, "labels": label, "depth": colormaps["magma"](0.95 - 0.85 * distance)}[shows]
         corners = (np.array(outline) - 0.5) * (width, height) + (x, y)
-        axes.add_patch(Polygon(corners, facecolor=fill, edgecolor="none", zorder=frame.get_zorder()))
-    axes.add_patch(Rectangle(frame.get_xy(), width, height, fill=False, edgecolor=INK, linewidth=0.8))
+        axes.add_patch(Polygon(corners, facecolor=fill, edgecolor="none"))
+    block(axes, x, y, width, height, "none", 0.8)
 
 
 def photograph(axes: Axes, x: float, y: float, size: float) -> None:
     """One centred object on a plain ground, as a classification set has it."""
-    axes.add_patch(
-        Rectangle((x - size / 2, y - size / 2), size, size, facecolor="#dfe8d5", edgecolor=INK, linewidth=0.8)
-    )
+    block(axes, x, y, size, size, "#dfe8d5", 0.8)
     axes.add_patch(Rectangle((x - size / 2, y - size / 2), size, 0.35 * size, facecolor="#b9c4a5", edgecolor="none"))
     body = [(-0.38, -0.2), (0.38, -0.2), (0.38, 0.0), (0.2, 0.04), (0.1, 0.22), (-0.2, 0.22), (-0.28, 0.04), (-0.38, 0)]
     axes.add_patch(Polygon(np.array(body) * size + (x, y), facecolor="#a03c32", edgecolor="none"))

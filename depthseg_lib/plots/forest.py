@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from depthseg_lib.analysis import paper
 from depthseg_lib.analysis.claims.claims import MARGIN, claim_of
@@ -23,12 +23,8 @@ ZONE = "#cdd9ea"
 _ABOVE, _BELOW = -0.22, 0.13
 """Where the paper's value and ours stand in a row's lane, so that neither covers the other."""
 _RATIOS = (1 / 30, 0.1, 1 / 3, 1, 3, 10, 30)
-_REACH = {
-    "mIoU points": (2.0, 10.0),
-    "accuracy points": (2.0, 10.0),
-    "ratio of iterations": (np.log(4), np.log(12)),
-    "nats per pixel": (0.1, 0.4),
-}
+_REACH = dict.fromkeys(("mIoU points", "accuracy points"), (2.0, 10.0))
+_REACH |= {"ratio of iterations": (np.log(4), np.log(12)), "nats per pixel": (0.1, 0.4)}
 """Half the width of a unit's panel at least, and where an interval may be cut (logarithms for the ratio)."""
 
 
@@ -53,8 +49,7 @@ def mark(panel: Axes, row, y: float, lane: float, marker: str) -> None:
 
 
 def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
-    """Limits around the reference with room for every mean and paper's value, and for intervals as far as a unit's cut
-    or twice what is needed."""
+    """Limits around the reference: room for all means and paper's values, for intervals to the cut or twice those."""
     if unit == "% of trials":
         panel.set_xlim(-8, 108)
         panel.set_xticks([0, 50, 100])
@@ -70,9 +65,7 @@ def scale(panel: Axes, rows: pd.DataFrame, unit: str) -> None:
         panel.set_xlim(np.exp(-far), np.exp(far))
         panel.xaxis.set_major_locator(FixedLocator(_RATIOS))
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.xaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}")
-        )
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"1/{1 / value:.0f}")
         panel.axvline(paper.FASTER, color="#3c4043", linewidth=0.8, linestyle=":", zorder=1)
     else:
         panel.set_xlim(-far, far)
@@ -122,8 +115,8 @@ def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
         handles += [_handle(encoder_name(name), marker, style.GREY, style.GREY) for name, marker in shapes]
     columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
-    style.footer(figure, f"{footer} Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone.")
-    return figure
+    theirs = f"Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone."
+    return style.with_footer(figure, f"{footer} {theirs}")
 
 
 def _overall(axes: Axes, ledger: pd.DataFrame, encoders: list[str]) -> None:

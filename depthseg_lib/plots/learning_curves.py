@@ -42,14 +42,13 @@ def curves(history: pd.DataFrame, footer: str = "") -> Figure:
         curve_axes(at, history[(history["encoder"] == encoder) & (history["experiment"] == experiment)], metric)
         if not single and metric == PANELS[0]:
             where = EXPERIMENT_NAMES.get(experiment, "")
-            style.panel(at, "", encoder_name(encoder) + (f": {where}" if where else ""))
+            at.set_title(encoder_name(encoder) + (f": {where}" if where else ""), loc="left")
     for at, (_, metric) in zip(axes.flat, product(groups, PANELS), strict=True):
         finish(at, metric)
     for at in axes[-1]:
         at.set_xlabel("fine-tuning iteration")
     style.legend(figure, history["initialisation"])
-    style.footer(figure, f"{footer} {BARS}" if history["trial"].nunique() > 1 else footer)
-    return figure
+    return style.with_footer(figure, f"{footer} {BARS}" if history["trial"].nunique() > 1 else footer)
 
 
 def curve_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
@@ -82,7 +81,7 @@ def mean_line(axes: Axes, means: pd.DataFrame, metric: str, name: str) -> tuple[
     mean = means.sort_values("iteration")
     x, factor = mean["iteration"], style.scale(metric)
     y, low, high = (mean[f"{metric}_{part}"] * factor for part in ("mean", "low", "high"))
-    axes.plot(x, y, **style.look(name), markevery=style.every_eighth(len(x)))
+    axes.plot(x, y, **style.look(name), markevery=max(1, len(x) // 8))  # about eight markers
     axes.fill_between(x, low, high, color=style.LOOK[name][0], alpha=BAND, linewidth=0)
     return (low.iloc[-1], high.iloc[-1]) if len(mean) else None
 
@@ -114,7 +113,7 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
             curve_axes(at, own[own["setting"] == "frozen"], metric)
             finish(at, metric)
             at.set_xlabel("fine-tuning iteration")
-            style.panel(at, "", title)
+            at.set_title(title, loc="left")
         above[0].set_xlim(above[1].get_xlim())  # there is no training loss before the first step
         _ends(below, theirs, published, encoder)
     look = dict(color=style.GREY, linestyle="none", markersize=6)
@@ -123,8 +122,7 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
     style.legend(figure, metrics["initialisation"], count if count < 6 else -(-count // 2), settings)
     marks = f"Small dots: single trials. Hollow markers: {paper.SHORT_SOURCE}; no intervals published."
     bars = f"{BARS} " if history["trial"].nunique() > 1 else ""
-    style.footer(figure, f"{footer} {bars}{marks}")
-    return figure
+    return style.with_footer(figure, f"{footer} {bars}{marks}")
 
 
 def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) -> None:
@@ -140,8 +138,8 @@ def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) ->
         limits = [end for at in (ours, theirs) for end in at.get_xlim()]
         for at in (ours, theirs):
             at.set_xlim(max(0.0, min(limits)), min(100.0, max(limits)))  # an interval of two trials may be huge
-    style.panel(axes[0][0], "", "where it ends: ours")
-    style.panel(axes[0][1], "", f"paper: KITTI, {encoder_name(counterpart)}")
+    axes[0][0].set_title("where it ends: ours", loc="left")
+    axes[0][1].set_title(f"paper: KITTI, {encoder_name(counterpart)}", loc="left")
 
 
 def _ours(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
@@ -216,5 +214,4 @@ def _panels(histories: Sequence[pd.DataFrame], panels: Mapping, levels: Mapping[
     for at in axes:
         if len(at.get_legend_handles_labels()[0]) > 1:
             at.legend(fontsize=8)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)

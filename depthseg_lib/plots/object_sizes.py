@@ -1,7 +1,5 @@
 """Figure 10: sizes of things in the photographs that classification sees, against those in street images."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from depthseg_lib.plots import style
+from depthseg_lib.plots.style import Pictures
 
 SEEN = "#F0E442"
 """The paper's yellow box."""
@@ -25,11 +24,7 @@ _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 @style.styled
 def scale_mismatch(
-    objects: pd.DataFrame,
-    mismatch: pd.DataFrame,
-    shown: pd.DataFrame,
-    examples: Mapping[str, np.ndarray],
-    footer: str = "",
+    objects: pd.DataFrame, mismatch: pd.DataFrame, shown: pd.DataFrame, examples: Pictures, footer: str = ""
 ) -> Figure:
     """Examples with their bounding boxes, all at one magnification, above the sizes per class on a logarithmic axis.
 
@@ -58,17 +53,16 @@ def scale_mismatch(
     how = "Size: square root of the area of the bounding box. Bars: 5th to 95th percentile and median."
     yellow = "Yellow: 5th to 95th percentile of the photographs' sizes, enlarged as their training's random crops do."
     counts = "n: photographs, objects in street images."
-    style.footer(figure, f"{footer} {counts} {pieces} {how} {yellow}")
-    return figure
+    return style.with_footer(figure, f"{footer} {counts} {pieces} {how} {yellow}")
 
 
-def _extent(shown: pd.DataFrame, examples: Mapping[str, np.ndarray]) -> tuple[float, int]:
+def _extent(shown: pd.DataFrame, examples: Pictures) -> tuple[float, int]:
     """Width of all examples side by side with the gaps between them, and the height of the highest, in pixels."""
     shapes = [examples[f"{row.thing}.{row.kind}"].shape for row in shown.itertuples()]
     return sum(shape[2] + _GAP for shape in shapes), max(shape[1] for shape in shapes)
 
 
-def _examples(figure, shown: pd.DataFrame, examples: Mapping[str, np.ndarray], seen: pd.DataFrame) -> None:
+def _examples(figure, shown: pd.DataFrame, examples: Pictures, seen: pd.DataFrame) -> None:
     """One row of pictures, all at the same scale and with their lower edges on a line."""
     across, high = _extent(shown, examples)
     axes, x = figure.subplots(), 0.0

@@ -1,6 +1,6 @@
 """Pictures: predictions beside image and truth, predicted depth beside the true one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -10,15 +10,12 @@ from matplotlib.patches import Patch
 
 from depthseg_lib.data.labels import LabelSet
 from depthseg_lib.plots import style
+from depthseg_lib.plots.style import Pictures
 
 
 @style.styled
 def predictions(
-    images: np.ndarray | None,
-    truth: np.ndarray,
-    predicted: Mapping[str, np.ndarray],
-    label_set: LabelSet,
-    footer: str = "",
+    images: np.ndarray | None, truth: np.ndarray, predicted: Pictures, label_set: LabelSet, footer: str = ""
 ) -> Figure:
     """A row per validation image: the image, the truth, and the prediction of each initialisation.
 
@@ -31,8 +28,7 @@ def predictions(
     columns |= {name: label_set.colour(predicted[name]) for name in style.present(predicted)}
     figure = grid_of(columns)
     class_legend(figure, np.stack([*predicted.values(), *([] if images is None else [truth])]), label_set)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 @style.styled
@@ -52,20 +48,24 @@ def contact_sheet(images: Sequence[np.ndarray], titles: Sequence[str], columns: 
     return figure
 
 
-def grid_of(columns: Mapping[str, np.ndarray], share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
+def grid_of(columns: Pictures, share: float = 1.0, rows: Sequence[str] = (), **mapping) -> Figure:
     """Rows of pictures with a title per column and a name per row, if any; they take `share` of the width."""
     first = next(iter(columns.values()))
     count, (height, width) = len(first), first.shape[1:3]
     across = max(style.WIDTH, 1.75 * len(columns))
     figure = style.sheet(across, share * across / len(columns) * height / width * count + 0.95)
-    axes = figure.subplots(count, len(columns), squeeze=False)
+    fill(figure.subplots(count, len(columns), squeeze=False), columns, rows, **mapping)
+    return figure
+
+
+def fill(axes: np.ndarray, columns: Pictures, rows: Sequence[str], **mapping) -> None:
+    """Hang pictures into axes (rows, columns), with the columns' titles above and the rows' names beside them."""
     for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
         for at, picture in zip(column, pictures, strict=True):
             at.imshow(picture, interpolation="nearest", **(mapping if picture.ndim == 2 else {}))
             at.set_axis_off()
         column[0].set_title(title, fontsize=9)
     style.name_rows(axes[:, 0], rows)
-    return figure
 
 
 def class_legend(figure: Figure, truth: np.ndarray, label_set: LabelSet) -> None:
@@ -114,5 +114,4 @@ def data_sheet(rows: Sequence[Row], truth: np.ndarray | None, label_set: LabelSe
                 at.set_title(row.names[number], fontsize=7, pad=2)
     if truth is not None:
         class_legend(figure, truth, label_set)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)

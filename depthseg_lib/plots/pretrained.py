@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.plots import style
-from depthseg_lib.plots.pictures import grid_of
+from depthseg_lib.plots.pictures import fill, grid_of
 from depthseg_lib.settings import encoder_name
 
 FEW = 2
 """Frames of each encoder where there are several."""
-_FLOW = {"trained": "epe", "no flow": "epe_zero", "mean flow": "epe_mean_map"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +39,8 @@ class Pretrained:
         known = known.dropna(subset=["abs_rel"])
         if known.empty:
             return ""
-        several = known["encoder"].nunique() > 1
-        parts = [
-            f"{encoder_name(run.encoder) + ', ' if several else ''}{run.initialisation} {run.abs_rel:.2f}"
-            for run in known.itertuples(index=False)
-        ]
+        named = "{}, {} {:.2f}".format if known["encoder"].nunique() > 1 else "{1} {2:.2f}".format
+        parts = [named(encoder_name(run.encoder), run.initialisation, run.abs_rel) for run in known.itertuples()]
         count, map_error = known["evaluated"].max(), known["abs_rel_mean_map"].max()
         parts += [f"the mean depth map {map_error:.2f}"] if map_error == map_error else []
         frames = f"{count:.0f} held-out frames" if count == count else "held-out frames"
@@ -53,14 +49,10 @@ class Pretrained:
     @property
     def flow_errors(self) -> dict[str, float]:
         """End-point errors in pixels by what they are of; empty where no exact flow is known, as on real sets."""
-        known = self.runs.set_index("encoder").reindex(columns=list(_FLOW.values()))
-        trained = known["epe"].dropna().to_dict()
-        if self.rows:
-            named = {encoder_name(encoder): error for encoder, error in trained.items()}
-        else:
-            named = dict(zip(["trained"], trained.values(), strict=False))
-        baselines = {name: known[column].max() for name, column in _FLOW.items() if name != "trained"}
-        return {name: float(error) for name, error in (named | baselines).items() if error == error}
+        known = self.runs.set_index("encoder").reindex(columns=["epe", "epe_zero", "epe_mean_map"])
+        found = {encoder_name(of) if self.rows else "trained": error for of, error in known["epe"].items()}
+        found |= {"no flow": known["epe_zero"].max(), "mean flow": known["epe_mean_map"].max()}
+        return {name: float(error) for name, error in found.items() if error == error}
 
 
 def depth(results: Results) -> Pretrained | None:
@@ -143,25 +135,13 @@ def flow_examples(
     columns["predicted flow"] = flow_colours(predicted, fastest)
     if truth is not None:
         columns["exact flow"] = flow_colours(truth, fastest)
-    figure, grid, key = _layout(len(images), len(columns), images.shape[-2] / images.shape[-1])
-    for column, (title, pictures) in zip(grid.T, columns.items(), strict=True):
-        column[0].set_title(title, fontsize=9)
-        for at, picture in zip(column, pictures, strict=True):
-            at.imshow(picture, interpolation="nearest")
-            at.set_axis_off()
-    style.name_rows(grid[:, 0], rows)
-    _wheel(key, fastest, errors or {})
-    style.footer(figure, footer)
-    return figure
-
-
-def _layout(rows: int, columns: int, ratio: float) -> tuple[Figure, np.ndarray, Axes]:
-    """A figure with axes for rows of pictures as tall as `ratio` times wide, and one to their right for the key."""
-    wide = (style.WIDTH + 1 - _KEY) / columns
-    figure = style.sheet(style.WIDTH + 1, max(rows * (ratio * wide + 0.04) + 0.45, 2.0))
-    cells = figure.add_gridspec(rows, columns + 1, width_ratios=[wide] * columns + [_KEY])
-    grid = [[figure.add_subplot(cells[row, column]) for column in range(columns)] for row in range(rows)]
-    return figure, np.array(grid), figure.add_subplot(cells[:, -1])
+    count, (height, width), across = len(images), images.shape[-2:], (style.WIDTH + 1 - _KEY) / len(columns)
+    figure = style.sheet(style.WIDTH + 1, max(count * (height / width * across + 0.04) + 0.45, 2.0))
+    cells = figure.add_gridspec(count, len(columns) + 1, width_ratios=[across] * len(columns) + [_KEY])
+    grid = [[figure.add_subplot(cells[row, column]) for column in range(len(columns))] for row in range(count)]
+    fill(np.array(grid), columns, rows)
+    _wheel(figure.add_subplot(cells[:, -1]), fastest, errors or {})
+    return style.with_footer(figure, footer)
 
 
 def _wheel(axes: Axes, fastest: float, errors: Mapping[str, float]) -> None:
@@ -204,5 +184,4 @@ def depth_examples(
     label = "depth (m)" if known else "depth (up to scale)"
     bar = figure.colorbar(mapped, ax=figure.axes, shrink=0.9, label=label, ticks=ticks, format="%g")
     bar.minorticks_off()
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)

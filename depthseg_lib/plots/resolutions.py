@@ -26,9 +26,8 @@ def cross_resolution(
     """Final mIoU and accuracy by where the weights come from, at the small and the large size; the paper's beside it.
 
     `rows` is `cross_resolution.compared`, `published` is `paper.cross_resolution()`, `sizes` says what small and large
-    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left are runs whose
-    pre-training was at the other size. The paper's markers are hollow and carry no interval; where it has no number,
-    that is written.
+    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left runs whose pre-training
+    was at the other size. The paper's markers are hollow, without interval; where it has no number, that is written.
     """
     encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
     there = set(zip(rows["encoder"].astype(str), rows["fine_tuned_at"], strict=True))
@@ -53,11 +52,10 @@ def cross_resolution(
         _paper(line[2], published[published["fine_tuned_at"] == at], lines[at])
         several = f"{encoder_name(encoder)}, " if len(encoders) > 1 else ""
         pixels = f" ({sizes[at]})" if sizes and sizes.get(at) else ""
-        style.panel(line[0], "", f"{several}fine-tuned at the {at} size{pixels}")
-        style.panel(line[2], "", "paper: KITTI")
+        line[0].set_title(f"{several}fine-tuned at the {at} size{pixels}", loc="left")
+        line[2].set_title("paper: KITTI", loc="left")
     other = "Triangles to the left: depth learned at the other size; small dots: single trials."
-    style.footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
-    return figure
+    return style.with_footer(figure, f"{footer} {other} Hollow: {paper.CROSS_SOURCE}; no intervals published.")
 
 
 def _marker(initialisation: str, experiment: str) -> str:

@@ -1,6 +1,7 @@
 """Figures and tables on disk: PNG and SVG, with a json beside each that says what it was drawn from."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,14 +85,11 @@ def about(results: Results, title: str, *notes: str, scores: bool = True) -> Abo
 
     `notes` are sentences for the caption; empty ones are left out.
     """
-    runs = results.metrics
-    sentences = [note for note in notes if note]
+    runs, sentences = results.metrics, list(notes)
     diverged = runs[runs["diverged_at"].notna()]
     if len(diverged):
-        ends = ", ".join(
-            f"{run} at iteration {at:.0f}" for run, at in zip(diverged.name, diverged.diverged_at, strict=True)
-        )
-        sentences.append(f"Diverged and left out of the means: {ends}.")
+        ends = [f"{run.name} at iteration {run.diverged_at:.0f}" for run in diverged.itertuples(index=False)]
+        sentences.append(f"Diverged and left out of the means: {', '.join(ends)}.")
     if scores:
         shown = [results.label_set.classes[index] for index in results.label_set.representative]
         sentences.append(f"mIoU over the data set; representative: {', '.join(shown)}.")
@@ -103,15 +101,14 @@ def about(results: Results, title: str, *notes: str, scores: bool = True) -> Abo
 
 def about_pretraining(results: Results, runs: pd.DataFrame, title: str, *notes: str) -> About:
     """Describe a figure of these pre-training `runs` (rows of `results.pretrain`), of which there is one each."""
-    return _of_runs(results, runs, title, [note for note in notes if note], (1, 1))
+    return _of_runs(results, runs, title, notes, (1, 1))
 
 
-def _of_runs(results: Results, runs: pd.DataFrame, title: str, notes: list[str], trials: tuple[int, int]) -> About:
-    made = {name: tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device")}
-    names, note = tuple(runs["name"]), " ".join(notes)
+def _of_runs(results: Results, runs: pd.DataFrame, title: str, notes: Iterable[str], trials: tuple[int, int]) -> About:
+    encoders, *made = (tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device"))
     interval = INTERVAL if trials[0] > 1 else ""
-    described = (title, results.data, results.profile, made["encoder"], *trials, interval)
-    return About(*described, made["commit"], made["device"], names, note)
+    described = title, results.data, results.profile, encoders, *trials, interval
+    return About(*described, *made, tuple(runs["name"]), " ".join(filter(None, notes)))
 
 
 def drawing(title: str, profile: str) -> About:

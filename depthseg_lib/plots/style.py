@@ -3,9 +3,10 @@
 import functools
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,9 +24,8 @@ LOOK = {  # initialisation: (colour, line, marker)
     "depth-supervised": ("#CC79A7", "-", "X"),
     "flow": ("#734B22", (0, (3, 1.5)), "*"),
 }
-"""Colours that colour-blind readers can tell apart, and dark enough for thin lines on white: Okabe & Ito's without
-sky blue and yellow, wine and indigo of Tol's, and a violet and a brown that are far from all of these. The depth
-family has triangles besides."""
+"""Colours that colour-blind readers can tell apart, dark enough for thin lines: Okabe & Ito's without sky blue and
+yellow, Tol's wine and indigo, and a violet and a brown far from all of these. The depth family has triangles besides."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
@@ -36,6 +36,8 @@ METRICS = {
 }
 """Axis labels with units; fractions are drawn in percent."""
 PERCENT = ("miou_seven", "miou_occurring", "miou", "accuracy")
+Pictures = Mapping[str, np.ndarray]
+"""Pictures, or what is drawn as some, by the initialisation that they are of, or by another name."""
 WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
 SCREEN_DPI = 100
@@ -111,11 +113,6 @@ def look(initialisation: str, line: bool = True) -> dict:
     return known | {"linestyle": style} if line else known
 
 
-def every_eighth(points: int) -> int:
-    """Every how many points of a line have a marker, so that about eight do."""
-    return max(1, points // 8)
-
-
 def handle(initialisation: str) -> Line2D:
     """A legend entry with the initialisation's line and marker."""
     return Line2D([], [], label=initialisation, **look(initialisation))
@@ -136,21 +133,17 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def footer(figure: Figure, text: str) -> None:
-    """A small line under everything: data, profile, n, trials and interval."""
+def with_footer(figure: Figure, text: str) -> Figure:
+    """The figure with a small line under everything: data, profile, n, trials and interval."""
     across = int(figure.get_figwidth() * 19.5)
     lines = textwrap.wrap(text, across, break_on_hyphens=False)
     figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
+    return figure
 
 
-def panel(axes: Axes, letter: str, title: str) -> None:
-    """A panel's letter and title, flush left."""
-    axes.set_title(f"{letter}  {title}" if letter else title, loc="left")
-
-
-def few_ticks(axes: Axes, count: int = 5) -> None:
-    """At most `count` round tick values upwards."""
-    axes.yaxis.set_major_locator(MaxNLocator(count, min_n_ticks=3))
+def few_ticks(axes: Axes) -> None:
+    """At most five round tick values upwards."""
+    axes.yaxis.set_major_locator(MaxNLocator(5, min_n_ticks=3))
 
 
 def name_rows(axes: Iterable[Axes], names: Sequence[str]) -> None:

@@ -28,8 +28,7 @@ def table1(blocks: list[list[Column]], footer: str = "") -> Figure:
     axes.set_axis_off()
     for number, shown in enumerate(blocks):
         _block(axes, shown, sum(heights[:number]))
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 def _block(axes: Axes, shown: list[Column], above: float) -> None:
@@ -112,5 +111,4 @@ def census(classes: pd.DataFrame, images: int, label_set: LabelSet, footer: str 
     for tick, name in zip(share.get_yticklabels(), ordered["class"], strict=True):
         tick.set_fontweight("bold" if name in known else "normal")
     holding.grid(axis="y", visible=False)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)

@@ -11,8 +11,7 @@ from depthseg_lib.plots.learning_curves import BAND, mean_line
 from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou_occurring", "miou_seven")
-"""mIoU over all classes that the images have, where the paper's figure has all of Cityscapes', and over its
-representative ones."""
+"""mIoU over all classes that occur, where the paper's figure has all of Cityscapes', and over its representative ones."""
 COLUMNS = 4
 """Classes beside one another."""
 LEARNED = 0.05
@@ -24,8 +23,7 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
     """mIoU over the classes that occur against iteration, then pixel accuracy against it, and against the representative's.
 
     `history` is a row per evaluation (encoder, setting, initialisation, trial, iteration, metrics as fractions); a row
-    of panels per encoder and setting. Thick lines are means over trials at each evaluation, thin ones the trials; the
-    untrained network (iteration 0) is left out.
+    of panels per encoder and setting. Thick lines are means, thin ones trials; iteration 0 (untrained) is left out.
     """
     trained = history[history["iteration"] > 0]
     pairs = list(trained[["encoder", "setting"]].astype(str).drop_duplicates().itertuples(index=False, name=None))
@@ -40,12 +38,11 @@ def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
         row[0].set_ylabel(style.METRICS[SUBSETS[0]])
         row[0].set_ylim(bottom=max(row[0].get_ylim()[0], 0.0))
         style.few_ticks(row[0])
-        style.panel(row[0], "", f"{encoder_name(encoder)}, {setting}")
+        row[0].set_title(f"{encoder_name(encoder)}, {setting}", loc="left")
         for at, metric in zip(row[1:], SUBSETS, strict=True):
             trajectory_axes(at, part, metric)
     style.legend(figure, history["initialisation"], columns=6)
-    style.footer(figure, footer)
-    return figure
+    return style.with_footer(figure, footer)
 
 
 def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
@@ -53,12 +50,10 @@ def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
     means = summarise(history, ["initialisation", "iteration"], [metric, "accuracy"])
     for name in style.present(history["initialisation"]):
         for _, trial in history[history["initialisation"] == name].groupby("trial"):
-            course = trial.sort_values("iteration")
-            axes.plot(
-                100 * course[metric], 100 * course["accuracy"], color=style.LOOK[name][0], linewidth=0.6, alpha=0.35
-            )
+            course, thin = 100 * trial.sort_values("iteration")[[metric, "accuracy"]], dict(linewidth=0.6, alpha=0.35)
+            axes.plot(course[metric], course["accuracy"], color=style.LOOK[name][0], **thin)
         mean = means[means["initialisation"] == name].sort_values("iteration")
-        known = style.look(name) | {"markevery": style.every_eighth(len(mean))}
+        known = style.look(name) | {"markevery": max(1, len(mean) // 8)}
         axes.plot(100 * mean[f"{metric}_mean"], 100 * mean["accuracy_mean"], **known)
     axes.set_xlabel(style.METRICS[metric])
     axes.set_ylabel(style.METRICS["accuracy"])
@@ -69,9 +64,8 @@ def trajectory_axes(axes: Axes, history: pd.DataFrame, metric: str) -> None:
 def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> Figure:
     """IoU of each class against iteration, one panel per class from the largest, mean over trials with 95 % bands.
 
-    `courses` is `trajectories.class_history`; `shares` maps a class to its share of the labelled pixels and gives the
-    order. Classes that no initialisation brings to `LEARNED` are named below instead. Encoders stand under one
-    another, each with all other classes.
+    `courses` is `learning_curves.class_history`; `shares` has each class's share of the labelled pixels, in order.
+    Classes that nothing brings to `LEARNED` are named below instead. Encoders stand under one another.
     """
     trained = courses[courses["iteration"] > 0]  # what an untrained last layer says of a class is an accident
     means = trained.groupby(["encoder", "initialisation", "class", "iteration"], observed=True)["iou"].mean()
@@ -86,7 +80,7 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     for block, encoder in zip(blocks, encoders, strict=True):
         for at, (place, name) in zip(block, enumerate(shown), strict=False):
             _class_panel(at, courses[(courses["encoder"] == encoder) & (courses["class"] == name)])
-            style.panel(at, "", f"{name}, {_percent(shares[name])}")
+            at.set_title(f"{name}, {_percent(shares[name])}", loc="left")
             if place % columns == 0:
                 several = f"{encoder_name(encoder)}\n".replace(" (", "\n(") if len(encoders) > 1 else ""
                 at.set_ylabel(f"{several}IoU (%)")
@@ -97,8 +91,7 @@ def class_curves(courses: pd.DataFrame, shares: pd.Series, footer: str = "") -> 
     style.legend(figure, courses["initialisation"], columns=6)
     across = "Across: fine-tuning iteration; beside a class its share of the labelled pixels."
     left_out = f"Not drawn, below {100 * LEARNED:.0f} % throughout: {flat}." if flat else ""
-    style.footer(figure, f"{footer} {across} {left_out}".strip())
-    return figure
+    return style.with_footer(figure, f"{footer} {across} {left_out}".strip())
 
 
 def _class_panel(axes: Axes, courses: pd.DataFrame) -> None:

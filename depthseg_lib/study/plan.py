@@ -107,8 +107,7 @@ def plan(
 ) -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
 
-    Where there are `published` weights for an initialisation, none are trained. With `photographs`, classification is
-    learned from those in that folder.
+    What has `published` weights is not trained. With `photographs`, classification is learned from those in that folder.
     """
     chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
     # Runs on real images also depend on what their folder holds, and classification on its photographs.
@@ -216,11 +215,8 @@ class _Grid:
 
     def starts(self, encoder: str) -> list[tuple[str, bool]]:
         """The pre-training runs of an encoder: initialisation, and whether at the large size."""
-        every = [
-            (name, part.pretrained_large and name in NEEDS_VIDEO)
-            for part in parts(self.profile)
-            for name in part.initialisations
-        ]
+        asked = {(name, part.pretrained_large) for part in parts(self.profile) for name in part.initialisations}
+        every = {(name, large and name in NEEDS_VIDEO) for name, large in asked}
         wanted = {one for one in every if self._is_trained(encoder, *one)}
         first = {(TRAINED_HERE[name], False) for name, _ in wanted}
         wanted |= {one for one in first if self._is_trained(encoder, *one)}
@@ -243,8 +239,8 @@ class _Grid:
         return {"weights": place, "fingerprint": _published(encoder, initialisation, place), "needs": ()}
 
     def _parameters(self, kind: str, config: Settings, start: Mapping) -> dict:
-        known = fingerprint.of_run(kind, config, start["fingerprint"], self.notebooks)
-        return config.to_mapping() | {"fingerprint": known}
+        made = fingerprint.of_run(kind, config, start["fingerprint"], self.notebooks)
+        return config.to_mapping() | {"fingerprint": made}
 
 
 def _published(encoder: str, initialisation: str, place: str) -> str:
@@ -294,9 +290,7 @@ def _has_runs(grid: _Grid, figure: str) -> bool:
     if figure == "fig10_scale_mismatch":  # the sizes that it compares are measured in the embedded photographs
         compared = profile.compares_sizes and profile.data.data_set not in INDOORS
         return compared and not profile.classification.get("photographs_folder")
-    if figure not in NEEDS:
-        return True
-    wanted = NEEDS[figure]
+    wanted = NEEDS.get(figure, {})
     return any(
         part.experiment == wanted.get("experiment", part.experiment)
         and wanted.get("setting", part.settings[0]) in part.settings

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
-from depthseg_lib.settings import DataSettings
+from depthseg_lib.settings import APART, DataSettings
 
 PRETRAINED = ("none", "classification", "depth", "depth-classification")
 """The initialisations of the main comparison on the embedded world."""
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,7 @@ class Profile:
 
 
 def other_parts(
-    images: int,
-    annotated: int,
-    high: dict,
-    whole: dict,
-    tasks: tuple[str, ...] = ("flow", "depth-supervised"),
-    large: tuple[str, ...] = ("none", "classification", "depth"),
+    images: int, annotated: int, high: dict, whole: dict, tasks: Names = APART, large: Names = PRETRAINED[:3]
 ) -> tuple[Part, ...]:
     """What the paper has besides Figures 3 to 5; `high` and `whole` are settings of fine-tuning at the large size,
     `tasks` the initialisations that it compares apart, `large` those at the large size (DeepLab without the first)."""
@@ -107,8 +103,7 @@ def other_parts(
 
 
 def with_imagenet(parts: tuple[Part, ...], alone: bool = False) -> tuple[Part, ...]:
-    """The same with ImageNet's weights, where they are given, besides a classification that is trained here, or `alone`
-    in its place."""
+    """The same with ImageNet's weights, where given, besides a classification that is trained here, or `alone`."""
     counterparts = {"classification": "imagenet", "depth-classification": "depth-imagenet"}
     return tuple(
         replace(

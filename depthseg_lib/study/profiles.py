@@ -7,6 +7,13 @@ from depthseg_lib.models.published import NONE, Published
 from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, DataSettings, FinetuneConfig, PretrainConfig, close_to
 from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, with_imagenet
 
+_PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
+"""The paper's training (Appendix A) for as much as pre-training shares with fine-tuning."""
+_PAPERS_FINETUNING = _PAPERS | dict(fresh_decoder="pytorch")
+_CITYSCAPES_DEPTH = _PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000)
+_EPOCH = 3318
+"""Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
+
 EMBEDDED = (
     Profile(
         name="smoke",
@@ -66,35 +73,16 @@ EMBEDDED = (
         trials=4,
         sizes=(8, 16, 32, 64, 128),
         images=16,
-        classification=dict(
-            iterations=10000, batch=128, learning_rate=1e-3, evaluate_every=1000, precision="bf16-mixed"
-        ),
-        depth=dict(iterations=20000, batch=12, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
-        supervised=dict(iterations=20000, batch=8, learning_rate=1e-4, evaluate_every=2000, precision="bf16-mixed"),
-        flow=dict(iterations=20000, batch=8, learning_rate=5e-4, evaluate_every=2000, precision="bf16-mixed"),
-        finetune=dict(
-            **dict(iterations=4000, batch=16, learning_rate=1e-4, evaluate_every=250, precision="bf16-mixed"),
-            fresh_decoder="pytorch",
-        ),
+        classification=_PAPERS | dict(iterations=10000, batch=128, learning_rate=1e-3),
+        depth=_PAPERS | dict(batch=12, learning_rate=1e-4, evaluate_every=2000),
+        supervised=_PAPERS | dict(batch=8, learning_rate=1e-4, evaluate_every=2000),
+        flow=_PAPERS | dict(batch=8, learning_rate=5e-4, evaluate_every=2000),
+        finetune=_PAPERS_FINETUNING | dict(iterations=4000, learning_rate=1e-4, evaluate_every=250),
         large=dict(height=320, width=1024),
         parts=with_imagenet(other_parts(16, 200, {}, dict(iterations=10000, evaluate_every=500), large=PRETRAINED)),
     ),
 )
 """In the order in which they are named."""
-
-
-_PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
-"""The paper's training (Appendix A) for as much as pre-training shares with fine-tuning."""
-_PAPERS_FINETUNING = _PAPERS | dict(fresh_decoder="pytorch")
-_CITYSCAPES_DEPTH = _PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000)
-_EPOCH = 3318
-"""Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
-_SHORT = dict(
-    classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
-    depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
-    finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
-)
-"""Settings of the profiles that train the quarter-width network on a CPU."""
 
 REAL = (
     Profile(
@@ -111,9 +99,8 @@ REAL = (
         depth=_PAPERS
         | dict(iterations=30 * _EPOCH, batch=12, learning_rate=1e-4, evaluate_every=_EPOCH, evaluated=697),
         depth_started=dict(iterations=20 * _EPOCH),
-        flow=dict(  # 50 epochs of 39,810 in batches of 8
-            iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976, precision="bf16-mixed"
-        ),
+        # 50 epochs of 39,810 in batches of 8
+        flow=_PAPERS | dict(iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976),
         finetune=_PAPERS_FINETUNING,
         large=dict(height=320, width=1024),
         parts=with_imagenet(
@@ -148,10 +135,9 @@ REAL = (
         sizes=(2975,),
         images=2975,
         depth=_CITYSCAPES_DEPTH,
-        finetune=dict(  # crops of whole images, on which it is evaluated too
-            **dict(height=1024, width=2048, protocol="cityscapes", iterations=50000, batch=32, learning_rate=0.01),
-            **dict(evaluate_every=2500, precision="bf16-mixed", fresh_decoder="pytorch"),
-        ),
+        finetune=_PAPERS_FINETUNING  # crops of whole images, on which it is evaluated too
+        | dict(height=1024, width=2048, protocol="cityscapes", iterations=50000, batch=32, learning_rate=0.01)
+        | dict(evaluate_every=2500),
         step_seconds=0.06,
     ),
     Profile(
@@ -182,7 +168,9 @@ REAL = (
         trials=3,
         sizes=(8, 16, 32, 64, 128),
         images=16,
-        **_SHORT,
+        classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
+        depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
+        finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
     ),
 )
 """In the order in which they are named."""

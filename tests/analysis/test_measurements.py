@@ -1,7 +1,9 @@
 """Every measurement: computed from runs, kept for as long as these are the same, committed, and read without runs."""
 
+import io
 import json
 import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import numpy as np
@@ -37,15 +39,15 @@ def taken(tmp_path_factory):
     """A folder with planted runs and their committed results, everything that was measured, and what was said."""
     root = planted.plant(tmp_path_factory.mktemp("planted") / "runs", "smoke", examples=2)
     planted.plant_weights(root, "smoke", 4)
-    found, said = {}, []
-    with pytest.MonkeyPatch.context() as patched:
+    found, said = {}, io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(said):
         patched.setattr(sizes, "PHOTOGRAPHS", 4)
         for name, measurement in MEASUREMENTS.items():
-            found[name] = measurement.load(chosen(root), root, root.parent / "figures", said.append)
+            found[name] = measurement.load(chosen(root), root, root.parent / "figures")
     results.save(results.load("smoke", root, root.parent / "figures"), root.parent / "figures" / "data")
     for measured in found.values():
         measured.save(root.parent / "figures")
-    return root, found, said
+    return root, found, said.getvalue().splitlines()
 
 
 def chosen(runs, figures="figures"):
@@ -187,7 +189,7 @@ def test_factor_1_has_the_score_that_the_run_itself_had(tmp_path):
     run = finetune.run(config, tmp_path / "a" / "t0", lambda _: None)
     folder = RunFolder(tmp_path / "a" / "t0", config.to_mapping())
     full = planted.laptop().select(setting="full", images=16)
-    tables, arrays = rescaling._compute(full, {folder.name: folder}, lambda _: None)
+    tables, arrays = rescaling._compute(full, {folder.name: folder})
     row = tables["scores"].set_index("factor").loc[1.0]
     for metric in ("miou_seven", "miou", "accuracy"):
         assert row[metric] == pytest.approx(run.metrics[metric], abs=0.002)

@@ -17,11 +17,11 @@ def pasted(figure) -> list[np.ndarray]:
     return [artist.pixels for artist in figure.artists if isinstance(artist, Paste)]
 
 
-def check_control(panel, control: str, value, says: str = "") -> None:
-    """`says` is the name of what the control says in the panel's state, where it has another name."""
+def check_control(panel, control: str, value) -> None:
+    """A control changes the picture and what the panel's state says under its name, and back."""
     before, old = drawn(panel), getattr(panel, control).value
     getattr(panel, control).value = value
-    assert panel.state == replace(panel.state, **{says or control: value})
+    assert panel.state == replace(panel.state, **{control: value})
     assert (drawn(panel) != before).any()
     getattr(panel, control).value = old
     assert (drawn(panel) == before).all()

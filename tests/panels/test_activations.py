@@ -7,17 +7,10 @@ import pytest
 from helpers import planted
 from helpers.panel_checks import check_control, check_shows_itself, pasted
 
-from depthseg_lib.analysis.measurements.activations import label_borders
+from depthseg_lib.analysis.measurements.activations import boundary_score, label_borders
 from depthseg_lib.analysis.statistics import mean_interval
 from depthseg_lib.data.labels import VOID
-from depthseg_lib.panels.activations import (
-    PLACE,
-    ActivationPanel,
-    ActivationResults,
-    activation_figure,
-    first_state,
-    score,
-)
+from depthseg_lib.panels.activations import PLACE, ActivationPanel, ActivationResults, activation_figure, first_state
 from depthseg_lib.panels.panel import fitted
 from depthseg_lib.plots.activation_maps import coloured
 
@@ -86,15 +79,17 @@ def test_the_sentence_has_the_scores_of_this_map_and_over_trials(held):
     mean = mean_interval(scores)
     assert f"of depth at layer1: {mean.mean:.2f} [{mean.low:.2f}, {mean.high:.2f}]" in text and "3 trials" in text
     run, truth = held.activations.maps[held.run(state)], held.results.examples.truth[0]
-    assert f"this map: {score(run['layer1'][0], truth):.2f};" in text
+    assert f"this map: {boundary_score(run['layer1'][0], truth):.2f};" in text
 
 
 def test_score_of_one_map_by_hand():
     truth = np.zeros((64, 96), np.uint8)
     truth[:, 48:] = 1
     truth[32:] = VOID
-    assert score(np.full((32, 48), 9, np.uint8), truth) == pytest.approx(1)
+    assert boundary_score(np.full((32, 48), 9, np.uint8), truth) == pytest.approx(1)
     on_the_border = np.zeros((64, 96), np.uint8)
     on_the_border[:, 47:49] = 255
-    assert score(on_the_border, truth) == pytest.approx(96 / 6)
-    assert np.isnan(score(on_the_border, np.zeros_like(truth))) and np.isnan(score(np.zeros((64, 96), np.uint8), truth))
+    assert boundary_score(on_the_border, truth) == pytest.approx(96 / 6)
+    assert np.isnan(boundary_score(on_the_border, np.zeros_like(truth))) and np.isnan(
+        boundary_score(np.zeros((64, 96), np.uint8), truth)
+    )

@@ -66,8 +66,7 @@ def gap_until_it_diverges(a: Trials, b: Trials, metric: str) -> Measured:
 
 
 def gap_at_equal_miou(a: Trials, b: Trials, metric: str) -> Measured:
-    """Pixel accuracy of `a` minus `b`, in points, averaged over the `metric`, mIoU of the classes that
-    occur, that both pass through."""
+    """Pixel accuracy of `a` minus `b`, in points: the mean over the `metric`, a mIoU, that both pass through."""
     gap = accuracy_gap(a.courses(), b.courses(), metric)
     apart = f"{gap.apart} trials have no mIoU in common" if gap.apart else ""
     at = f"over mIoU of the classes that occur from {100 * gap.low:.0f} to {100 * gap.high:.0f} %"

@@ -27,9 +27,8 @@ def ledger(results: Results) -> pd.DataFrame:
     """A row for each part of each claim, encoder, training-set size and metric: the columns of `COLUMNS`.
 
     `effect`, `low` and `high` are the mean and 95 % interval over trials, paired by trial, in `unit`; `paper` is the
-    paper's effect in the same unit, for `paper_encoder`; `expected` is where the claim has it. `verdict` judges the
-    row, `overall` the claim for the encoder: the worst verdict of the rows that decide. Raises `InputError` when two
-    runs claim to be the same trial.
+    paper's effect in it, for `paper_encoder`; `expected` is where the claim has it. `verdict` judges the row, `overall`
+    the claim: the worst verdict of the rows that decide. Raises `InputError` when two runs are the same trial.
     """
     printed = paper.published().groupby(["initialisation", "setting", "experiment"])
     published = {Side(*key): of.set_index("encoder") for key, of in printed}

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Progress, Runs
+from depthseg_lib.analysis.measurements.load import Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.data.labels import VOID
@@ -46,20 +47,15 @@ class Activations(measuring.OfRuns):
         """
         highest = 1 / self.scores["area"]
         shares = {"ratio": self.scores["energy"] * highest, "edges": self.scores["edges"] * highest}
-        groups = self.scores.assign(**shares, highest=highest).groupby(
-            ["name", *RUN, "layer"], sort=False, observed=True
-        )
+        scores, by = self.scores.assign(**shares, highest=highest), ["name", *RUN, "layer"]
+        groups = scores.groupby(by, sort=False, observed=True)
         means = groups[["ratio", "edges", "highest"]].mean()
         return means.assign(scored=groups["ratio"].count()).reset_index()
 
 
-def load(
-    results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print
-) -> Activations:
+def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Activations:
     """The activations of exactly these results' runs (select first), diverged ones left out; see `measuring.load`."""
-    fields = measuring.load_scores(
-        "activations", results, (runs, figures), lambda chosen: _compute(results, chosen, progress)
-    )
+    fields = measuring.load_scores("activations", results, runs, figures, partial(_compute, results))
     maps: Maps = {}
     for key, array in fields["stored"].arrays["maps"].items():
         name, _, layer = key.rpartition(".")
@@ -68,11 +64,11 @@ def load(
     return Activations(**fields, maps={name: of for name, of in maps.items() if name in known})
 
 
-def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:
+def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
     """Scores of all `runs`, which share their data, and maps of each initialisation's first."""
     from depthseg_lib.analysis.measurements import grad_cam as compute  # loads PyTorch
 
-    seen = measuring.scored_images(measuring.annotated(runs, progress)[1])
+    seen = measuring.scored_images(measuring.annotated(runs)[1])
     bands = compute.border_bands(seen)
     per_image = compute.image_shares(seen, bands)
     scores, maps, columns = [], {}, ["name", *RUN, "layer", "image", "energy", "area", "edges"]
@@ -84,7 +80,7 @@ def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, di
         if first:
             shown = compute.example_maps(network, results.examples.images[:SHOWN])
             maps |= {f"{name}.{layer}": of for layer, of in shown.items()}
-        progress(f"activations of {name}: {len(seen.names)} images, {time.monotonic() - start:.1f} s")
+        print(f"activations of {name}: {len(seen.names)} images, {time.monotonic() - start:.1f} s")
     return {"scores": pd.concat(scores, ignore_index=True)}, {"maps": maps}
 
 
@@ -131,6 +127,13 @@ def energy_share(energy: np.ndarray, band: np.ndarray, labelled: np.ndarray) -> 
         )
     total = energy[labelled].sum(dtype=np.float64)
     return float(energy[band & labelled].sum(dtype=np.float64) / total) if total > 0 else np.nan
+
+
+def boundary_score(activation: np.ndarray, labels: np.ndarray) -> float:
+    """The boundary score of one map (h w uint8) of an image with these labels (H W); NaN without borders."""
+    band, labelled = border_band(labels, border_reach(len(labels))), labels != VOID
+    share = energy_share(enlarged(activation, *labels.shape), band, labelled)
+    return share * labelled.sum() / band.sum() if band.any() else np.nan
 
 
 def image_gradient(image: np.ndarray) -> np.ndarray:

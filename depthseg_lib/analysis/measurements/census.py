@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Progress, Runs
+from depthseg_lib.analysis.measurements.load import Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.data.labels import VOID, LabelSet
 
@@ -23,14 +23,14 @@ class Census(measuring.Measured):
     """How many images these are."""
 
 
-def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Census:
+def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Census:
     """The census of the images that these results' runs were trained and validated on; see `measuring.load`."""
-    stored, source = measuring.load("census", results, (runs, figures), lambda chosen: _compute(chosen, progress))
+    stored, source = measuring.load("census", results, runs, figures, _compute)
     return Census(source, stored, stored.tables["classes"], int(stored.tables["images"]["images"].iloc[0]))
 
 
-def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
-    training, validation = measuring.annotated(runs, progress)
+def _compute(runs: Runs) -> tuple[dict, dict]:
+    training, validation = measuring.annotated(runs)
     labels = [*training.labels, *validation.labels]
     tables = {"classes": census(labels, training.label_set), "images": pd.DataFrame({"images": [len(labels)]})}
     return tables, {}

@@ -1,20 +1,15 @@
 """Grad-CAM (Selvaraju et al. 2017) for segmentation, as in the paper's section 4.2: the adapter to pytorch-grad-cam."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from depthseg_lib.analysis.measurements.activations import (
-    border_band,
-    border_reach,
-    energy_share,
-    enlarged,
-    image_gradient,
-)
+from depthseg_lib.analysis.measurements import activations
+from depthseg_lib.analysis.measurements.activations import energy_share, enlarged
 from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float
 from depthseg_lib.data.labels import VOID
@@ -42,8 +37,7 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
     Nothing is rescaled: the library's own maps are shifted and scaled to 0..1 one by one, which changes how their
     energy is shared out. Logits differ in size between networks, so strengths must not be compared across them.
 
-    The network is computed in its own precision, also under autocast, and with gradients, also under no_grad. It is left
-    as it was: its mode, its parameters' `requires_grad` and gradients, and no hooks.
+    A copy of the network is computed in its own precision, also under autocast, and with gradients, also under no_grad.
     """
     from pytorch_grad_cam import GradCAM  # takes seconds
 
@@ -63,29 +57,14 @@ def grad_cam(network: nn.Module, layers: Mapping[str, nn.Module], images: Tensor
 
     precision = next(network.parameters()).dtype
     full = torch.autocast(images.device.type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), full, _only_the_input_learns(network):
-        explained = LayerMaps(network, list(layers.values()))
-        try:
-            maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
-        finally:
-            explained.activations_and_grads.release()
-            explained.outputs = None  # holds the graph of the batch
+    with torch.inference_mode(False), torch.enable_grad(), full:
+        copied, places = deepcopy((network, list(layers.values())))
+        # no gradients of parameters: of a frozen encoder, too, gradients come by way of the input
+        explained = LayerMaps(copied.eval().requires_grad_(False), places)
+        maps = explained(images.to(precision).clone().requires_grad_(), [predicted_score] * len(images))
+        explained.activations_and_grads.release()
+        explained.outputs = None  # holds the graph of the batch
     return dict(zip(layers, maps, strict=True))
-
-
-@contextmanager
-def _only_the_input_learns(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients of parameters: of a frozen encoder, too, gradients come by way of the input."""
-    learns = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval().requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, before in learns:
-            parameter.requires_grad_(before)
-        for module, before in modes:
-            module.training = before
 
 
 _BATCH = 8
@@ -93,8 +72,8 @@ _BATCH = 8
 
 def border_bands(seen: Labelled) -> np.ndarray:
     """The border bands of the images (N H W bool), the same for every network."""
-    reach = border_reach(seen.labels.shape[1])
-    return np.stack([border_band(labels, reach) for labels in seen.labels])
+    reach = activations.border_reach(seen.labels.shape[1])
+    return np.stack([activations.border_band(labels, reach) for labels in seen.labels])
 
 
 def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,15 +82,14 @@ def image_shares(seen: Labelled, bands: np.ndarray) -> dict[str, np.ndarray]:
     labelled = seen.labels != VOID
     inside = bands.sum((1, 2))
     area = np.divide(inside, labelled.sum((1, 2)), out=np.full(len(inside), np.nan), where=inside > 0)
-    parts = zip(seen.images, bands, labelled, strict=True)
-    return {"area": area, "edges": np.array([energy_share(image_gradient(image), *of) for image, *of in parts])}
+    gradients = map(activations.image_gradient, seen.images)
+    return {"area": area, "edges": np.array(list(map(energy_share, gradients, bands, labelled)))}
 
 
 def shares(network: SegmentationNetwork, seen: Labelled, bands: np.ndarray) -> pd.DataFrame:
     """A row per layer and image: layer, image, and `energy`, the share of the map's energy in the band (0..1).
 
-    Maps are enlarged to the labels' size first; of a layer whose pixels are wider than the band the score is blurred
-    towards the band's share of the area.
+    Maps are enlarged to the labels' size first: where pixels are wider than the band it tends to the band's area.
     """
     size, found = bands.shape[1:], {layer: [] for layer in LAYERS}
     for maps, band, labels in zip(_explained(network, seen.images), bands, seen.labels, strict=True):

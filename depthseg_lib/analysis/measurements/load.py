@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from depthseg_lib import fingerprint
 from depthseg_lib.analysis import runs as run_folders
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
     from depthseg_lib.data.arrays import Labelled
     from depthseg_lib.models.networks import SegmentationNetwork
 
-Progress = Callable[[str], None]
 Runs = Mapping[str, RunFolder]
 """Runs of this machine by name."""
 Tables, Arrays = dict[str, pd.DataFrame], dict[str, np.ndarray]
+Compute = Callable[[Runs], tuple[Tables, dict[str, Arrays]]]
 _COMPUTES = ("analysis/measurements/*.py", "losses/*.py", "data/resize.py", "data/photographs.py")
 """The sources of measurements; those of what is measured are part of the runs' fingerprints."""
+WEIGHTS = "weights.safetensors"
 SCORED = 72
 """Validation images that are scored: the last of the fixed order, which all training-set sizes share."""
 
@@ -71,29 +71,23 @@ class OfRuns(Measured):
         return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
 
 
-def load_scores(name: str, results: Results, places: tuple, compute: Callable) -> dict:
+def load_scores(name: str, results: Results, runs: str | Path, figures: str | Path, compute: Compute) -> dict:
     """`load`, cut down to the runs asked for: the fields of `OfRuns` by name."""
-    stored, source = load(name, results, places, compute)
+    stored, source = load(name, results, runs, figures, compute)
     table, wanted = stored.tables["scores"], asked_for(results)
     scores, known = table[table["name"].isin(wanted)].reset_index(drop=True), set(table["name"])
     missing = tuple(run for run in wanted if run not in known)
     return {"source": source, "stored": stored, "scores": scores, "missing": missing}
 
 
-def load(
-    name: str,
-    results: Results,
-    places: tuple[str | Path, str | Path],
-    compute: Callable[[Runs], tuple[Tables, dict[str, Arrays]]],
-) -> tuple[Stored, str]:
+def load(name: str, results: Results, runs: str | Path, figures: str | Path, compute: Compute) -> tuple[Stored, str]:
     """Measurements of `results` (select first) and where they came from, as a sentence for the reader.
 
-    `places` are the folders of the runs and of the profile's figures (`figures/<profile>` when empty). Results of this
-    machine's runs are measured by `compute`, which gives tables and groups of arrays, and kept in
+    `runs` is the folder of the runs, `figures` the profile's figure folder (`figures/<profile>` when empty). Results of
+    this machine's runs are measured by `compute`, which gives tables and groups of arrays, and kept in
     `runs/<profile>/measured` for as long as what they were made from stays the same; else the committed ones are read
     from `<figures>/data`. Raises `InputError`, saying what to run, when there are neither.
     """
-    runs, figures = places
     if not results.of_this_machine:
         committed = _committed_in(name, figures or f"figures/{results.profile}")
         if not store.exists(committed):
@@ -104,10 +98,10 @@ def load(
         return _read(committed, results.profile), f"committed {name} under {'/'.join(committed.parts[-4:])}"
     folder, wanted = project_path(runs) / results.profile, asked_for(results)
     found = {run.name: run for run in run_folders.find(folder).finetune}
-    chosen = {run: found[run] for run in wanted if run in found and weights_file(found[run]).is_file()}
+    chosen = {run: found[run] for run in wanted if run in found and (found[run].folder / WEIGHTS).is_file()}
     if not chosen:
         raise InputError(
-            f"{folder}: none of the {len(wanted)} runs has its weights.safetensors, from which measurements are "
+            f"{folder}: none of the {len(wanted)} runs has its {WEIGHTS}, from which measurements are "
             f"made: remove the runs' folders and run `make figures PROFILE={results.profile}`"
         )
     sources = sorted(file for pattern in _COMPUTES for file in fingerprint.LIBRARY.glob(pattern))
@@ -119,11 +113,6 @@ def load(
         tables, arrays = compute(chosen)
         store.write(cache, Stored(about, {part: _small(table) for part, table in tables.items()}, arrays))
     return _read(cache, results.profile), f"{name} from {len(chosen)} runs of this machine"
-
-
-def weights_file(run: RunFolder) -> Path:
-    """The weights that a run left."""
-    return run.folder / "weights.safetensors"
 
 
 def asked_for(results: Results) -> list[str]:
@@ -143,19 +132,19 @@ def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetw
     for name, run in runs.items():
         config = FinetuneConfig(**run.parameters)
         network = make_network(config, classes)
-        network.load_state_dict(load_weights(weights_file(run), config.encoder, config.initialisation))
+        network.load_state_dict(load_weights(run.folder / WEIGHTS, config.encoder, config.initialisation))
         network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         first = (config.encoder, config.initialisation) not in seen
         seen.add((config.encoder, config.initialisation))
         yield {"name": name} | {column: run.parameters[column] for column in RUN}, network, first
 
 
-def annotated(runs: Runs, progress: Progress) -> tuple["Labelled", "Labelled"]:
+def annotated(runs: Runs) -> tuple["Labelled", "Labelled"]:
     """Training and validation images of `runs`, which share their data."""
     from depthseg_lib.data.sources import load_annotated
 
     config = FinetuneConfig(**next(iter(runs.values())).parameters)
-    return load_annotated(config, config.images, progress)
+    return load_annotated(config, config.images, print)
 
 
 def scored_images(validation: "Labelled") -> "Labelled":
@@ -169,14 +158,13 @@ def _committed_in(name: str, figures: str | Path) -> Path:
 
 def _small(table: pd.DataFrame) -> pd.DataFrame:
     """The table with 32-bit floats and its texts as categories."""
-    words = {column: "category" for column in table if not is_numeric_dtype(table[column])}
-    return table.astype(words | {column: np.float32 for column in table if is_float_dtype(table[column])})
+    words = dict.fromkeys(table.select_dtypes(exclude=["number", "bool"]), "category")
+    return table.astype(words | dict.fromkeys(table.select_dtypes("floating"), np.float32))
 
 
 def _read(folder: Path, profile: str) -> Stored:
     """What is stored there, with categories as the texts that they were."""
     found = store.read(folder, profile)
     for name, table in found.tables.items():
-        texts = {column: str for column in table if isinstance(table[column].dtype, pd.CategoricalDtype)}
-        found.tables[name] = table.astype(texts)
+        found.tables[name] = table.astype(dict.fromkeys(table.select_dtypes("category"), str))
     return found

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.analysis.runs import RUN
 from depthseg_lib.data.resize import FACTORS, Canvas, canvas, on_canvas
@@ -31,8 +32,7 @@ Rescaled = list[tuple[np.ndarray, Canvas]]
 class Rescaling(measuring.OfRuns):
     """How fine-tuned networks predict images at other scales: scores of every trial, predictions of the first.
 
-    `scores` has a row per run and factor: name, the run's identity, factor, miou_seven, miou, accuracy as fractions
-    0..1, and `scored`, the number of images.
+    `scores` has a row per run and factor: name, the run's identity, factor, `METRICS` (0..1), and `scored`: images.
     """
 
     predictions: Arrays
@@ -55,22 +55,17 @@ class Rescaling(measuring.OfRuns):
         return others.assign(**{name: others[name] - others["name"].map(plain[name]) for name in METRICS})
 
 
-def load(
-    results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print
-) -> Rescaling:
-    """Predictions of rescaled images by exactly these results' runs (select first), diverged ones left out; see
-    `measuring.load`."""
-    fields = measuring.load_scores(
-        "rescaled predictions", results, (runs, figures), lambda chosen: _compute(results, chosen, progress)
-    )
+def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Rescaling:
+    """Predictions of rescaled images by these runs (select first), diverged ones left out; see `measuring.load`."""
+    fields = measuring.load_scores("rescaled predictions", results, runs, figures, partial(_compute, results))
     known = set(fields["scores"]["name"])
     predictions = {name: of for name, of in fields["stored"].arrays["predictions"].items() if name in known}
     return Rescaling(**fields, predictions=predictions)
 
 
-def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, dict]:
+def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
     """Scores of all `runs`, which share their data, and predictions of each initialisation's first."""
-    truth = measuring.scored_images(measuring.annotated(runs, progress)[1])
+    truth = measuring.scored_images(measuring.annotated(runs)[1])
     images, examples = at_all_factors(truth.images), at_all_factors(results.examples.images[:SHOWN])
     rows, kept = [], {}
     for identity, network, first in measuring.networks(runs, len(results.label_set.classes)):
@@ -79,7 +74,7 @@ def _compute(results: Results, runs: Runs, progress: Progress) -> tuple[dict, di
         rows += [identity | row | {"scored": len(truth.images)} for row in found]
         if first:
             kept[name] = predictions(network, examples, results.examples.images.shape[2:])
-        progress(f"rescaled predictions of {name}: {len(truth.images)} images, {time.monotonic() - start:.1f} s")
+        print(f"rescaled predictions of {name}: {len(truth.images)} images, {time.monotonic() - start:.1f} s")
     columns = ["name", *RUN, "factor", *METRICS, "scored"]
     return {"scores": pd.DataFrame(rows)[columns]}, {"predictions": kept}
 

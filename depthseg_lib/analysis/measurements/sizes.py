@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from depthseg_lib.analysis.measurements import load as measuring
-from depthseg_lib.analysis.measurements.load import Arrays, Progress, Runs
+from depthseg_lib.analysis.measurements.load import Arrays, Runs
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.data.labels import THINGS, LabelSet
 from depthseg_lib.errors import InputError
@@ -64,8 +64,7 @@ def in_masks(masks: np.ndarray, things: list[str]) -> pd.DataFrame:
 def seen_range(sizes, side: float) -> tuple[float, float]:
     """Sizes of a class that training on its photographs (of `side` pixels) shows: the `RANGE` percentiles.
 
-    A random crop keeps `LEAST_CROP` to 1 of the area and is enlarged to the whole, so things become up to 1.41 times
-    as large, but no larger than the image.
+    A random crop keeps `LEAST_CROP` to 1 of the area and is enlarged: things grow up to 1.41 times, within the image.
     """
     sizes = np.asarray(sizes, float)
     if not sizes.size:
@@ -80,17 +79,14 @@ def mismatch(objects: pd.DataFrame, side: float) -> pd.DataFrame:
     """A row per thing that both have: how its sizes in streets lie to the range that its photographs show.
 
     `objects` is a row per object with `where` (photographs or streets), thing, pixels and size. Columns: thing,
-    photographs, low and high (pixels, `seen_range`), objects, median (pixels, in streets), and as shares 0..1
-    `smaller` and `larger` of the street objects, `pixels_smaller` and `pixels_larger` of their pixels. Things with the
-    most pixels in streets come first.
+    photographs, low and high (pixels, `seen_range`), objects, median (pixels, in streets), and as shares 0..1 smaller
+    and larger of the street objects, pixels_smaller and pixels_larger of their pixels. Most pixels in streets first.
     """
     by_thing = {
         where: dict(list(objects[objects["where"] == where].groupby("thing"))) for where in ("photographs", "streets")
     }
-    both = [name for name in by_thing["photographs"] if name in by_thing["streets"]]
-    both.sort(key=lambda name: by_thing["streets"][name]["pixels"].sum(), reverse=True)
-    rows = []
-    for name in both:
+    both, rows = [name for name in by_thing["photographs"] if name in by_thing["streets"]], []
+    for name in sorted(both, key=lambda name: by_thing["streets"][name]["pixels"].sum(), reverse=True):
         photographs, streets = by_thing["photographs"][name], by_thing["streets"][name]
         low, high = seen_range(photographs["size"], side)
         counts = {"thing": name, "photographs": len(photographs), "low": low, "high": high, "objects": len(streets)}
@@ -106,11 +102,8 @@ def _boxes(numbered: np.ndarray) -> list[tuple]:
     """(top, left, height, width, pixels) of each number above zero."""
     from scipy.ndimage import find_objects
 
-    counts = np.bincount(numbered.ravel())[1:]
-    return [
-        (y.start, x.start, y.stop - y.start, x.stop - x.start, count)
-        for (y, x), count in zip(find_objects(numbered), counts, strict=True)
-    ]
+    found = zip(find_objects(numbered), np.bincount(numbered.ravel())[1:], strict=True)
+    return [(y.start, x.start, y.stop - y.start, x.stop - x.start, count) for (y, x), count in found]
 
 
 def _table(rows: list[tuple]) -> pd.DataFrame:
@@ -126,36 +119,34 @@ class Sizes(measuring.Measured):
     objects: pd.DataFrame
     """A row per object: where (photographs or streets), and the columns of `in_labels`."""
     shown: pd.DataFrame
-    """A row per example: thing, kind (photograph, small or large), its box (top, left, height, width) in the picture,
-    and size."""
+    """A row per example: thing, kind (photograph, small or large), its box in the picture (top ... width), and size."""
     examples: Arrays
-    """The pictures by `<thing>.<kind>`, 3 h w uint8: whole photographs, and parts of street images. None of street
-    images where those may not be passed on."""
+    """The pictures by `<thing>.<kind>`, 3 h w uint8: photographs, and parts of street images that may be passed on."""
 
     @property
     def mismatch(self) -> pd.DataFrame:
-        """`object_sizes.mismatch`."""
+        """`mismatch` of the objects."""
         return mismatch(self.objects, SIDE)
 
 
-def load(results: Results, runs: str | Path = "runs", figures: str | Path = "", progress: Progress = print) -> Sizes:
+def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Sizes:
     """Object sizes in the images that these results' runs were trained and validated on; see `measuring.load`."""
-    stored, source = measuring.load("object sizes", results, (runs, figures), lambda chosen: _compute(chosen, progress))
+    stored, source = measuring.load("object sizes", results, runs, figures, _compute)
     return Sizes(source, stored, stored.tables["objects"], stored.tables["shown"], stored.arrays["examples"])
 
 
-def _compute(runs: Runs, progress: Progress) -> tuple[dict, dict]:
+def _compute(runs: Runs) -> tuple[dict, dict]:
     from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, first_of_each, framed  # loads PyTorch
 
     config = FinetuneConfig(**next(iter(runs.values())).parameters)
-    training, validation = measuring.annotated(runs, progress)
+    training, validation = measuring.annotated(runs)
     images, labels = (np.concatenate([getattr(of, n) for of in (training, validation)]) for n in ("images", "labels"))
     streets = in_labels(labels, validation.label_set)
     things = [name for name in CLASSES if name in set(streets["thing"])]
     taken = PhotographsConfig(size=SIDE, count=config.photographs, seed=config.world_seed)
     seen = framed(taken, first_of_each(taken, things, PHOTOGRAPHS))
     photographs = in_masks(seen.masks, [CLASSES[label] for label in seen.labels])
-    progress(f"object sizes: {len(streets)} in {len(labels)} street images, {len(photographs)} photographs")
+    print(f"object sizes: {len(streets)} in {len(labels)} street images, {len(photographs)} photographs")
     objects = pd.concat([photographs.assign(where="photographs"), streets.assign(where="streets")], ignore_index=True)
     shown, examples = _examples(objects, seen.images, images if config.data_set == "streets" else None)
     return {"objects": objects, "shown": shown}, {"examples": examples}
@@ -189,8 +180,7 @@ def _at_share(objects: pd.DataFrame, share: float) -> pd.DataFrame:
 
 
 def _around(image: np.ndarray, box: dict) -> tuple[int, int, np.ndarray]:
-    """The part of an image (3 H W) with the box in its middle, as large as a photograph or larger where the box is;
-    its top, left and pixels."""
+    """Top, left and pixels of the part of an image (3 H W) around a box, as large as a photograph, or as the box is."""
     starts, lengths = [], []
     for start, length, whole in zip(("top", "left"), ("height", "width"), image.shape[1:], strict=True):
         lengths.append(min(whole, max(SIDE, int(_MARGIN * box[length]))))
