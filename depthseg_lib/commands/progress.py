@@ -143,6 +143,6 @@ class Screen:
 def diverged(folder: Path) -> int | None:
     """The iteration at which a finished run diverged; None when it did not, or has not finished."""
     try:
-        return json.loads((folder / "metrics.json").read_text()).get("diverged_at")
+        return json.loads((folder / "metrics.json").read_text("utf-8")).get("diverged_at")
     except FileNotFoundError:
         return None
