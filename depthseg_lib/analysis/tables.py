@@ -56,8 +56,7 @@ def table1(metrics: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     theirs = published[[*_BY, *PUBLISHED]].rename(columns={metric: f"{metric}_mean" for metric in PUBLISHED})
     both = [_ordered(ours).assign(source=OURS), _ordered(theirs).assign(source=PAPER)]
     table = pd.concat(both, ignore_index=True)[["source", *ours.columns]]
-    whole = {name: "Int64" for name in table if name.endswith("_trials") or name == "diverged"}
-    return table.astype(whole)
+    return table.astype({name: "Int64" for name in table if name.endswith("_trials") or name == "diverged"})
 
 
 def both_miou(label_set: LabelSet) -> str:

@@ -155,10 +155,8 @@ def motion(sample: Listing, step: int, report: Report) -> None:
         found = [(size, file) for file in evenly(files, HEADERS) if (size := report.attempt(image_files.size, file))]
         if others := [(size, file) for size, file in found if size != found[0][0]]:
             other, first = (f"{file.name} is {size[1]}x{size[0]}" for size, file in (others[0], found[0]))
-            report.problems.append(
-                f"{name}: {other}, but {first}: expected frames of one size in a sequence; give each size a folder and "
-                "intrinsics of its own"
-            )
+            wanted = "frames of one size in a sequence; give each size a folder and intrinsics of its own"
+            report.problems.append(f"{name}: {other}, but {first}: expected {wanted}")
     places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
     still, sizes, shown = [], Counter(), []
     for files, i in evenly(places, NEIGHBOURS):
