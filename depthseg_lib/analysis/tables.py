@@ -148,9 +148,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(row: pd.Series, metric: str, source: str) -> str:
     mean = 100 * row[f"{metric}_mean"]
-    if source == PAPER:
-        return f"{mean:.2f}"
+    if source == PAPER or np.isnan(mean):
+        return f"{mean:.2f}" if source == PAPER else "diverged"
     mark, half = "†" if row["diverged"] else "", 50 * (row[f"{metric}_high"] - row[f"{metric}_low"])
-    if np.isnan(mean):
-        return "diverged"
     return f"{mean:.2f}{mark}" if np.isnan(half) else f"{mean:.2f} ± {half:.2f}{mark}"

@@ -1,6 +1,5 @@
 """What the terminal shows while a study runs: a line per event of a run, and how long it should still take."""
 
-import json
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from depthseg_lib.commands import journal
+from depthseg_lib.files import read_json
 from depthseg_lib.study.plan import GPU_BASIS, on_gpu
 from depthseg_lib.study.workflow import FIGURES, Key
 
@@ -140,7 +140,5 @@ class Screen:
 
 def diverged(folder: Path) -> int | None:
     """The iteration at which a finished run diverged; None when it did not, or has not finished."""
-    try:
-        return json.loads((folder / "metrics.json").read_text()).get("diverged_at")
-    except FileNotFoundError:
-        return None
+    metrics = folder / "metrics.json"
+    return read_json(metrics).get("diverged_at") if metrics.is_file() else None
