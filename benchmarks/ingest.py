@@ -89,7 +89,8 @@ def main() -> None:
     parser.add_argument("--name", default="frames")
     given = parser.parse_args()
     files = image_files.image_files(given.folder)
-    clip = ingest.Clip(files, image_files.size(files[0]), np.eye(3))
+    height, width = image_files.size(files[0])
+    clip = ingest.Clip(files, (height, width), np.diag([width, height, 1.0]))
     size = f"{given.height}x{given.width}"
     with tempfile.TemporaryDirectory() as place:
         os.environ["DEPTHSEG_CACHE"] = place

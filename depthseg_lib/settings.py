@@ -100,7 +100,7 @@ class DataSettings(Settings):
     """Annotated images of the embedded world, for training and validation together."""
     photographs: PositiveInt = 5000
     """Object photographs for classification."""
-    world_seed: int = 0
+    world_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the embedded world."""
     fingerprint: str = ""
     """What makes the run the same, as the plan has it (see `fingerprint`); empty for a run by hand."""

@@ -4,7 +4,7 @@ import pytest
 
 LONG = (
     "test_workflow",
-    "test_kitti_set",
+    "test_kitti",
     "test_figure_notebooks",
     "test_browser",
 )

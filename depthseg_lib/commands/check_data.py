@@ -132,7 +132,12 @@ def labels(sample: Listing, report: Report) -> None:
             share = 100 * pixels[index] / max(1, pixels.sum())
             report.say(f"    {name:{width}}  {share:5.1f} %  in {occurs[index]} of {len(chosen)}")
         never = [name for index, name in enumerate(sample.label_set.classes) if not occurs[index]]
-        if never and sizes:
+        if sizes and not pixels[:VOID].any():
+            report.problems.append(
+                f"{split}: every pixel of the label images that were looked at is void: expected labels of "
+                f"{', '.join(never[:3])} and others; look at the files, and at what is said to be void"
+            )
+        elif never and sizes:
             report.remarks.append(f"{split}: no pixel of {', '.join(never)} in the label images that were looked at")
     shown = []
     some = evenly([one for images in sample.labelled.values() for one in images], 2 * COLUMNS)

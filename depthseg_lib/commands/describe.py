@@ -43,16 +43,14 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
     layout = layout_of(folder)
     labels = labels_of(layout.label_files)
     values = _values(folder, layout, labels)
-    before = file.read_text() if file.exists() else None
     # A line per class and entry, for people to edit, and short lists of numbers on one line.
     text = json.dumps(values, indent=2, ensure_ascii=False)
     text = re.sub(r"\[\n([-\d.,\s]+)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     _write(file, f"{text}\n")
     try:
         own.Own(folder).check()
-    except InputError:
-        _write(file, before) if before is not None else file.unlink()
-        raise
+    except InputError as error:
+        raise InputError(f"{file} is written, but has to be corrected first: {error}") from None
     _tell(folder, layout, labels, values, say)
 
 
@@ -60,7 +58,8 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
     gpu = device().profile == "gpu"
     known = "class names are KITTI's, Cityscapes' or CamVid's where ids or colours look like theirs: see that they are"
     notes = [
-        f"written by `make describe` from {labels.looked} of {labels.count} label images; correct what is wrong",
+        f"written by `make describe` from {labels.looked} of {len(layout.label_files)} label images; correct what "
+        "is wrong",
         "class names are made up: give them theirs" if labels.made_up else known,
     ]
     values = {"name": folder.absolute().name, "note": notes}
@@ -101,18 +100,20 @@ def _entry(folder: Path, name: str) -> dict:
     centre = {"cx": (columns - 1) / 2, "cy": (rows - 1) / 2}
     guess = {"width": columns, "height": rows, "fx": FOCAL * columns, "fy": FOCAL * columns, **centre}
     note = f"GUESSED, nobody measured it: fx = fy = {FOCAL} of the width. Correct it, then take this line out"
-    return {"folder": name, "intrinsics": guess | {description.GUESSED: note}}
+    return {"folder": name, "intrinsics": guess | {"guessed": note}}
 
 
 def _tell(folder: Path, layout: Layout, labels: Labels, values: dict, say) -> None:
     file = folder / description.NAME
     say(f"wrote {file}")
     apart = f"; the test split: {', '.join(layout.test[0])}" if layout.test else ""
-    say(f"  {labels.count} labelled images: {', '.join(layout.images)}{apart}")
+    say(f"  {len(layout.label_files)} labelled images: {', '.join(layout.images)}{apart}")
     say(f"  {len(labels.classes)} classes in {labels.looked} label images: {', '.join(labels.classes)}")
     say(f"  video: {', '.join(layout.video)}")
     for place, what in layout.aside.items():
         say(f"  left aside: {place} ({what})")
+    for line in layout.unread:
+        say(f"  {line}")
     rows, columns = image_files.label_size(layout.label_files[0], proposal.is_coloured(layout.label_files[0]))
     kept = resize.plan((rows, columns), *values["image_size"], crop=True)
     share = 100 * kept.rows * kept.columns / (rows * columns)

@@ -1,4 +1,4 @@
-"""Kernels that start at once: one process imports what the notebooks of a study import, and each kernel is forked from it.
+"""Kernels that start at once: one process imports what a study's notebooks import, and each kernel is forked from it.
 
     python -m depthseg_lib.commands.kernels serve DESCRIPTOR NOTEBOOK...   what `make figures` starts beside Snakemake
     python -m depthseg_lib.commands.kernels start CONNECTION_FILE          what a job starts in place of a kernel

@@ -1,6 +1,6 @@
 """What every data source returns: packed uint8 arrays, usually memory maps from the cache."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,21 +22,12 @@ class PartialDepth:
 
     def __getitem__(self, wanted) -> np.ndarray:
         """The depth (..., H, W) of the frames `wanted` (...), a copy."""
-        place, known = self._places(wanted)
+        wanted = np.asarray(wanted)
+        place = np.asarray(np.minimum(np.searchsorted(self.frames, wanted), len(self.frames) - 1))
+        known = np.asarray(self.frames[place] == wanted)
         depth = np.zeros((*known.shape, *self.maps.shape[1:]), self.maps.dtype)
         depth[known] = self.maps[place[known]]
         return depth
-
-    def measured(self, wanted) -> np.ndarray:
-        """Whether each of the frames `wanted` (T,) has a pixel of known depth (T,) bool."""
-        place, known = self._places(wanted)
-        known[known] = [(self.maps[row] > 0).any() for row in place[known]]
-        return known
-
-    def _places(self, wanted) -> tuple[np.ndarray, np.ndarray]:
-        wanted = np.asarray(wanted)
-        place = np.asarray(np.minimum(np.searchsorted(self.frames, wanted), len(self.frames) - 1))
-        return place, np.asarray(self.frames[place] == wanted)
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,9 @@ class Video:
     def measured(self, frames: np.ndarray) -> np.ndarray:
         """Whether each of `frames` (T,) has a pixel of known depth (T,) bool; the video must have depth."""
         if isinstance(self.depth, PartialDepth):
-            return self.depth.measured(frames)
+            known = np.isin(self.depth.frames, frames)
+            known[known] = [(self.depth.maps[row] > 0).any() for row in np.flatnonzero(known)]
+            return np.isin(frames, self.depth.frames[known])
         middle = self.depth.shape[1] // 2  # one line tells of most, and of a long video that is a small part to read
         return np.array([bool(self.depth[frame, middle].any() or self.depth[frame].any()) for frame in frames])
 
@@ -118,9 +111,8 @@ class Labelled:
 
     def subset(self, indices) -> "Labelled":
         """The images at `indices`, copied into memory."""
-        indices = np.asarray(indices)
-        names = tuple(self.names[i] for i in indices)
-        return Labelled(self.images[indices], self.labels[indices], self.label_set, names)
+        view = self.view(indices)
+        return replace(view, images=view.images[:], labels=view.labels[:])
 
 
 @dataclass(frozen=True)
@@ -135,27 +127,27 @@ class Photographs:
 
 
 def split_triplets(video: Video, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Triplets (T 3) to train on, and those that are held out for evaluation."""
+    """Triplets (T 3) to train on, and those that are held out for evaluation.
+
+    Where the set names no frames, the last tenth of the sequences is held out, one at least, so that no street of them
+    is trained on. Raises `InputError` where one of the two is empty.
+    """
     triplets = video.triplets(step)
     if video.held_out is not None:
         held_out = video.held_out[triplets[:, 1]]
     else:
-        held_out = np.isin(video.sequence[triplets[:, 1]], held_out_sequences(video))
+        sequences = np.unique(video.sequence)
+        if len(sequences) < 2:
+            raise InputError(
+                "pre-training on video needs two sequences at least, one of them for evaluation; found one"
+            )
+        held_out = np.isin(video.sequence[triplets[:, 1]], sequences[-max(1, len(sequences) // 10) :])
     if held_out.all() or not held_out.any():
         raise InputError(
             f"{len(triplets)} triplets of the video, {held_out.sum()} of them held out for evaluation: pre-training "
             "needs some of both; give longer or further clips, or another split"
         )
     return triplets[~held_out], triplets[held_out]
-
-
-def held_out_sequences(video: Video) -> np.ndarray:
-    """The sequences kept for evaluation of a video whose set names no frames: the last tenth, one at least, so that no
-    street is trained on; of a single sequence, none can be."""
-    sequences = np.unique(video.sequence)
-    if len(sequences) < 2:
-        raise InputError("pre-training on video needs two sequences at least, one of them for evaluation; found one")
-    return sequences[-max(1, len(sequences) // 10) :]
 
 
 def with_truth(video: Video, triplets: np.ndarray) -> np.ndarray:

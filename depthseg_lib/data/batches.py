@@ -75,9 +75,10 @@ class Pair:
     """(B, 2, 3, H, W), the same with one colour jitter per pair: what the network sees."""
 
 
-def generator(seed: int, iteration: int) -> torch.Generator:
-    """The generator on the CPU for the draws of one iteration."""
-    return _generator(seed, iteration, 0)
+def generator(seed: int, iteration: int, purpose: int = 0) -> torch.Generator:
+    """The generator on the CPU for the draws of one iteration; of another `purpose`, other ones."""
+    state = np.random.SeedSequence((seed, iteration, purpose)).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> 1))  # PyTorch's seeds are signed
 
 
 def epoch_indices(count: int, batch: int, iteration: int, seed: int) -> torch.Tensor:
@@ -90,7 +91,7 @@ def epoch_indices(count: int, batch: int, iteration: int, seed: int) -> torch.Te
         raise InputError("the training set is empty: expected at least one sample; give more data")
     first, last = iteration * batch, (iteration + 1) * batch
     epochs = range(first // count, (last - 1) // count + 1)
-    order = torch.cat([torch.randperm(count, generator=_generator(seed, epoch, 1)) for epoch in epochs])
+    order = torch.cat([torch.randperm(count, generator=generator(seed, epoch, 1)) for epoch in epochs])
     return order[first - epochs[0] * count :][:batch]
 
 
@@ -145,7 +146,9 @@ def triplet_batch(
         frames[mirrored] = frames[mirrored].flip(-1)
         intrinsics[mirrored, 0, 2] = frames.shape[-1] - 1 - intrinsics[mirrored, 0, 2]
     frames = images_to_float(frames)
-    return Triplet(frames, jitter_triplet(frames, generator) if jitter else frames, intrinsics)
+    return Triplet(
+        frames, jitter_clips(frames, _chosen(len(frames), generator), generator) if jitter else frames, intrinsics
+    )
 
 
 def pair_batch(
@@ -180,11 +183,6 @@ def depth_batch(
     return jitter_clips(clips, chosen, generator, hue=False)[:, 0], metres
 
 
-def jitter_triplet(frames: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Frames (B, 3, 3, H, W) in 0..1 with Monodepth2's colour jitter: one draw per triplet, with probability 0.5."""
-    return jitter_clips(frames, _chosen(len(frames), generator), generator)
-
-
 def photograph_batch(
     photographs: Photographs, indices: torch.Tensor, generator: torch.Generator, device: torch.device | str
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -193,28 +191,18 @@ def photograph_batch(
     A crop keeps 0.5 to 1 of the area at a ratio of sides of 3/4 to 4/3, as in the usual ImageNet training.
     """
     images = images_to_float(_rows(photographs.images, indices, device))
-    grid = affine_grid(_moved(_crops(len(indices), generator), device), list(images.shape), align_corners=False)
-    images = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return images, _rows(photographs.labels, indices, device).long()
-
-
-def _crops(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Affine maps (count, 2, 3) from the result's -1..1 to a random part of the source's, half of them mirrored."""
-    area, ratio, x, y, mirror = torch.rand(5, count, generator=generator)
+    area, ratio, x, y, mirror = torch.rand(5, len(indices), generator=generator)
     sides = (0.5 + 0.5 * area).sqrt()
     stretch = torch.exp((2 * ratio - 1) * np.log(4 / 3) / 2)
     width, height = (sides * stretch).clamp(max=1), (sides / stretch).clamp(max=1)
-    maps = torch.zeros(count, 2, 3)
+    maps = torch.zeros(len(indices), 2, 3)  # from the result's -1..1 to the source's
     maps[:, 0, 0] = torch.where(mirror < 0.5, -width, width)
     maps[:, 1, 1] = height
     maps[:, 0, 2] = (2 * x - 1) * (1 - width)
     maps[:, 1, 2] = (2 * y - 1) * (1 - height)
-    return maps
-
-
-def _generator(*entropy: int) -> torch.Generator:
-    seed = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)  # PyTorch's seeds are signed
-    return torch.Generator().manual_seed(seed)
+    grid = affine_grid(_moved(maps, device), list(images.shape), align_corners=False)
+    images = grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return images, _rows(photographs.labels, indices, device).long()
 
 
 def _rows(array: np.ndarray, indices: torch.Tensor, device: torch.device | str) -> torch.Tensor:

@@ -20,13 +20,12 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from depthseg_lib.data.image_files import remedy
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import cache_root
 
 Progress = Callable[[str], None] | None
 """Gets one line of text now and then."""
-ABANDONED = 7 * 24 * 3600
-"""Seconds after which a build that was cut off and never gone on with is removed."""
 BLOCK = 64
 """Rows after which what was written is brought to the disk and counted."""
 ROWS = "rows"
@@ -62,8 +61,22 @@ def cached(
             if progress:
                 progress(f"another process is making {folder}: waiting for it")
             lock.acquire()
-        if not folder.is_dir():
-            _build(folder, text, build, resumes)
+        if folder.is_dir():
+            return folder
+        scratch = folder.with_name(f"{folder.name}.partial")
+        for partial in folder.parent.glob("*.partial"):  # what was cut off and never gone on with goes
+            with suppress(OSError):  # another process finishes it at this moment
+                age = time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
+                if age > 7 * 24 * 3600 or (partial == scratch and not resumes):
+                    shutil.rmtree(partial)
+        scratch.mkdir(exist_ok=True)
+        try:
+            build(scratch)
+            (scratch / "key.json").write_text(text)
+            scratch.rename(folder)
+        finally:
+            if not resumes:
+                shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         if not _from_writing(error):
             raise
@@ -97,7 +110,12 @@ def packed(
     whole = {name: (np.dtype(dtype), (len(items), *shape)) for name, (dtype, shape) in arrays.items()}
 
     def build(folder: Path) -> None:
-        done = _finished(folder, whole)
+        stored, made, done = {name: folder / f"{name}.npy" for name in whole}, [], 0
+        with suppress(OSError, ValueError):  # what an earlier process left, where it is whole
+            for file in stored.values():
+                np.load(file, mmap_mode="r")  # raises where it was cut off: "r+" would lengthen it by zeros
+            made = [np.load(file, mmap_mode="r+") for file in stored.values()]
+            done = int((folder / ROWS).read_text())
         missing = sum(dtype.itemsize * math.prod(shape[1:]) for dtype, shape in whole.values()) * (len(items) - done)
         if progress:  # before anything is decoded
             before, free = f", {done} of them read before" if done else "", shutil.disk_usage(folder).free
@@ -110,12 +128,21 @@ def packed(
                 deque(mapped(check, items, None), maxlen=0)
             if not done or not hasattr(os, "posix_fallocate"):  # what is begun has its room, but on macOS
                 require_space(folder, missing)
-            _fill(folder, whole, done, mapped(work, items, progress, done))
+            if not done:
+                made = [reserved(stored[name], shape, dtype) for name, (dtype, shape) in whole.items()]
+            for number, row in enumerate(mapped(work, items, progress, done), done + 1):
+                for array, part in zip(made, row, strict=True):
+                    array[number - 1] = part
+                if number % BLOCK == 0 or number == len(items):  # they count when they are on the disk
+                    for array in made:
+                        array.flush()
+                    (folder / f"{ROWS}.new").write_text(str(number))
+                    (folder / f"{ROWS}.new").replace(folder / ROWS)
             changed = np.flatnonzero((_stats(files) != source).any(axis=1))
             if len(changed):
                 raise InputError(
-                    f"{files[changed[0]]} changed while it was read ({len(changed)} of {len(files)} files did): expected "
-                    "a source that nothing writes to; wait until it is complete, then run the same command again"
+                    f"{files[changed[0]]} changed while it was read ({len(changed)} of {len(files)} files did): "
+                    "expected a source that nothing writes to; wait until it is complete, then run the command again"
                 )
         except InputError:  # the source is wrong: put right it has another key, and this is of no use to it
             shutil.rmtree(folder)
@@ -199,54 +226,10 @@ def _stats(files: Sequence[Path | str]) -> np.ndarray:
             found = os.stat(file)
         except OSError as error:
             raise InputError(
-                f"{file} cannot be read ({error.strerror}): expected a file of the data set; fetch it again"
+                f"{file} cannot be read ({error.strerror}): expected a file of the data set; {remedy(Path(file))}"
             ) from error
         stats[number] = found.st_size, found.st_mtime_ns
     return stats
-
-
-def _finished(folder: Path, arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> int:
-    """Rows that an earlier process finished in `folder`; 0 where it did not come so far."""
-    with suppress(OSError, ValueError):
-        for name in arrays:  # raises where it is missing, or was cut off: opened to write it would be filled with zeros
-            np.load(folder / f"{name}.npy", mmap_mode="r")
-        return int((folder / ROWS).read_text())
-    return 0
-
-
-def _fill(folder: Path, whole: Mapping, done: int, rows: Iterator[tuple[np.ndarray, ...]]) -> None:
-    """Write `rows` into the arrays from row `done` on; each `BLOCK` of them counts when it is on the disk."""
-    files = {name: folder / f"{name}.npy" for name in whole}
-    if done:
-        arrays = [np.load(file, mmap_mode="r+") for file in files.values()]
-    else:
-        arrays = [reserved(files[name], shape, dtype) for name, (dtype, shape) in whole.items()]
-    for number, row in enumerate(rows, done + 1):
-        for array, part in zip(arrays, row, strict=True):
-            array[number - 1] = part
-        if number % BLOCK == 0 or number == len(arrays[0]):
-            for array in arrays:
-                array.flush()
-            (folder / f"{ROWS}.new").write_text(str(number))
-            (folder / f"{ROWS}.new").replace(folder / ROWS)
-
-
-def _build(folder: Path, text: str, build: Callable[[Path], None], resumes: bool) -> None:
-    """Build `folder` beside it, and rename; the caller holds its lock. What others left long ago is removed."""
-    scratch = folder.with_name(f"{folder.name}.partial")
-    for partial in folder.parent.glob("*.partial"):
-        with suppress(OSError):  # another process finishes it at this moment
-            age = time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
-            if age > ABANDONED or (partial == scratch and not resumes):
-                shutil.rmtree(partial)
-    scratch.mkdir(exist_ok=True)
-    try:
-        build(scratch)
-        (scratch / "key.json").write_text(text)
-        scratch.rename(folder)
-    finally:
-        if not resumes:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _from_writing(error: OSError) -> bool:

@@ -1,15 +1,18 @@
 """Image files: size from the header, decoded pixels, decoded label ids; whatever is broken is named."""
 
 import hashlib
+import json
 import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,13 +24,19 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zl
 """What Pillow raises for files that are cut short, damaged or no image at all."""
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes of more than 8 bits per channel, which a conversion to RGB would clip without a word."""
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 FEW = 32
 """Different colours up to which a PNG is no camera's frame."""
 _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
 _CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
+_PICTURES = dict.fromkeys(
+    (".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".avif", ".jp2", ".tga", ".exr"), "convert to PNG or JPEG"
+)
+_VIDEO = dict.fromkeys(
+    (".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"),
+    "take its frames out, each video's into a folder, such as with `ffmpeg -i FILE -qscale:v 2 FOLDER/%06d.jpg`",
+)
+"""Endings of files that a user may take for images or video, but that are not read, and what to do with them."""
 _SYSTEM = re.compile(r"\..*|thumbs\.db|ehthumbs\.db|desktop\.ini|~\$.*|.*~|#.*#", re.IGNORECASE)
 """Names of what systems, editors and Jupyter leave in folders: hidden files, previews, locks, backups."""
 
@@ -46,8 +55,8 @@ def label_size(file: Path, coloured: bool = False) -> tuple[int, int]:
     with _opened(file) as image:
         if not coloured and image.mode not in ("1", "L", "P", *_DEEP):
             raise InputError(
-                f"{file} is no label image: expected one channel with an id per pixel, found {_description(file, image)}; "
-                "give the label-id images, not the coloured or the instance ones"
+                f"{file} is no label image: expected one channel with an id per pixel, found "
+                f"{_description(file, image)}; give the label-id images, not the coloured or the instance ones"
             )
         if coloured and (image.mode not in ("RGB", "RGBA", "P") or _bits(file) > 8):
             raise InputError(
@@ -97,35 +106,25 @@ def label_ids(file: Path, coloured: bool = False, like: Path | None = None) -> n
         if upright.mode in _DEEP:
             return np.asarray(upright).astype(np.int32)
         ids = np.asarray(upright).astype(np.uint8)
-        if upright.mode == "P":
-            _check_palette(file, upright, np.unique(ids), like)
-        elif upright.mode == "L":  # Pillow spreads ids of 2 and 4 bits over 0..255
-            ids = ids // (255 // (2 ** _bits(file) - 1))
-        return ids
-
-
-def _check_palette(file: Path, image: Image.Image, used: np.ndarray, like: Path | None) -> None:
-    """Raise `InputError` where an id that is `used` is transparent, or has another colour than in `like`."""
-    alpha = image.info.get("transparency", b"")
-    hidden = [i for i in used if (i == alpha if isinstance(alpha, int) else i < len(alpha) and not alpha[i])]
-    if hidden:
+        if upright.mode != "P":  # Pillow spreads ids of 2 and 4 bits over 0..255
+            return ids // (255 // (2 ** _bits(file) - 1)) if upright.mode == "L" else ids
+        used, alpha, own = np.unique(ids), upright.info.get("transparency", b""), upright.getpalette()
+    if hidden := [i for i in used if (i == alpha if isinstance(alpha, int) else i < len(alpha) and not alpha[i])]:
         raise InputError(
             f"{file}: the pixels of id {hidden[0]} are transparent: expected opaque ids; write the file without "
             "transparency, with an id of its own, named in 'void', for pixels that have no label"
         )
-    if like is None or like == file:
-        return
-    with _opened(like) as other:
-        theirs = other.getpalette() if other.mode == "P" else None
-    own = image.getpalette()
-    for i in used if theirs else ():
+    with _opened(like or file) as other:
+        theirs = other.getpalette() if other.mode == "P" else []
+    for i in used:
         here, there = own[3 * i : 3 * i + 3], theirs[3 * i : 3 * i + 3]
         if there and here != there:
             raise InputError(
-                f"{file}: id {i} has the colour {tuple(here)}, but {tuple(there)} in {like}: expected one palette in all "
-                "label images of a set; write them with the same one, or say in 'label_map' which class each colour "
-                "stands for: then palettes are read by their colours"
+                f"{file}: id {i} has the colour {tuple(here)}, but {tuple(there)} in {like}: expected one palette in "
+                "all label images of a set; write them with the same one, or say in 'label_map' which class each "
+                "colour stands for: then palettes are read by their colours"
             )
+    return ids
 
 
 def looks_like(file: Path) -> str:
@@ -133,6 +132,8 @@ def looks_like(file: Path) -> str:
     with _opened(file) as image:
         if image.mode in _DEEP:
             return "a single channel of more than 8 bits, as depth images have"
+        if _bits(file) > 8:
+            return "16 bits per channel, with a class in one of them perhaps: write that one as grey PNGs"
         if image.format != "PNG":  # compression blurs colours: masks alone, black and white, can be told then
             grey = np.asarray(image.convert("L"))
             white, between = (grey > 231).mean(), ((grey > 24) & (grey <= 231)).mean()
@@ -165,25 +166,19 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except _DECODING_ERRORS as error:
         raise InputError(
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected a whole PNG or JPEG "
-            f"image; {_remedy(file)}"
+            f"image; {remedy(Path(file))}"
         ) from error
 
 
-def _remedy(file: Path) -> str:
-    """How to get the content of a file that has none."""
-    file = Path(file)
+def remedy(file: Path) -> str:
+    """What to do about a file that cannot be read."""
     if file.is_symlink() and not file.exists():
-        target = str(file.readlink())
-        annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in target else ""
-        return f"it is a link to {target}, which is not there: fetch what it leads to{annex}"
-    try:
-        with file.open("rb") as opened:
-            pointer = opened.read(40).startswith(b"version https://git-lfs")
-    except OSError:
-        pointer = False
-    return (
-        "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`" if pointer else "fetch or copy it again"
-    )
+        annex = ", such as with `git annex get` or `datalad get`" if ".git/annex" in str(file.readlink()) else ""
+        return f"it is a link to {file.readlink()}, which is not there: fetch what it leads to{annex}"
+    with suppress(OSError), file.open("rb") as opened:
+        if opened.read(40).startswith(b"version https://git-lfs"):
+            return "it stands for a file that git-lfs keeps: fetch it with `git lfs pull`"
+    return "fetch or copy it again"
 
 
 def _description(file: Path, image: Image.Image) -> str:
@@ -201,9 +196,10 @@ def existing(folder: str | Path, expected: str) -> Path:
 
 
 def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Path, ...]:
-    """The image files of `folder` in name order, numbers by value (`9.png` before `10.png`).
+    """The image files of `folder` by name, numbers by value: `9.png` before `10.png`.
 
-    Raises `InputError` where there are none, or two for the same name (`1.png` and `1.jpg`).
+    Where names are times whose last zeros were dropped, `0.05.png` comes before `0.1.png`. Raises `InputError` where
+    there are none, or two for the same name (`1.png` and `1.jpg`).
     """
     files = [file for file in entries(folder, expected) if is_image(file.name)]
     if not files:
@@ -212,17 +208,9 @@ def image_files(folder: Path, expected: str = "PNG or JPEG images") -> tuple[Pat
     for file in files:
         if first_of.setdefault(file.stem, file) is not file:
             raise InputError(f"{folder} holds both {first_of[file.stem].name} and {file.name}: remove one of the two")
-    return tuple(in_order(files))
-
-
-def in_order(files: Sequence[Path]) -> list[Path]:
-    """`files` of one folder by name, numbers by value; by time, where names are times whose last zeros were dropped.
-
-    `9.png` comes before `10.png` then, and `0.05.png` before `0.1.png`: of counters some end in 0, of such times none.
-    """
-    ends = [_text_and_number(file)[2] for file in files]
+    ends = [_text_and_number(file)[2] for file in files]  # of counters some end in 0, of such times none
     dropped = all(end == "0" or end and not end.endswith("0") for end in ends) and len({*map(len, ends)}) > 1
-    return sorted(files, key=(lambda file: _text_and_number(file)[:2]) if dropped else natural)
+    return tuple(sorted(files, key=(lambda file: _text_and_number(file)[:2]) if dropped else natural))
 
 
 def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -230,15 +218,18 @@ def runs(files: Sequence[Path]) -> list[tuple[Path, ...]]:
 
     A gap is more than one and a half of the median step, so that times may jitter; without numbers there is none.
     """
-    texts, numbers, _ = zip(*map(_text_and_number, files), strict=True)
-    if None in numbers:
+    named = {file: _text_and_number(file)[:2] for file in files}
+    if any(number is None for _, number in named.values()):
         return [tuple(files)]
-    same = [a == b for a, b in pairwise(texts)]
-    steps = [b - a for a, b in pairwise(numbers)]
-    usual = sorted(step for step, alike in zip(steps, same, strict=True) if alike) or [1]
-    limit = usual[len(usual) // 2] * Fraction(3, 2)
-    cuts = [i for i, (step, alike) in enumerate(zip(steps, same, strict=True), 1) if step > limit or not alike]
-    return [tuple(files[start:stop]) for start, stop in pairwise([0, *cuts, len(files)])]
+    steps = sorted(to - of for (text, of), (other, to) in pairwise(named.values()) if text == other) or [1]
+    limit = steps[len(steps) // 2] * Fraction(3, 2)
+    return pieces(files, lambda a, b: named[a][0] == named[b][0] and named[b][1] - named[a][1] <= limit)
+
+
+def pieces(items: Sequence, follows: Callable[[Any, Any], bool]) -> list[tuple]:
+    """`items` cut wherever one does not follow the one before: a triplet across a gap would hold a jump."""
+    cuts = [i for i, (before, item) in enumerate(pairwise(items), 1) if not follows(before, item)]
+    return [tuple(items[start:stop]) for start, stop in pairwise([0, *cuts, len(items)])]
 
 
 def _text_and_number(file: Path) -> tuple[str, Fraction | None, str]:
@@ -253,12 +244,17 @@ def digest(places: Sequence[Path], *texts: str) -> str:
     Those of a folder are of all files below it, with the content of calibrations, in which a digit may change alone.
     What is missing counts as an empty folder, and what a system or an editor leaves there does not count. `texts` do.
     """
-    lines = [*texts, *(_file_digest(place) for place in places if place.is_file())]
+
+    def one(file: Path) -> str:
+        small = file.stat().st_size <= _SMALL
+        return hashlib.sha256(file.read_bytes()).hexdigest() if small else f"{file.name} {file.stat().st_size}"
+
+    lines = [*texts, *(one(place) for place in places if place.is_file())]
     for folder in places:
         for place, names in below(folder):
             files = [Path(place, name) for name in names]
             lines += [f"{folder.name}/{f.relative_to(folder).as_posix()} {f.stat().st_size}" for f in files]
-            lines += [_file_digest(file) for file in files if _CALIBRATION.fullmatch(file.name)]
+            lines += [one(file) for file in files if _CALIBRATION.fullmatch(file.name)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
@@ -272,21 +268,27 @@ def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
         yield place, sorted(name for name in names if not _SYSTEM.fullmatch(name))
 
 
-def sequences(root: Path) -> dict[str, tuple[Path, ...]]:
-    """The image files of every folder in `root`, however deep, that holds some, by its path from that of `root`."""
-    places = [Path(place) for place, names in below(root) if any(map(is_image, names))]
-    return {str(Path(root.name, place.relative_to(root))): image_files(place) for place in places}
+def unread(folders: Iterable[str | Path]) -> list[str]:
+    """What lies in these folders and is pictures or video in a form that is not read, in a sentence each."""
+    lines = []
+    for folder in folders:
+        kinds = defaultdict(list)
+        for file in sorted(Path(folder).iterdir()):
+            kinds[file.suffix.lower()].append(file.name)
+        for ending, names in kinds.items():
+            what = (
+                f"{len(names)} {ending} files, such as {names[0]}, which are"
+                if len(names) > 1
+                else f"{names[0]}, which is"
+            )
+            remedy = {**_PICTURES, **_VIDEO}.get(ending)
+            lines += [f"{folder} holds {what} not read: {remedy}"] if remedy else []
+    return lines
 
 
 def is_image(name: str) -> bool:
     """Whether a file of this name is a PNG or JPEG image, and none that a system or an editor left."""
-    return name.lower().endswith(IMAGE_SUFFIXES) and not _SYSTEM.fullmatch(name)
-
-
-def _file_digest(file: Path) -> str:
-    if file.stat().st_size > _SMALL:
-        return f"{file.name} {file.stat().st_size}"
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return name.lower().endswith((".png", ".jpg", ".jpeg")) and not _SYSTEM.fullmatch(name)
 
 
 def subfolders(folder: Path) -> tuple[Path, ...]:
@@ -297,18 +299,6 @@ def subfolders(folder: Path) -> tuple[Path, ...]:
 def holds_images(folder: Path) -> bool:
     """Whether at least one image file lies directly in `folder`."""
     return any(is_image(file.name) for file in entries(folder, "images"))
-
-
-def paired(images: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
-    """`labels` in the order of `images`, matched by stem; raises `InputError` where a stem has only one of the two."""
-    label_of = {file.stem: file for file in labels}
-    unpaired = {file.stem for file in images} ^ label_of.keys()
-    if unpaired:
-        raise InputError(
-            f"{images[0].parent} and {labels[0].parent} do not match: expected an image and a label image for every "
-            f"name, found {len(unpaired)} with only one of them, such as {min(unpaired)}; fetch what is missing"
-        )
-    return [label_of[file.stem] for file in images]
 
 
 def found(folder: Path) -> str:
@@ -325,6 +315,27 @@ def file_text(file: Path, expected: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{file} cannot be read ({reason}): expected {expected}; put that file there") from error
+
+
+def numbers(file: Path, names: Sequence[str], expected: str, within: str = "") -> list[float]:
+    """The numbers of these `names` in a json file, or `within` an object in it.
+
+    Raises `InputError`, saying what was `expected`, where the file cannot be read or one of them is not positive.
+    """
+    try:
+        values = json.loads(file_text(file, expected))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file} is not json ({error}): expected {expected}; correct it, or fetch it again") from error
+    if within:
+        values = values.get(within) if isinstance(values, dict) else None
+    found = [values.get(name) if isinstance(values, dict) else None for name in names]
+    numeric = [isinstance(one, int | float) and not isinstance(one, bool) and 0 < one < float("inf") for one in found]
+    if wrong := [name for name, is_number in zip(names, numeric, strict=True) if not is_number]:
+        raise InputError(
+            f"{file} has no positive number for {', '.join(wrong)}: expected {expected}; add what is missing, or fetch "
+            "it again"
+        )
+    return found
 
 
 def entries(folder: Path, expected: str) -> list[Path]:

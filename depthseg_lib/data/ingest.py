@@ -7,10 +7,9 @@ written to.
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -45,8 +44,8 @@ class Clip:
             raise InputError(
                 f"the intrinsics of {self.files[0].parent} cannot be those of frames of {_text(self.size)}, in pixels: "
                 f"expected fx and fy from a tenth to ten times the width and the height, cx and cy within the image, "
-                f"found {', '.join(wrong)}; multiply normalised ones, such as Monodepth2's, with the width (fx, cx) and "
-                "the height (fy, cy)"
+                f"found {', '.join(wrong)}; multiply normalised ones, such as Monodepth2's, with the width (fx, cx) "
+                "and the height (fy, cy)"
             )
 
     def every(self, step: int) -> list["Clip"]:
@@ -54,8 +53,9 @@ class Clip:
         return [replace(self, files=self.files[i::step]) for i in range(min(step, len(self.files)))]
 
 
-class Annotated(Protocol):
-    """One annotated image, which is read when it is asked for; `Pair` is the usual one."""
+@dataclass(frozen=True)
+class Annotated:
+    """One annotated image, which is read when it is asked for; `pair` makes the usual one."""
 
     name: str
     """For figures and error messages."""
@@ -63,51 +63,36 @@ class Annotated(Protocol):
     """Its label image, for messages."""
     files: tuple[Path, ...]
     """All that is read."""
-
-    def check(self) -> None:
-        """Raise `InputError`, before anything is decoded, where image and labels don't fit."""
-
-    def image(self) -> Image.Image:
-        """Decodes the image, grey or RGB."""
-
-    def ids(self) -> np.ndarray:
-        """Decodes its label ids (H, W), as the label set's `encode` takes them."""
+    image: Callable[[], Image.Image]
+    """Decodes the image, grey or RGB."""
+    ids: Callable[[], np.ndarray]
+    """Decodes its label ids (H, W), as the label set's `encode` takes them."""
+    check: Callable[[], None]
+    """Raises `InputError`, before anything is decoded, where image and labels don't fit."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """An image and its label image, both files."""
+def pair(name: str, photograph: Path, labels: Path, coloured: bool = False, like: Path | None = None) -> Annotated:
+    """An image and its label image, a PNG of the same size that is `coloured` as its `LabelSet` is.
 
-    name: str
-    photograph: Path
-    labels: Path
-    """PNG, of the same size."""
-    coloured: bool = False
-    """As in `LabelSet`."""
-    like: Path | None = None
-    """A label image of the set with whose palette that of this one has to agree."""
+    `like` is a label image of the set with whose palette that of this one has to agree.
+    """
 
-    @property
-    def where(self) -> str:
-        return str(self.labels)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return self.photograph, self.labels
-
-    def check(self) -> None:
-        image, labels = image_files.size(self.photograph), image_files.label_size(self.labels, self.coloured)
-        if image != labels:
+    def check() -> None:
+        image, ids = image_files.size(photograph), image_files.label_size(labels, coloured)
+        if image != ids:
             raise InputError(
-                f"{self.photograph} is {_text(image)}, but its label image {self.labels} is {_text(labels)}: expected "
-                "one size; fetch both files again from the same release of the set, or leave the pair out"
+                f"{photograph} is {_text(image)}, but its label image {labels} is {_text(ids)}: expected one size; "
+                "fetch both files again from the same release of the set, or leave the pair out"
             )
 
-    def image(self) -> Image.Image:
-        return image_files.photograph(self.photograph)
-
-    def ids(self) -> np.ndarray:
-        return image_files.label_ids(self.labels, self.coloured, self.like)
+    return Annotated(
+        name,
+        str(labels),
+        (photograph, labels),
+        lambda: image_files.photograph(photograph),
+        lambda: image_files.label_ids(labels, coloured, like),
+        check,
+    )
 
 
 def video(clips: Sequence[Clip], height: int, width: int, crop: bool = False, progress: Progress = None) -> Video:
@@ -156,7 +141,7 @@ def labelled(
         how = resize.plan(ids.shape, height, width, crop)
         return how.image(item.image()), how.label(label_set.encode(ids, item.where))
 
-    reader = inspect.getfile(type(annotated[0]))
+    reader = inspect.getfile(annotated[0].ids)
     key = _key(height, width, crop, reader, label_sets.__file__) | {"label_set": asdict(label_set)}
     key["names"] = hashlib.sha256("\n".join(item.name for item in annotated).encode()).hexdigest()
     arrays = {"images": (np.uint8, (3, height, width)), "labels": (np.uint8, (height, width))}

@@ -1,9 +1,10 @@
 """Label sets: the classes that a network is trained on, their colours, and how a file's ids map to them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from depthseg_lib.errors import InputError
 
@@ -68,20 +69,12 @@ class LabelSet:
 
 def to_mapping(label_set: LabelSet) -> dict:
     """A label set as plain values, as JSON has them."""
-    return {name: _lists(value) for name, value in asdict(label_set).items()}
+    return TypeAdapter(LabelSet).dump_python(label_set, mode="json")
 
 
 def from_mapping(values: Mapping) -> LabelSet:
-    """The label set that `to_mapping` made plain, also after JSON, which has lists for tuples."""
-    return LabelSet(**{name: _tuples(value) for name, value in values.items()})
-
-
-def _lists(value):
-    return [_lists(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    """The label set that `to_mapping` made plain, also after JSON."""
+    return TypeAdapter(LabelSet).validate_python(values)
 
 
 def packed_colour(red: int, green: int, blue: int) -> int:

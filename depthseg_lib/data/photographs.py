@@ -11,7 +11,6 @@ import torch
 from depthseg_lib import world
 from depthseg_lib.data.arrays import Photographs
 from depthseg_lib.data.cache import Progress, cached, load_arrays, require_space, reserved
-from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 from depthseg_lib.world.raycast import EMPTY, split
 from depthseg_lib.world.render import pictures
@@ -19,6 +18,10 @@ from depthseg_lib.world.studio import SETTINGS, SUBJECTS, Shot, photographs_of, 
 
 CLASSES = tuple(SUBJECTS)
 """Names of the classes, in order."""
+CONTEXT_BIAS = 0.5
+"""How often, in 0..1, a thing stands in its class's usual setting; else it stands in one of the other two."""
+SCALES = (0.5, 0.85)
+"""Least and greatest size of a thing: the larger side of its bounds as a share of the image."""
 _PHOTOGRAPHS = 2  # the second number of a photograph's seed; streets have 0 and 1
 _BATCH = 16
 """Photographs rendered in one go, which divides the cost of calling PyTorch; the images don't depend on it."""
@@ -26,7 +29,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class PhotographsConfig:
-    """How many photographs, and how much they vary."""
+    """Which photographs."""
 
     size: int = 64
     """Of the square images, pixels."""
@@ -34,23 +37,6 @@ class PhotographsConfig:
     """Of photographs; the classes are equally frequent."""
     seed: int = 0
     """Of everything: another seed is another set."""
-    context_bias: float = 0.5
-    """How often, in 0..1, a thing stands in its class's usual setting; else it stands in one of the other two."""
-    scale_range: tuple[float, float] = (0.5, 0.85)
-    """Least and greatest size of a thing: the larger side of its bounds as a share of the image."""
-
-    def __post_init__(self):
-        for name, least in {"size": 16, "count": 1, "seed": 0}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"PhotographsConfig: {name} must be a whole number >= {least}, but is {value!r}")
-        if not 0 <= self.context_bias <= 1:
-            raise InputError(f"PhotographsConfig: context_bias must be between 0 and 1, but is {self.context_bias!r}")
-        if len(self.scale_range) != 2 or not 0.05 <= self.scale_range[0] <= self.scale_range[1] <= 1.5:
-            raise InputError(
-                "PhotographsConfig: scale_range must be (least, greatest), 0.05 <= least <= greatest <= 1.5, but is "
-                f"{self.scale_range!r}"
-            )
 
 
 @dataclass(frozen=True)
@@ -61,8 +47,6 @@ class Shots:
     """(N,) int64, index into `CLASSES`."""
     settings: np.ndarray
     """(N,) int64, index into `world.subjects.SETTINGS`: where the thing stands."""
-    usual: np.ndarray
-    """(N,) bool, whether that is its class's usual setting."""
     scales: np.ndarray
     """(N,) float64, size of the thing as a share of the image."""
 
@@ -72,9 +56,9 @@ def shots(config: PhotographsConfig) -> Shots:
     rng = np.random.default_rng((config.seed, _PHOTOGRAPHS))
     labels = rng.permutation(np.arange(config.count) % len(CLASSES))
     home = np.array([SETTINGS.index(SUBJECTS[name].setting) for name in CLASSES])[labels]
-    usual = rng.random(config.count) < config.context_bias
+    usual = rng.random(config.count) < CONTEXT_BIAS
     other = (home + rng.integers(1, len(SETTINGS), config.count)) % len(SETTINGS)
-    return Shots(labels, np.where(usual, home, other), usual, rng.uniform(*config.scale_range, config.count))
+    return Shots(labels, np.where(usual, home, other), rng.uniform(*SCALES, config.count))
 
 
 def photographs(config: PhotographsConfig, device: str = "cpu", progress: Progress = None) -> Photographs:
@@ -109,11 +93,6 @@ def compose(config: PhotographsConfig, drawn: Shots, number: int) -> Shot:
     return shot((config.seed, _PHOTOGRAPHS, number), subject, setting, float(drawn.scales[number]), config.size)
 
 
-_FRAMED = 16
-_SUBJECT = 1
-"""The number of the photographed thing in its scene: it is built first."""
-
-
 @dataclass(frozen=True)
 class Framed:
     """Photographs with the visible pixels of what they show."""
@@ -129,23 +108,18 @@ class Framed:
 def framed(config: PhotographsConfig, numbers: Sequence[int]) -> Framed:
     """The photographs `numbers` of the set that `config` describes, with masks; about 80 a second on one core."""
     drawn, parts = shots(config), []
-    for start in range(0, len(numbers), _FRAMED):
-        batch = numbers[start : start + _FRAMED]
-        # its name is private so that the files whose text is the key of the cached photographs can stay as they are
+    for start in range(0, len(numbers), _BATCH):
+        batch = numbers[start : start + _BATCH]
         street, matrices = photographs_of([compose(config, drawn, int(number)) for number in batch])
         images, keys = pictures(street, 0, config.size, config.size, matrices)
+        nearest = keys[:, 1::2, 1::2]  # of the rays through the pixels' centres
+        hit, scene = nearest != EMPTY, street.scene
+        primitive = split(torch.where(hit, nearest, 0))[1]
         wanted = torch.tensor([SUBJECTS[CLASSES[drawn.labels[number]]].label for number in batch])
-        parts.append((images.numpy(), _visible(street.scene, keys[:, 1::2, 1::2], wanted)))
+        subject = (scene.thing[primitive] == 1) & (scene.label[primitive] == wanted[:, None, None])  # it is built first
+        parts.append((images.numpy(), (hit & subject).numpy()))
     images, masks = (np.concatenate(of) for of in zip(*parts, strict=True))
     return Framed(images, masks, drawn.labels[list(numbers)])
-
-
-def _visible(scene, keys: torch.Tensor, wanted: torch.Tensor) -> np.ndarray:
-    """Pixels (V, S, S) whose nearest hit is a part, labelled as `wanted` (V,), of the view's subject."""
-    hit = keys != EMPTY
-    primitive = split(torch.where(hit, keys, 0))[1]
-    subject = (scene.thing[primitive] == _SUBJECT) & (scene.label[primitive] == wanted[:, None, None])
-    return (hit & subject).numpy()
 
 
 def first_of_each(config: PhotographsConfig, classes: Sequence[str], count: int) -> np.ndarray:

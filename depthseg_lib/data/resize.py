@@ -12,20 +12,14 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Resize:
-    """The part of a source image that is kept, and the size that it is brought to; build it with `plan`."""
+    """`rows` x `columns` pixels of a source image, from `top`, `left` on, as `height` x `width`; from `plan`."""
 
     top: int
-    """First kept row of the source."""
     left: int
-    """First kept column of the source."""
     rows: int
-    """Kept rows."""
     columns: int
-    """Kept columns."""
     height: int
-    """Rows of the result."""
     width: int
-    """Columns of the result."""
 
     def image(self, image: Image.Image) -> np.ndarray:
         """A grey or RGB image as (3, H, W) uint8, antialiased (Lanczos); grey fills all three channels."""
@@ -60,32 +54,25 @@ def plan(size: tuple[int, int], height: int, width: int, crop: bool) -> Resize:
 
 FACTORS = (0.5, 2 / 3, 1.0, 1.5, 2.0)
 """Resize factors of the study, as even steps as they can be in a logarithm: things from half to twice their size."""
-_MULTIPLE, _LEAST = 32, 64
-"""Sizes that encoder and decoder take."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Where the resized image lies on the canvas that a network sees; all in pixels."""
+    """Where the resized image lies on the canvas that a network sees, in pixels: `rows` x `columns` from `top`, `left`
+    on of `height` x `width`, which are multiples of 32, 64 at least."""
 
     top: int
-    """First row of the image."""
     left: int
-    """First column of the image."""
     rows: int
-    """Rows of the image."""
     columns: int
-    """Columns of the image."""
     height: int
-    """Of the canvas, a multiple of 32, 64 at least."""
     width: int
-    """Of the canvas, a multiple of 32, 64 at least."""
 
 
 def canvas(height: int, width: int, factor: float) -> Canvas:
     """The canvas for an image of this size, `factor` times as large: the image in its middle."""
     rows, columns = (max(1, round(factor * length)) for length in (height, width))
-    tall, wide = (max(_LEAST, -(-length // _MULTIPLE) * _MULTIPLE) for length in (rows, columns))
+    tall, wide = (max(64, -(-length // 32) * 32) for length in (rows, columns))
     return Canvas((tall - rows) // 2, (wide - columns) // 2, rows, columns, tall, wide)
 
 

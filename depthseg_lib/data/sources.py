@@ -10,6 +10,7 @@ import torch
 from depthseg_lib.data import photographs, streets
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import image_folder
 from depthseg_lib.data.sets.cityscapes import Cityscapes
 from depthseg_lib.data.sets.kitti import Kitti
@@ -63,14 +64,25 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress = Non
 
     Both are fixed: the training set is the first of one random order. Validation is on a real set's own test images
     where it has some, else on the rest of the annotated ones, as in the paper. Where no rest is left, it is on the
-    training set itself (the paper's "accuracy on the whole dataset", section 4.2).
+    training set itself (the paper's "accuracy on the whole dataset", section 4.2). Raises `InputError` where one of the
+    two has no labelled pixel.
     """
-    pool, test = _annotated(settings, progress)
+    if settings.data_set == "streets":
+        pool, test = streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
+    else:
+        pool, test = listed(settings).annotated(settings.height, settings.width, progress)
     order = split_order(len(pool.images))
     training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
-    if test is not None:
-        return training, test.view(split_order(len(test.images)))
-    return training, pool.view(order[images:] if images < len(order) else order)
+    rest = pool.view(order[images:] if images < len(order) else order)
+    validation = rest if test is None else test.view(split_order(len(test.images)))
+    for use, of in (("training", training), ("validation", validation)):
+        if not any((labels != VOID).any() for labels in of.labels):
+            raise InputError(
+                f"{settings.data_folder or 'the embedded world'}: every pixel of the {len(of.labels)} {use} images is "
+                f"void: expected labels of {', '.join(of.label_set.classes[:3])} and others; look at the label images "
+                "and at what is said to be void"
+            )
+    return training, validation
 
 
 def split_order(count: int) -> np.ndarray:
@@ -96,23 +108,12 @@ def check(settings: DataSettings, images: int, progress: Progress = None, decode
         load_video(settings, progress).triplets()
 
 
-def digest(settings: DataSettings) -> str:
-    """A digest of the names and sizes of the files of a real set, by which changed data is noticed."""
-    return listed(settings).digest
-
-
 def listed(settings: DataSettings) -> Listing:
     """What a real set holds; raises `InputError` where there is no such folder."""
     kind = REAL_SETS[settings.data_set]
     if not settings.data_folder:
         raise InputError(f"the data set '{settings.data_set}' needs DATA=folder, {kind.LAYOUT}; none was given")
     return kind(project_path(settings.data_folder))
-
-
-def _annotated(settings: DataSettings, progress: Progress) -> tuple[Labelled, Labelled | None]:
-    if settings.data_set == "streets":
-        return streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
-    return listed(settings).annotated(settings.height, settings.width, progress)
 
 
 def _first(order: np.ndarray, images: int, where) -> np.ndarray:
@@ -127,10 +128,5 @@ def _device() -> str:
 
 
 def _streets(settings: DataSettings) -> streets.StreetsConfig:
-    return streets.StreetsConfig(
-        height=settings.height,
-        width=settings.width,
-        streets=settings.streets,
-        frames=settings.frames,
-        seed=settings.world_seed,
-    )
+    size = settings.height, settings.width
+    return streets.StreetsConfig(*size, settings.streets, settings.frames, settings.world_seed)

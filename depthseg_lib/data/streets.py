@@ -11,7 +11,6 @@ from depthseg_lib.data import labels as label_sets
 from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.cache import Progress, cached, load_arrays, require_space, reserved
 from depthseg_lib.data.labels import KITTI
-from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import source_hash
 from depthseg_lib.world.layout import build_street
 from depthseg_lib.world.render import intrinsics, render
@@ -35,13 +34,6 @@ class StreetsConfig:
     seed: int = 0
     """Of everything: another seed is another world."""
 
-    def __post_init__(self):
-        at_least = {"height": 16, "width": 16, "streets": 1, "frames": 1, "seed": 0}
-        for name, least in at_least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"StreetsConfig: {name} must be a whole number, {least} or more, but is {value!r}")
-
 
 def video(config: StreetsConfig, device: str = "cpu", progress: Progress = None) -> Video:
     """Drives through `config.streets` streets, with exact depth and intrinsics; rendered once, then cached."""
@@ -58,8 +50,6 @@ def video(config: StreetsConfig, device: str = "cpu", progress: Progress = None)
 
 def annotated(config: StreetsConfig, count: int = 200, device: str = "cpu", progress: Progress = None) -> Labelled:
     """`count` images with KITTI labels, each of a street of its own, none of them a street of the video."""
-    if not isinstance(count, int) or count < 1:
-        raise InputError(f"streets.annotated: count must be a whole number, 1 or more, but is {count!r}")
     seeds = [(config.seed, _ANNOTATED, number) for number in range(count)]
     key = {"what": "annotated", "count": count, "size": [config.height, config.width], "seed": config.seed}
     folder = cached("streets", key | _source(device), lambda to: _render(to, config, seeds, 1, device, progress))
@@ -120,15 +110,14 @@ class DepthCamera:
         """
         depth = np.asarray(depth, np.float32)
         missing = (depth < self.nearest) | (depth > self.farthest) | at_discontinuities(depth, self.jump)
-        patches = np.stack([self._patches(depth.shape[1:], (seed, int(frame))) for frame in frames])
-        return np.where(missing | patches, np.float32(0), depth)
-
-    def _patches(self, size: tuple[int, int], seed: tuple[int, int]) -> np.ndarray:
-        rng, (height, width) = np.random.default_rng(seed), size
-        radii = height * rng.uniform(*self.radius, (self.blobs, 1, 1))
-        y, x = rng.uniform(0, height, radii.shape), rng.uniform(0, width, radii.shape)
+        height, width = depth.shape[1:]
         rows, columns = np.arange(height)[:, None], np.arange(width)
-        return ((rows - y) ** 2 + (columns - x) ** 2 < radii**2).any(0)
+        for hidden, frame in zip(missing, frames, strict=True):
+            rng = np.random.default_rng((seed, int(frame)))
+            radii = height * rng.uniform(*self.radius, (self.blobs, 1, 1))
+            y, x = rng.uniform(0, height, radii.shape), rng.uniform(0, width, radii.shape)
+            hidden |= ((rows - y) ** 2 + (columns - x) ** 2 < radii**2).any(0)
+        return np.where(missing, np.float32(0), depth)
 
 
 def at_discontinuities(depth: np.ndarray, jump: float) -> np.ndarray:
@@ -150,21 +139,19 @@ def flow(config: StreetsConfig, frames: np.ndarray, device: str = "cpu", progres
 
     It is that of every pixel's own point, moving objects and the sky included, whether or not it is still in sight.
     """
+    size, (numbers, times) = (config.height, config.width), np.divmod(frames, config.frames)
+
+    def build(folder: Path) -> None:
+        require_space(folder, 8 * len(frames) * size[0] * size[1])
+        found = np.zeros((len(frames), 2, *size), np.float32)
+        if progress:
+            progress(f"streets: exact flow of {len(frames)} frames")
+        for number in np.unique(numbers):
+            street = build_street((config.seed, _VIDEO, int(number)), config.frames).to(device)
+            for row in np.flatnonzero(numbers == number):
+                found[row] = render(street, int(times[row]), *size).flow.cpu().numpy()
+        np.save(folder / "flow.npy", found)
+
     chosen = np.asarray(frames).tolist()  # not called `frames`: that is how many a street has
     key = {"what": "flow", "chosen": chosen, **asdict(config)}
-    folder = cached("streets", key | _source(device), lambda to: _render_flow(to, config, frames, device, progress))
-    return load_arrays(folder, "flow")[0]
-
-
-def _render_flow(folder: Path, config: StreetsConfig, frames: np.ndarray, device: str, progress: Progress) -> None:
-    size = (config.height, config.width)
-    require_space(folder, 8 * len(frames) * size[0] * size[1])
-    found = np.zeros((len(frames), 2, *size), np.float32)
-    if progress:
-        progress(f"streets: exact flow of {len(frames)} frames")
-    numbers, times = np.divmod(frames, config.frames)
-    for number in np.unique(numbers):
-        street = build_street((config.seed, _VIDEO, int(number)), config.frames).to(device)
-        for row in np.flatnonzero(numbers == number):
-            found[row] = render(street, int(times[row]), *size).flow.cpu().numpy()
-    np.save(folder / "flow.npy", found)
+    return load_arrays(cached("streets", key | _source(device), build), "flow")[0]

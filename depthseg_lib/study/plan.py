@@ -117,7 +117,7 @@ def plan(
     if data:
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        chosen = replace(chosen, data=chosen.data.changed(data_digest=sources.digest(chosen.data)))
+        chosen = replace(chosen, data=chosen.data.changed(data_digest=sources.listed(chosen.data).digest))
     grid = _Grid(chosen, Path(runs) / chosen.name, published, notebooks)
     # A notebook of which nothing can be drawn is not run.
     figures = {notebook: tuple(name for name in names if _has_runs(grid, name)) for notebook, names in FIGURES.items()}

@@ -11,11 +11,11 @@ from helpers.tiny import label, picture
 from PIL import Image
 
 from depthseg_lib.commands import check_data, describe
-from depthseg_lib.data import image_files
+from depthseg_lib.data import image_files, sources
 from depthseg_lib.data.labels import TRANSPARENT, VOID, LabelSet, packed_colour
 from depthseg_lib.data.sets import own
-from depthseg_lib.data.sets.kitti_split import _parsed
 from depthseg_lib.errors import InputError
+from depthseg_lib.settings import DataSettings
 
 IDS = np.repeat(np.array([0, 1, 2, 3], np.uint8), 24)[None].repeat(64, 0)
 COLOURS = ((0, 0, 0), (128, 0, 0), (0, 128, 0), (0, 0, 128))
@@ -137,9 +137,8 @@ def test_times_without_their_last_zeros_sort_by_value_and_counters_by_count(tmp_
 def test_a_gap_in_the_numbers_and_another_name_cut_a_sequence(tmp_path):
     files = named(tmp_path / "a", *(f"{n:03}.jpg" for n in (1, 2, 3, 5, 6, 40, 41)))
     assert [[int(file.stem) for file in part] for part in image_files.runs(files)] == [[1, 2, 3], [5, 6], [40, 41]]
-    files = named(
-        tmp_path / "b", *(f"{time}.jpg" for time in (100, 149, 203, 251, 400, 452))
-    )  # about 20 frames a second
+    times = (100, 149, 203, 251, 400, 452)  # about 20 frames a second
+    files = named(tmp_path / "b", *(f"{time}.jpg" for time in times))
     assert [len(part) for part in image_files.runs(files)] == [4, 2]
     files = named(tmp_path / "c", "front_1.jpg", "front_2.jpg", "rear_3.jpg", "rear_4.jpg")
     assert [len(part) for part in image_files.runs(files)] == [2, 2]
@@ -187,9 +186,8 @@ def test_masks_and_depth_beside_the_frames_are_no_video(suffix, tmp_path):
     found = own.Own(folder)
     assert list(found.sequences) == ["drive"]
     said = "\n".join(found.remarks)
-    assert (
-        "masks is left out of the video" in said and "depth is left out of the video: its images have a single" in said
-    )
+    assert "masks is left out of the video" in said
+    assert "depth is left out of the video: its images have a single" in said
 
 
 def test_frames_of_another_size_are_wrong_in_check_data(tmp_path):
@@ -212,18 +210,10 @@ def test_content_that_is_elsewhere_is_named_with_the_way_to_fetch_it(tmp_path):
     link.symlink_to("nowhere.png")
     annex.symlink_to(".git/annex/objects/x.png")
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    for file, hint in (
-        (link, "it is a link to nowhere.png, which is not"),
-        (annex, "git annex get"),
-        (pointer, "git lfs pull"),
-    ):
+    hints = {link: "it is a link to nowhere.png, which is not", annex: "git annex get", pointer: "git lfs pull"}
+    for file, hint in hints.items():
         with pytest.raises(InputError, match=rf"{file.name} cannot be read .*{hint}"):
             image_files.photograph(file)
-
-
-def test_split_lines_name_the_same_drive_however_they_are_written():
-    plain = _parsed("2011_09_26/drive_0001 5 l", "line 1")
-    assert _parsed("./2011_09_26//drive_0001/ 5 l", "line 2") == plain
 
 
 def written(folder):
@@ -293,9 +283,8 @@ def test_depth_is_left_aside_and_said(bare):
     for i, file in enumerate(frames(bare)):
         Image.fromarray(np.full((64, 96), 2000 + i, np.uint16)).save(bare / "depth" / f"{file.stem}.png")
     values, said = written(bare)
-    assert [entry["folder"] for entry in values["video"]] == [
-        "drive"
-    ] and "left aside: depth/* (a single channel" in said
+    assert [entry["folder"] for entry in values["video"]] == ["drive"]
+    assert "left aside: depth/* (a single channel" in said
 
 
 def test_smoothed_labels_are_named(bare):
@@ -323,3 +312,82 @@ def test_what_the_crop_keeps_of_the_label_images_is_said(bare):
         label(bare / f"labels/{name}.png", np.tile(IDS[:, :64], (2, 1)))
     _, said = written(bare)
     assert "of label images of 64x128 the crop to image_size keeps rows" in said and "% of the pixels" in said
+
+
+@pytest.mark.parametrize("form", ["red", "grey"])
+def test_ids_in_the_channels_of_a_colour_are_ids(form, bare):
+    pairs(bare, "images", "labels", "abc")
+    for file in (bare / "labels").iterdir():
+        ids = np.tile(np.arange(6, dtype=np.uint8).repeat(16), (64, 1))
+        Image.fromarray(np.stack([ids, ids * (form == "grey"), ids * (form == "grey")], -1)).save(file)
+    values, _ = written(bare)
+    key = "{0} 0 0" if form == "red" else "{0} {0} {0}"
+    assert values["label_map"] == {key.format(i): f"class {i}" for i in range(6)}
+    assert len({tuple(colour) for colour in values["classes"].values()}) == 6 and "void" not in values
+    assert np.unique(own.Own(bare).annotated(64, 96)[0].labels).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_masks_of_one_class_are_two_classes(bare):
+    pairs(bare, "images", "labels", "abc")
+    for file in (bare / "labels").iterdir():
+        label(file, np.where(IDS > 0, 255, 0).astype(np.uint8))
+    assert written(bare)[0]["label_map"] == {"0": "class 0", "255": "class 255"}
+
+
+def test_masks_beside_their_images_are_paired_though_names_end_in_hashes(bare):
+    for seed in range(8):
+        name = f"town_{seed}_jpg.rf.3fa9c2b{seed}de71{'abcdefgh'[seed]}d"
+        picture(bare / f"both/{name}.jpg", 64, 96, seed=seed)
+        label(bare / f"both/{name}_mask.png", IDS)
+    values, _ = written(bare)
+    assert (values["images"], values["labels"]) == ("both/*.jpg", "both/*_mask.png") and own.Own(bare).count == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("drive/{}.webp", r"no video: .*drive holds 12 \.webp files, such as 0\.webp, which are not read: convert"),
+        ("images/{}.tif", r"no images with label images: .*images holds 12 \.tif files.*convert to PNG or JPEG"),
+        ("labels/{}.png", r"no images with label images: .*labels/\* has 16 bits per channel, with a class in one"),
+    ],
+)
+def test_what_is_not_read_is_named(name, said, bare):
+    pairs(bare, "images", "labels", "abc")
+    for file in (bare / name).parent.iterdir():
+        file.unlink()
+    for number in range(12):
+        if name.endswith("png"):
+            write_png(bare / name.format(number), np.full((64, 96, 3), 3), 16, 2)
+        else:
+            (bare / name.format(number)).write_bytes(b"of another form")
+    with pytest.raises(InputError, match=said):
+        written(bare)
+    assert not (bare / "dataset.json").exists()
+
+
+def test_a_video_file_is_named_with_the_way_to_take_its_frames(bare):
+    pairs(bare, "images", "labels", "abc")
+    (bare / "drive" / "MOVI0042.AVI").write_bytes(b"RIFF")
+    said = written(bare)[1]
+    assert "drive holds MOVI0042.AVI, which is not read: take its frames out" in said and "ffmpeg -i FILE" in said
+    assert any("MOVI0042.AVI" in remark for remark in own.Own(bare).remarks)
+
+
+def test_nothing_but_void_is_an_error_before_anything_is_trained(tmp_path):
+    root = own_data.write(tmp_path / "own")
+    for file in (root / "labels").iterdir():
+        label(file, np.full((64, 96), 255, np.uint8))
+    settings = DataSettings(data_set="folder", data_folder=str(root), height=64, width=96)
+    with pytest.raises(InputError, match="every pixel of the 4 training images is void: expected labels of "):
+        sources.check(settings, 4)
+    said = []
+    assert check_data.check("folder", str(root), str(tmp_path / "runs"), say=said.append) == 1
+    assert "WRONG: training: every pixel of the label images that were looked at is void" in "\n".join(said)
+
+
+def test_a_proposal_that_does_not_hold_is_kept_where_its_error_points(bare, monkeypatch):
+    pairs(bare, "images", "labels", "abc")
+    monkeypatch.setattr(own.Own, "check", lambda self: (_ for _ in ()).throw(InputError("dataset.json: classes: few")))
+    with pytest.raises(InputError, match="is written, but has to be corrected first: dataset.json: classes: few"):
+        written(bare)
+    assert (bare / "dataset.json").exists()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as reference
 
 from depthseg_lib.data import batches
 from depthseg_lib.data.arrays import Labelled, Photographs, Video
@@ -221,3 +222,39 @@ def test_a_pair_is_mirrored_and_jittered_whole_and_the_loss_sees_it_unjittered(v
     assert 25 < moved < 65 and 25 < jittered < 65
     plain = batches.pair_batch(video, pairs, torch.tensor([2]), generator, "cpu", augment=False)
     assert plain.jittered is plain.frames and torch.equal(plain.frames[0], torch.from_numpy(video.images[[8, 9]]) / 255)
+
+
+@pytest.mark.parametrize("shift", [-0.1, 0.0, 0.07, 0.5])
+def test_hue_is_that_of_torchvision(shift):
+    images = torch.rand(2, 3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    images[0, 0, :, 0], images[0, 0, :, 1], images[0, 0, :, 2] = 0.0, 0.5, 1.0  # greys have no hue
+    images[0, 1] = images[0, 1].round()  # two channels alike
+    assert torch.allclose(batches.adjust_hue(images, shift), reference.adjust_hue(images, shift), atol=1e-5)
+
+
+def test_grey_stays_grey_and_brightness_within_its_bounds():
+    grey = torch.full((200, 1, 3, 2, 2), 0.5)
+    result = batches.jitter_clips(grey, torch.arange(200), batches.generator(0, 1))
+    assert torch.allclose(result[:, :, 0], result[:, :, 1], atol=1e-6)
+    assert 0.4 - 1e-6 <= result.min() < 0.42 and 0.58 < result.max() <= 0.6 + 1e-6
+
+
+def test_every_clip_takes_all_four_changes_in_an_order_of_its_own(monkeypatch):
+    taken = []
+    names = ("adjust_brightness", "adjust_contrast", "adjust_saturation", "adjust_hue")
+    for name in names:
+        monkeypatch.setattr(batches, name, lambda clip, amount, name=name: taken.append((name, amount)) or clip)
+    batches.jitter_clips(torch.rand(300, 3, 3, 2, 2), torch.arange(300), batches.generator(0, 2))
+    clips = [taken[i : i + 4] for i in range(0, len(taken), 4)]
+    assert len(clips) == 300 and all({name for name, _ in clip} == set(names) for clip in clips)
+    assert len({tuple(name for name, _ in clip) for clip in clips}) == 24
+    for name, low, high in [*((name, 0.8, 1.2) for name in names[:3]), ("adjust_hue", -0.1, 0.1)]:
+        amounts = [amount for changed, amount in taken if changed == name]
+        assert low <= min(amounts) < low + 0.05 * (high - low) and high - 0.05 * (high - low) < max(amounts) <= high
+
+
+def test_without_hue_colours_stay_on_their_hue_and_three_changes_are_taken(monkeypatch):
+    monkeypatch.setattr(batches, "adjust_hue", lambda *_: pytest.fail("hue was changed"))
+    clips = torch.rand(20, 1, 3, 4, 4)
+    result = batches.jitter_clips(clips, torch.arange(20), batches.generator(0, 3), hue=False)
+    assert (result != clips).flatten(1).any(1).all()

@@ -82,6 +82,17 @@ def test_a_broken_file_and_one_of_16_bits_are_named(folder):
         read(folder)
 
 
+def test_a_photograph_is_turned_as_its_exif_says_and_a_link_to_nothing_named(folder):
+    before, exif = read(folder).images[2].astype(int), Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(folder / "car" / "2.png") as image:
+        image.rotate(90, expand=True).save(folder / "car" / "2.png", exif=exif)
+    assert np.abs(read(folder).images[2].astype(int) - before).max() <= 1
+    (folder / "car" / "3.jpg").symlink_to(".git/annex/objects/3.jpg")
+    with pytest.raises(InputError, match=r"car/3\.jpg cannot be read .*git annex get"):
+        read(folder)
+
+
 def test_an_empty_class_and_a_folder_without_classes_are_named(folder):
     (folder / "dog").mkdir()
     with pytest.raises(InputError, match=r"set/dog holds no photographs: .*found it empty; put them there"):

@@ -1,12 +1,19 @@
-"""Photographs of single things: centred, of the size asked for, in the settings asked for."""
+"""Photographs of single things: centred, of the size asked for, with masks of what they show."""
 
 import numpy as np
 import pytest
 import torch
 
 from depthseg_lib.data import photographs as photograph_set
-from depthseg_lib.data.photographs import CLASSES, PhotographsConfig, photographs, shots
-from depthseg_lib.errors import InputError
+from depthseg_lib.data.photographs import (
+    CLASSES,
+    PhotographsConfig,
+    first_of_each,
+    framed,
+    photographs,
+    render_photographs,
+    shots,
+)
 from depthseg_lib.world.raycast import EMPTY, split
 from depthseg_lib.world.render import pictures
 from depthseg_lib.world.studio import SUBJECTS, photographs_of, shot
@@ -44,21 +51,16 @@ def test_the_setting_is_on_the_ground():
         assert ground[(7, 8, 22).index(label)] == sum(ground) > 200
 
 
-@pytest.mark.parametrize("bias", [0.0, 0.4, 1.0])
-def test_context_bias_sets_how_often_a_thing_is_in_its_usual_setting(bias):
-    drawn = shots(PhotographsConfig(count=3000, context_bias=bias))
-    assert drawn.usual.mean() == pytest.approx(bias, abs=0.04)
+@pytest.mark.parametrize("bias", [0.0, photograph_set.CONTEXT_BIAS, 1.0])
+def test_context_bias_sets_how_often_a_thing_is_in_its_usual_setting(bias, monkeypatch):
+    monkeypatch.setattr(photograph_set, "CONTEXT_BIAS", bias)
+    drawn = shots(PhotographsConfig(count=3600))
     home = np.array([photograph_set.SETTINGS.index(SUBJECTS[CLASSES[label]].setting) for label in drawn.labels])
-    assert np.array_equal(drawn.settings == home, drawn.usual)
-    if bias < 1:
-        away = np.bincount((drawn.settings - home)[~drawn.usual] % 3, minlength=3)
-        assert abs(away[1] / away.sum() - 0.5) < 0.05
-
-
-def test_classes_are_equally_frequent_and_sizes_in_range():
-    drawn = shots(PhotographsConfig(count=1200, scale_range=(0.3, 0.4)))
-    assert set(np.bincount(drawn.labels)) == {100}
-    assert drawn.scales.min() >= 0.3 and drawn.scales.max() <= 0.4 and np.ptp(drawn.scales) > 0.09
+    away = np.bincount((drawn.settings - home) % 3, minlength=3) / 3600
+    assert away == pytest.approx([bias, (1 - bias) / 2, (1 - bias) / 2], abs=0.04)
+    assert set(np.bincount(drawn.labels)) == {300}
+    least, greatest = photograph_set.SCALES
+    assert least <= drawn.scales.min() < least + 0.01 and greatest - 0.01 < drawn.scales.max() <= greatest
 
 
 def test_photographs_are_made_once_and_a_seed_gives_the_same(cache, monkeypatch):
@@ -84,10 +86,32 @@ def test_a_batch_gives_the_images_that_single_shots_give(tmp_path, monkeypatch):
     assert np.abs(images[0] - images[1]).mean() < 0.5 and images[0].std() > 20
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"count": 0}, {"size": 4}, {"context_bias": 1.2}, {"context_bias": -0.1}, {"scale_range": (0.8, 0.5)}],
-)
-def test_a_bad_config_is_refused_with_its_name(wrong):
-    with pytest.raises(InputError, match=next(iter(wrong))):
-        PhotographsConfig(**wrong)
+CONFIG = PhotographsConfig(size=64, count=36)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return framed(CONFIG, np.arange(36))
+
+
+def test_the_photographs_are_those_that_classification_sees(found, tmp_path):
+    render_photographs(tmp_path, CONFIG)
+    images = np.load(tmp_path / "images.npy")
+    assert np.abs(images.astype(int) - found.images).mean() < 0.5  # sums in another order may move a value by one
+    assert np.array_equal(found.labels, shots(CONFIG).labels)
+
+
+def test_the_larger_side_of_a_mask_is_the_share_that_was_drawn(found):
+    for mask, scale in zip(found.masks, shots(CONFIG).scales, strict=True):
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(64 * scale, abs=8)
+        assert abs(rows.mean() - 31.5) < 7 and abs(columns.mean() - 31.5) < 7
+
+
+def test_photographs_are_chosen_by_class_and_may_be_any(found):
+    numbers = first_of_each(CONFIG, ["car", "person"], 2)
+    labels = shots(CONFIG).labels
+    assert sorted(CLASSES[label] for label in labels[numbers]) == ["car", "car", "person", "person"]
+    assert list(numbers) == sorted(numbers)
+    alone = framed(CONFIG, numbers)
+    assert np.array_equal(alone.masks, found.masks[numbers])

@@ -42,6 +42,7 @@ def test_a_notebook_gives_what_it_names_and_the_rest_is_the_studys():
         ({"protocol": "mine"}, "protocol = 'mine': expected one of paper"),
         ({"precision": "16-mixed"}, "precision = '16-mixed': expected one of 32-true"),
         ({"batch": 0}, "batch = 0: expected greater than 0"),
+        ({"world_seed": -1}, "world_seed = -1: expected greater than or equal to 0"),
         ({"height": 60}, "60x192.*multiples of 32"),
         ({"height": 32}, "32x192.*64 at least"),
         ({"images": 201}, "images = 201, but only 200 are annotated"),

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from depthseg_lib.data import streets
 from depthseg_lib.data.labels import KITTI, VOID
 from depthseg_lib.data.streets import StreetsConfig, annotated, build_street, render, video
-from depthseg_lib.errors import InputError
 from depthseg_lib.world.raycast import EMPTY, View, cast, nearest, split
 from depthseg_lib.world.scene import Label, shapes_at
 
@@ -222,17 +221,3 @@ def test_annotated_images_are_of_other_streets_and_hold_many_classes(cache):
         assert share[name] > 0.02, shares
     clip = video(StreetsConfig(height=32, width=96, streets=1, frames=2))
     assert not any(np.array_equal(clip.images[0], image) for image in labelled.images)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"streets": -1}, {"streets": 0}, {"frames": 0}, {"height": 8}, {"width": 0}, {"seed": -1}, {"frames": 2.5}],
-)
-def test_a_bad_config_is_refused_with_its_name(wrong):
-    with pytest.raises(InputError, match=next(iter(wrong))):
-        StreetsConfig(**wrong)
-
-
-def test_a_bad_count_is_refused(cache):
-    with pytest.raises(InputError, match="count"):
-        annotated(StreetsConfig(), count=0)

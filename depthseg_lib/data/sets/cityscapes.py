@@ -1,8 +1,7 @@
 """The `cityscapes` profile's data: the training split's video and labels, tested on the validation split."""
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,24 +10,18 @@ import numpy as np
 from depthseg_lib.data import image_files, ingest
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress
-from depthseg_lib.data.ingest import Pair
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import CITYSCAPES
 from depthseg_lib.data.sets.listing import Listing
 from depthseg_lib.errors import InputError
 
 FOLDERS = {"images": "leftImg8bit", "labels": "gtFine", "video": "leftImg8bit_sequence", "cameras": "camera"}
 """The folders of the set; below each are the splits, and below those the cities."""
-_PACKAGES = {
-    "leftImg8bit": "leftImg8bit_trainvaltest.zip",
-    "gtFine": "gtFine_trainvaltest.zip",
-    "leftImg8bit_sequence": "leftImg8bit_sequence_trainvaltest.zip",
-    "camera": "camera_trainvaltest.zip",
-}
 _SITE = "https://www.cityscapes-dataset.com/downloads/"
 _FRAME = re.compile(r"(?P<city>.+)_(?P<sequence>\d{6})_(?P<frame>\d{6})")
 _CAMERA = (
     'a json object with "intrinsic": {"fx": 2262.52, "fy": 2265.30, "u0": 1096.98, "v0": 513.13}, in pixels of the '
-    "frames"
+    "frames, of camera_trainvaltest.zip"
 )
 Name = tuple[str, str, str]
 """City, sequence and frame."""
@@ -52,13 +45,13 @@ class Cityscapes(Listing):
             )
 
     @cached_property
-    def labelled(self) -> Mapping[str, Sequence[Pair]]:
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The 2975 training images, of which a run takes some, and the 500 of val (those of test have no labels)."""
         return {split: self._pairs(split) for split in ("train", "val")}
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        """The 2975 snippets of the training split: 30 consecutive frames of a city's sequence at 17 Hz, by the first."""
+        """The 2975 snippets of the training split: 30 consecutive frames of a city's sequence at 17 Hz, by the 1st."""
         return {"_".join(next(iter(snippet))): tuple(snippet.values()) for snippet in self._snippets()}
 
     @property
@@ -71,30 +64,38 @@ class Cityscapes(Listing):
         Raises `InputError` where a snippet has no camera or one without intrinsics, or a file is broken or of another
         size.
         """
-        cameras = self._files("train", "cameras", "_camera.json")
-        return ingest.video([_clip(one, cameras) for one in self._snippets()], height, width, progress=progress)
+        cameras, clips = self._files("train", "cameras", "_camera.json"), []
+        for snippet in self._snippets():
+            names, files = list(snippet), tuple(snippet.values())
+            known = [cameras[name] for name in names if name in cameras]  # the set has that of one of its frames
+            if not known:
+                raise InputError(
+                    f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
+                    f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below "
+                    f"{FOLDERS['cameras']}; fetch camera_trainvaltest.zip from {_SITE}"
+                )
+            fx, fy, u0, v0 = image_files.numbers(known[0], ("fx", "fy", "u0", "v0"), _CAMERA, within="intrinsic")
+            matrix = np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
+            clips.append(ingest.Clip(files, image_files.size(files[0]), matrix))
+        return ingest.video(clips, height, width, progress=progress)
 
-    def _pairs(self, split: str) -> list[Pair]:
+    def _pairs(self, split: str) -> list[Annotated]:
         pictures = self._files(split, "images", "_leftImg8bit.png")
         annotations = self._files(split, "labels", "_gtFine_labelIds.png")
         if unpaired := pictures.keys() ^ annotations.keys():
             raise InputError(
-                f"{self.folder / FOLDERS['images'] / split} and {self.folder / FOLDERS['labels'] / split} do not match: "
-                f"expected an image and a label image for every name, found {len(unpaired)} with only one of them, such "
-                f"as {'_'.join(min(unpaired))}; fetch what is missing"
+                f"{self.folder / FOLDERS['images'] / split} and {self.folder / FOLDERS['labels'] / split} do not "
+                f"match: expected an image and a label image for every name, found {len(unpaired)} with only one of "
+                f"them, such as {'_'.join(min(unpaired))}; fetch what is missing"
             )
-        like = next(iter(annotations.values()), None)
-        return [Pair("_".join(name), picture, annotations[name], like=like) for name, picture in pictures.items()]
+        like = next(iter(annotations.values()))
+        return [ingest.pair("_".join(name), file, annotations[name], like=like) for name, file in pictures.items()]
 
-    def _snippets(self) -> Iterator[dict[Name, Path]]:
+    def _snippets(self) -> list[dict[Name, Path]]:
         """Runs of consecutive frames of one sequence."""
-        run, last = {}, None
-        for name, file in self._files("train", "video", "_leftImg8bit.png").items():
-            if last and (name[:2] != last[:2] or int(name[2]) != int(last[2]) + 1):
-                yield run
-                run = {}
-            run[name], last = file, name
-        yield run
+        files = self._files("train", "video", "_leftImg8bit.png")
+        runs = image_files.pieces(list(files), lambda a, b: a[:2] == b[:2] and int(b[2]) == int(a[2]) + 1)
+        return [{name: files[name] for name in run} for run in runs]
 
     def _files(self, split: str, kind: str, ending: str) -> dict[Name, Path]:
         """The files of a split that end so, by city, sequence and frame, in that order."""
@@ -106,37 +107,10 @@ class Cityscapes(Listing):
         if not found:
             raise InputError(
                 f"{place} holds no files city_000000_000019{ending} in folders of cities: expected those of "
-                f"{_PACKAGES[FOLDERS[kind]]}, {image_files.found(place)}; fetch them from {_SITE}"
+                f"{FOLDERS[kind]}_trainvaltest.zip, {image_files.found(place)}; fetch them from {_SITE}"
             )
         return dict(sorted(found.items()))
 
 
-def read_camera(file: Path) -> np.ndarray:
-    """The intrinsics (3, 3) of a camera json; raises `InputError` where it is missing, no json or lacks a number."""
-    try:
-        values = json.loads(image_files.file_text(file, _CAMERA))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file} is not json ({error}): expected {_CAMERA}; fetch it again") from error
-    intrinsic = values.get("intrinsic") if isinstance(values, dict) else None
-    numbers = [intrinsic.get(name) if isinstance(intrinsic, dict) else None for name in ("fx", "fy", "u0", "v0")]
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < float("inf") for n in numbers):
-        raise InputError(f"{file} has no intrinsics: expected {_CAMERA}; fetch it again from camera_trainvaltest.zip")
-    fx, fy, u0, v0 = numbers
-    return np.array([[fx, 0, u0], [0, fy, v0], [0, 0, 1]], float)
-
-
-def _clip(snippet: dict[Name, Path], cameras: dict[Name, Path]) -> ingest.Clip:
-    """A snippet with its camera, which the set has for one of its frames."""
-    names, files = list(snippet), tuple(snippet.values())
-    found = [cameras[name] for name in names if name in cameras]
-    if not found:
-        raise InputError(
-            f"the frames {'_'.join(names[0])} to {'_'.join(names[-1])} have no camera: expected "
-            f"{'_'.join(names[len(names) // 2])}_camera.json, or that of another of them, below {FOLDERS['cameras']}; "
-            f"fetch {_PACKAGES['camera']} from {_SITE}"
-        )
-    return ingest.Clip(files, image_files.size(files[0]), read_camera(found[0]))
-
-
 def _packages(names: Iterable[str]) -> str:
-    return f"{', '.join(names)} ({', '.join(_PACKAGES[name] for name in names)} from {_SITE})"
+    return f"{', '.join(names)} ({', '.join(f'{name}_trainvaltest.zip' for name in names)} from {_SITE})"

@@ -29,8 +29,6 @@ from depthseg_lib.errors import InputError
 from depthseg_lib.settings import ENCODERS, close_to
 
 NAME = "dataset.json"
-GUESSED = "guessed"
-"""The key of `Camera` for those that nobody has measured."""
 VOID = "void"
 """What stands in `label_map` for no class."""
 INTRINSICS = ("width", "height", "fx", "fy", "cx", "cy")
@@ -112,7 +110,7 @@ class Keys(Globs):
     void: Annotated[list[_Byte], _list] = Field([], description="an id from 0 to 255, or a list of them")
     """Ids of pixels that have no label."""
     label_map: dict[str, str] | None = Field(None, description='an object such as {"7": "road"}')
-    """Which class an id ("7") or a colour ("128 64 128") stands for, or `void`; without, an id is a class's position."""
+    """Which class an id ("7") or a colour ("128 64 128") stands for, or `void`; without, ids are classes' positions."""
     representative: list[str] | None = Field(None, min_length=1, description="a list of names of 'classes', each once")
     """Classes whose mean IoU is the main score; without, all."""
     test: Globs | None = Field(None, description='an object: {"images": ..., "labels": ...}')
@@ -144,7 +142,23 @@ def read(folder: Path) -> Description:
     """The description in `folder`; raises `InputError`, naming the place, for all that can be wrong in it."""
     file = folder / NAME
     expected = f"a description of the data; write one with `make describe DATA={folder}` and correct it"
-    values = _parsed(file, image_files.file_text(file, expected))
+
+    def once(pairs: list[tuple[str, Any]]) -> dict:  # of a key that stands twice, json itself drops the first
+        keys = [key for key, _ in pairs]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise InputError(
+                f"{file}: the key '{twice[0]}' stands twice in one object, with {', '.join(sorted(set(keys))[:6])}: "
+                "expected each key once; take one of the two out"
+            )
+        return dict(pairs)
+
+    try:
+        values = json.loads(image_files.file_text(file, expected), object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{file}:{error.lineno}:{error.colno}: this is not json ({error.msg}); correct it there: strings and "
+            "keys stand in double quotes, a comma stands between two entries and none after the last"
+        ) from error
     try:
         keys = Keys.model_validate(values)
     except ValidationError as error:
@@ -165,37 +179,14 @@ def read(folder: Path) -> Description:
     return Description(file, root, keys, _label_set(file, keys))
 
 
-def _parsed(file: Path, text: str) -> Any:
-    """The value of a json text; a key that stands twice, of which json itself drops the first, is an error too."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict:
-        keys = [key for key, _ in pairs]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise InputError(
-                f"{file}: the key '{twice[0]}' stands twice in one object, with {', '.join(sorted(set(keys))[:6])}: "
-                "expected each key once; take one of the two out"
-            )
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{file}:{error.lineno}:{error.colno}: this is not json ({error.msg}); correct it there: strings and "
-            "keys stand in double quotes, a comma stands between two entries and none after the last"
-        ) from error
-
-
-_NESTED = {"video": Footage, "intrinsics": Camera, "test": Globs}
-
-
 def _explain(file: Path, error: dict) -> NoReturn:
     """Raise `InputError` for one of pydantic's errors."""
     steps = [step for step in error["loc"] if step not in ("{}", '""')]
     model, expected = Keys, "an object: {...}"
+    nested = {"video": Footage, "intrinsics": Camera, "test": Globs}
     for step in steps[: -1 if error["type"] in ("extra_forbidden", "missing") else None]:
         if step in model.model_fields:
-            expected, model = model.model_fields[step].description or expected, _NESTED.get(step, model)
+            expected, model = model.model_fields[step].description or expected, nested.get(step, model)
     known, found = list(model.model_fields), error["input"]
     if error["type"] == "extra_forbidden":
         hint = close_to(steps[-1], known) or f"; known: {', '.join(known)}"

@@ -41,14 +41,20 @@ def listed(folder: str | Path) -> tuple[list[str], np.ndarray, tuple[str, ...]]:
     classes = tuple(sorted(entry.name for entry in image_files.subfolders(root)))
     if len(classes) < 2:
         raise InputError(
-            f"{root} has {len(classes)} folders of photographs: expected two at least, {LAYOUT}; {image_files.found(root)}"
+            f"{root} has {len(classes)} folders of photographs: expected two at least, {LAYOUT}; "
+            f"{image_files.found(root)}"
         )
     for name in classes:
-        members = _photographs_below(root / name)
+        members = [
+            os.path.join(place, file)
+            for place, names in image_files.below(root / name)
+            for file in names
+            if image_files.is_image(file)
+        ]
         if not members:
             raise InputError(
-                f"{root / name} holds no photographs: expected {LAYOUT}; {image_files.found(root / name)}; put them there, "
-                "or remove the folder"
+                f"{root / name} holds no photographs: expected {LAYOUT}; {image_files.found(root / name)}; put them "
+                "there, or remove the folder"
             )
         files += members
         counts.append(len(members))
@@ -66,8 +72,3 @@ def digest(folder: str | Path) -> str:
 def _root(folder: str | Path) -> Path:
     root = image_files.existing(folder, LAYOUT)
     return root / "train" if (root / "train").is_dir() else root
-
-
-def _photographs_below(folder: Path) -> list[str]:
-    chosen = ((place, name) for place, names in image_files.below(folder) for name in names)
-    return [os.path.join(place, name) for place, name in chosen if image_files.is_image(name)]

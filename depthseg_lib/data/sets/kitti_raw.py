@@ -1,7 +1,7 @@
 """KITTI raw: `date/date_drive_0001_sync/image_0N/data/*.png` with `calib_cam_to_cam.txt`, and velodyne scans."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,14 @@ the sky, where no echo comes from, and the margins."""
 
 
 def drives(root: Path) -> list[Path]:
-    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are not
-    rectified, are left aside. Raises `InputError` where there are none.
+    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are
+    not rectified, are left aside. Raises `InputError` where there are none.
     """
     found = [d for date in image_files.subfolders(root) for d in image_files.subfolders(date) if is_drive(d)]
     if not found:
         raise InputError(
-            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the folder "
-            "that holds the dates"
+            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the "
+            "folder that holds the dates"
         )
     return found
 
@@ -53,16 +53,6 @@ def frames(drive: Path, camera: str) -> dict[int, Path]:
             f"{folder} holds frames that are not named by a number ({error}): expected names such as "
             "0000000000.png; remove what is no frame"
         ) from error
-
-
-def runs(numbers: Iterable[int]) -> list[list[int]]:
-    """`numbers`, ascending, cut where one is missing: a triplet across a gap would hold a jump."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if not parts or number != parts[-1][-1] + 1:
-            parts.append([])
-        parts[-1].append(number)
-    return parts
 
 
 def scan(frame: Path) -> Path:
@@ -152,19 +142,26 @@ def scanned_depth(
     """Depth (N, H, W) float16 metres of KITTI raw `frames` from the scans of the same number, 0 where no point falls.
 
     `intrinsics` (N, 3, 3) are those of the H x W images. `cropped` depth is 0 outside of `CROP` too. Raises
-    `InputError` where no frame has a scan, a scan is not whole, or a calibration is missing or broken.
+    `InputError` where a scan is missing or not whole, or a calibration is missing or broken.
     """
     scans = [scan(frame) for frame in frames]
     kept = crop(height, width) if cropped else np.ones((height, width), bool)
-    if not any(file.exists() for file in scans):
-        raise InputError(
-            f"no frame has a velodyne scan: expected files such as {scans[0]}; fetch the scans, or ask for no depth"
-        )
 
     def one(index: int) -> tuple[np.ndarray]:
-        if not scans[index].exists():
-            return (np.zeros((height, width)),)
-        points = _camera_points(scans[index], frames[index])
+        try:
+            content = scans[index].read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{scans[index]} cannot be read ({error.strerror}): expected a velodyne scan; fetch it"
+            ) from error
+        if not content or len(content) % 16:
+            raise InputError(
+                f"{scans[index]} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; "
+                "fetch it again"
+            )
+        camera = frames[index].parents[1].name.removeprefix("image_")
+        rotation, translation = velodyne_calibration(frames[index].parents[3], camera)
+        points = np.frombuffer(content, "<f4").reshape(-1, 4)[:, :3] @ rotation.T + translation  # the last: reflectance
         return (project(points, intrinsics[index], height, width) * kept,)
 
     names = [str(frame.absolute()) for frame in frames]
@@ -173,9 +170,8 @@ def scanned_depth(
     key = {"frames": digest, "size": [height, width], "cropped": cropped, "code": code}
     dates = sorted({frame.parents[3] for frame in frames})
     calibrations = [date / name for date in dates for name in ("calib_cam_to_cam.txt", "calib_velo_to_cam.txt")]
-    files, arrays = [*scans, *calibrations], {"depth": (np.float16, (height, width))}
-    present = [file for file in files if file.exists()]
-    return packed("velodyne", key, present, arrays, range(len(frames)), one, progress)[0]
+    arrays = {"depth": (np.float16, (height, width))}
+    return packed("velodyne", key, [*scans, *calibrations], arrays, range(len(frames)), one, progress)[0]
 
 
 def project(points: np.ndarray, intrinsics: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -196,22 +192,3 @@ def crop(height: int, width: int) -> np.ndarray:
     inside = np.zeros((height, width), bool)
     inside[int(top * height) : int(bottom * height), int(left * width) : int(right * width)] = True
     return inside
-
-
-def _camera_points(file: Path, frame: Path) -> np.ndarray:
-    """The points (P, 3) of the scan `file` in the axes of the rectified camera of `frame`, metres."""
-    rotation, translation = velodyne_calibration(frame.parents[3], frame.parents[1].name.removeprefix("image_"))
-    return _points(file) @ rotation.T + translation
-
-
-def _points(file: Path) -> np.ndarray:
-    """The points (P, 3) of a scan in the velodyne's axes, metres; each is four floats, the last the reflectance."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}): expected a velodyne scan; fetch it") from error
-    if not content or len(content) % 16:
-        raise InputError(
-            f"{file} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; fetch it again"
-        )
-    return np.frombuffer(content, "<f4").reshape(-1, 4)[:, :3]

@@ -1,7 +1,7 @@
 """What a real set holds, said once: checking, counting, sampling, packing and digests all come from it.
 
-A set is a subclass of `Listing` in a file of its own, named in `sources.REAL_SETS`. It lists files and opens few, so that
-it takes seconds for forty thousand frames too; what is listed is kept, so build a new one to look again.
+A set is a subclass of `Listing` in a file of its own, named in `sources.REAL_SETS`. It lists files and opens few, so
+that it takes seconds for forty thousand frames too; what is listed is kept, so build a new one to look again.
 """
 
 from abc import ABC, abstractmethod

@@ -1,7 +1,6 @@
 """The `nyu` profile's data: NYU-V2's labelled images with its split, and the raw dump with measured depth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from PIL import Image
 from depthseg_lib.data import image_files, resize
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.cache import Progress
+from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import NYU13, NYU_40_TO_13
 from depthseg_lib.data.sets import nyu_raw
 from depthseg_lib.data.sets.listing import Listing, Measured, evenly
@@ -22,8 +22,6 @@ RAW = "raw"
 """The folder of the raw dump, beside the files."""
 CLASSES = 894
 """Class ids of the labelled set, from 1; 0 is no label."""
-_CHUNK_CACHE = 128 * 2**20
-"""Bytes of decompressed chunks that HDF5 keeps, since a chunk may hold parts of several images."""
 _ROWS = {"images": (4, "uint8"), "labels": (3, "uint16")}
 """Arrays of the labelled set: dimensions, the first counts images and the last two are width and height; type."""
 _EXPECTED = (
@@ -51,16 +49,32 @@ class Nyu(Listing):
         _ = self.labelled, self.scenes  # whatever is wrong with them raises
 
     @cached_property
-    def labelled(self) -> Mapping[str, Sequence["Row"]]:
+    def labelled(self) -> Mapping[str, Sequence[Annotated]]:
         """The 795 training images, of which a run takes some, and the 654 test images, named by number, from 1."""
         file = LabelledSet(self.folder / LABELLED)
         splits, forty = read_split(self.folder / SPLITS, file.count), to_forty(self.folder / MAPPING)
         table, files = np.array([0, *NYU_40_TO_13], np.uint8)[forty], tuple(self.folder / name for name in FILES)
-        names = ("train", "test")
-        return {
-            name: [Row(f"{row + 1:04}", int(row), file, table, files) for row in rows]
-            for name, rows in zip(names, splits, strict=True)
-        }
+
+        def ids(row: int, where: str) -> np.ndarray:
+            found = file.read("labels", row)
+            if found.max() >= len(table):
+                raise InputError(
+                    f"{where}: label ids up to {found.max()}, expected 0 to {CLASSES}; fetch {LABELLED} again"
+                )
+            return table[found]
+
+        def one(row: int) -> Annotated:
+            where = f"{file.file}, image {row + 1}"
+            return Annotated(
+                f"{row + 1:04}",
+                where,
+                files,
+                lambda: Image.fromarray(file.read("images", row)),
+                lambda: ids(row, where),
+                lambda: None,  # all images have one size, which was looked at when the file was opened
+            )
+
+        return {name: [one(int(row)) for row in rows] for name, rows in zip(("train", "test"), splits, strict=True)}
 
     @cached_property
     def scenes(self) -> Sequence[nyu_raw.Scene]:
@@ -69,7 +83,7 @@ class Nyu(Listing):
 
     @property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
-        return {scene.colour[0].parent.name: scene.colour for scene in self.scenes}
+        return {scene.name: scene.colour for scene in self.scenes}
 
     @property
     def parts(self) -> Sequence[Path]:
@@ -77,8 +91,12 @@ class Nyu(Listing):
 
     @property
     def depth(self) -> Sequence[Measured]:
+        def one(colour: Path, depth: Path) -> Measured:
+            return Measured(str(depth), lambda: image_files.photograph(colour), lambda: nyu_raw.depth(depth, same))
+
+        same = resize.plan(nyu_raw.SIZE, *nyu_raw.SIZE, crop=False)
         pairs = [pair for scene in self.scenes for pair in zip(scene.colour, scene.depth, strict=True)]
-        return [_measured(*pair) for pair in evenly(pairs, 4)]
+        return [one(*pair) for pair in evenly(pairs, 4)]
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -88,37 +106,6 @@ class Nyu(Listing):
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """Every pair of the raw dump."""
         return nyu_raw.video(self.scenes, height, width, progress)
-
-
-@dataclass(frozen=True)
-class Row:
-    """An image of the labelled set."""
-
-    name: str
-    number: int
-    """Its row, from 0."""
-    source: "LabelledSet"
-    table: np.ndarray
-    """The class id in the label set of each id 0 to 894."""
-    files: tuple[Path, ...]
-
-    @property
-    def where(self) -> str:
-        return f"{self.source.file}, image {self.number + 1}"
-
-    def check(self) -> None:
-        """All images of the set have one size, which was looked at when it was opened."""
-
-    def image(self) -> Image.Image:
-        return Image.fromarray(self.source.read("images", self.number))
-
-    def ids(self) -> np.ndarray:
-        found = self.source.read("labels", self.number)
-        if found.max() >= len(self.table):
-            raise InputError(
-                f"{self.where}: label ids up to {found.max()}, expected 0 to {CLASSES}; fetch {LABELLED} again"
-            )
-        return self.table[found]
 
 
 class LabelledSet:
@@ -132,7 +119,7 @@ class LabelledSet:
 
         self.file = file
         try:
-            self._opened = h5py.File(file, "r", rdcc_nbytes=_CHUNK_CACHE)
+            self._opened = h5py.File(file, "r", rdcc_nbytes=128 * 2**20)  # a chunk may hold parts of several images
         except OSError as error:
             raise _broken(file, error, "NYU-V2's labelled set, a MATLAB v7.3 file") from error
         for name, (dimensions, kind) in _ROWS.items():
@@ -210,8 +197,3 @@ def _broken(file: Path, error: Exception, expected: str) -> InputError:
         f"{file} cannot be read ({getattr(error, 'strerror', None) or error}): expected {expected}; it may be cut "
         "short, so fetch it again"
     )
-
-
-def _measured(colour: Path, depth: Path) -> Measured:
-    same = resize.plan(nyu_raw.SIZE, *nyu_raw.SIZE, crop=False)
-    return Measured(str(depth), lambda: image_files.photograph(colour), lambda: nyu_raw.depth(depth, same))

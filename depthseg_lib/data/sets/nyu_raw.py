@@ -86,33 +86,26 @@ DEPTH = Lens(
 )
 
 
-def raw_depth(file: Path) -> np.ndarray:
-    """The raw values (480, 640) of a depth image of the dump: a 16-bit PGM whose bytes are swapped.
+def check_pgm(file: Path) -> int:
+    """The length in bytes of the header of a depth image of the dump.
 
-    Raises `InputError` where the file is missing, cut short, of another size, or in the other byte order.
+    Raises `InputError` unless it announces a 16-bit image of `SIZE`, and the file is as long as that.
     """
-    check_pgm(file)
     rows, columns = SIZE
     try:
-        values = np.fromfile(file, "<u2", rows * columns, offset=_header(file)).reshape(SIZE)
-    except (OSError, ValueError) as error:
-        raise _broken(file, getattr(error, "strerror", None) or str(error)) from error
-    if values.max() > NO_DEPTH:
-        raise InputError(
-            f"{file} has raw depth up to {values.max()}: expected 0 to {NO_DEPTH} (11 bits, low byte first, as the "
-            "dump has it); its bytes seem to be in the other order, so use the file as it was distributed"
-        )
-    return values
-
-
-def check_pgm(file: Path) -> None:
-    """Raise `InputError` unless the file's header and length are those of a depth image of the dump."""
-    try:
-        expected, found = _header(file) + 2 * SIZE[0] * SIZE[1], file.stat().st_size
+        with file.open("rb") as opened:
+            start = opened.read(64)
+        header, found = re.match(rb"P5\s+%d\s+%d\s+65535\s" % (columns, rows), start), file.stat().st_size
+        expected = header.end() + 2 * rows * columns if header else 0
+        if header and found == expected:
+            return header.end()
+        reason = f"it has {found} bytes, not {expected}" if header else f"it starts with {start[:24]!r}"
     except OSError as error:
-        raise _broken(file, error.strerror) from error
-    if found != expected:
-        raise _broken(file, f"it has {found} bytes, not {expected}")
+        reason = error.strerror
+    raise InputError(
+        f"{file} cannot be read ({reason}): expected a 16-bit PGM of {columns}x{rows}, as the raw dump of NYU-V2 has "
+        "them; fetch it again, or remove it"
+    )
 
 
 def metres(raw: np.ndarray) -> np.ndarray:
@@ -147,28 +140,10 @@ def _turned_rays() -> np.ndarray:
     return (ROTATION.T @ np.concatenate([rays, np.ones((1, rays.shape[1]))])).astype(np.float32)
 
 
-def _header(file: Path) -> int:
-    """The length of a PGM header in bytes; raises `InputError` unless it announces a 16-bit image of `SIZE`."""
-    with file.open("rb") as opened:
-        start = opened.read(64)
-    fields = start.split(maxsplit=4)
-    if fields[:4] != [b"P5", str(SIZE[1]).encode(), str(SIZE[0]).encode(), b"65535"]:
-        raise _broken(file, f"it starts with {start[:24]!r}")
-    position = 0
-    for field in fields[:4]:
-        position = start.index(field, position) + len(field)
-    return position + 1  # one blank ends the header
-
-
-def _broken(file: Path, reason: str) -> InputError:
-    return InputError(
-        f"{file} cannot be read ({reason}): expected a 16-bit PGM of {SIZE[1]}x{SIZE[0]}, as the raw dump of NYU-V2 "
-        "has them; fetch it again, or remove it"
-    )
-
-
 LATEST = 1 / 15
 """Seconds that colour and depth of a pair may lie apart: two frames of a camera of 30 Hz."""
+GAP = 0.5
+"""Seconds between two frames at which a recording is cut: cameras drop frames, but not fifteen in a row."""
 _LAYOUT = (
     "the raw dump of NYU-V2 (scene folders such as basement_0001a with r-....ppm and d-....pgm), from "
     "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
@@ -178,8 +153,10 @@ _NAME = re.compile(r"([rd])-(\d+\.?\d*)-\d+\.(?:ppm|pgm)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene's colour frames in time order, each with the depth frame nearest in time."""
+    """A scene's colour frames in time order, each with the depth frame nearest in time; its part without a gap."""
 
+    name: str
+    """The folder's, with the first frame's where the recording was cut."""
     colour: tuple[Path, ...]
     depth: tuple[Path, ...]
     """As many; two colour frames may share one."""
@@ -188,12 +165,13 @@ class Scene:
 
 
 def video(found: Sequence[Scene], height: int, width: int, progress: Progress = None) -> Video:
-    """All frames of these scenes with their depth in metres, at `height` x `width`; every scene is a sequence.
+    """All frames of these scenes with their depth in metres, at `height` x `width`; every scene is a sequence, cut
+    where it pauses.
 
     Frames are as recorded: the colour lens distorts by up to 2 % of the image's width, which the intrinsics leave
     out, but depth is brought into the image through the lens, so that the two fit. Cameras drop frames, so neighbours
-    in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for depth,
-    in the wrong byte order.
+    in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for
+    depth, in the wrong byte order.
     """
     if progress and (lost := sum(scene.left_out for scene in found)):
         progress(f"{lost} colour frames have no depth within {LATEST:.3f} s and are left out")
@@ -212,7 +190,7 @@ def scenes(root: str | Path) -> list[Scene]:
     root = image_files.existing(root, _LAYOUT)
     near = [root, *image_files.subfolders(root)]
     places = [*near, *(part for folder in near[1:] for part in image_files.subfolders(folder))]
-    found = [scene for place in places if (scene := _scene(place))]
+    found = [scene for place in places for scene in _scenes(place)]
     if not found:
         raise InputError(
             f"{root} is not the raw dump of NYU-V2, it has no scenes: expected {_LAYOUT}, {image_files.found(root)}"
@@ -220,9 +198,16 @@ def scenes(root: str | Path) -> list[Scene]:
     return found
 
 
-def depth(file: Path, how: resize.Resize) -> np.ndarray:
-    """The depth frame `file` in metres, as the colour image sees it, brought to another size by `how`; 0 for none."""
-    return registered(metres(raw_depth(file)), how)
+def depth(file: Path, how: Resize) -> np.ndarray:
+    """The depth frame `file`, a PGM whose bytes are swapped, in metres (H, W), as the colour image sees it, brought to
+    another size by `how`; 0 for none. Raises `InputError` as `check_pgm` does, and for the other byte order."""
+    values = np.fromfile(file, "<u2", offset=check_pgm(file)).reshape(SIZE)
+    if values.max() > NO_DEPTH:
+        raise InputError(
+            f"{file} has raw depth up to {values.max()}: expected 0 to {NO_DEPTH} (11 bits, low byte first, as the "
+            "dump has it); its bytes seem to be in the other order, so use the file as it was distributed"
+        )
+    return registered(metres(values), how)
 
 
 def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -233,11 +218,12 @@ def nearest(times: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where(times - others[after - 1] <= others[after] - times, after - 1, after)
 
 
-def _scene(folder: Path) -> Scene | None:
-    """The pairs of a folder; None where it holds no colour frames."""
-    colour, depth = _frames(folder, "r"), _frames(folder, "d")
+def _scenes(folder: Path) -> list[Scene]:
+    """The pairs of a folder, cut at gaps in time; none where it holds no colour frames."""
+    named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
+    colour, depth = (sorted((float(m[2]), file) for m, file in named if m[1].lower() == kind) for kind in "rd")
     if not colour:
-        return None
+        return []
     times, others = (np.array([time for time, _ in frames]) for frames in (colour, depth))
     chosen = nearest(times, others) if depth else np.zeros(len(times), int)
     fits = np.abs(others[chosen] - times) <= LATEST if depth else np.zeros(len(times), bool)
@@ -246,11 +232,10 @@ def _scene(folder: Path) -> Scene | None:
             f"{folder} has {len(colour)} colour and {len(depth)} depth frames, but none within {LATEST:.3f} s of one "
             "another: expected both kinds of the same recording; fetch the scene again, or remove it"
         )
-    pairs = [(colour[i][1], depth[chosen[i]][1]) for i in np.flatnonzero(fits)]
-    return Scene(*(tuple(files) for files in zip(*pairs, strict=True)), left_out=int((~fits).sum()))
-
-
-def _frames(folder: Path, kind: str) -> list[tuple[float, Path]]:
-    """Time in seconds and file of the frames of a kind (r or d) in a folder, in time order."""
-    named = [(match, file) for file in folder.iterdir() if (match := _NAME.fullmatch(file.name))]
-    return sorted((float(match[2]), file) for match, file in named if match[1].lower() == kind)
+    cut = image_files.pieces(np.flatnonzero(fits), lambda a, b: times[b] - times[a] < GAP)
+    found = []
+    for part in cut:
+        name = folder.name if len(cut) == 1 else f"{folder.name} from {colour[part[0]][1].name}"
+        files = (tuple(colour[i][1] for i in part), tuple(depth[chosen[i]][1] for i in part))
+        found.append(Scene(name, *files, left_out=int((~fits).sum()) if part is cut[0] else 0))
+    return found

@@ -13,7 +13,7 @@ from helpers.tiny import label, picture, snapshot, truncate
 from matplotlib.figure import Figure
 from scipy.io import savemat
 
-from depthseg_lib.commands import check_data
+from depthseg_lib.commands import check_data, figures
 from depthseg_lib.data import cache as caches
 from depthseg_lib.data import resize, sources
 from depthseg_lib.data.arrays import split_triplets
@@ -36,6 +36,7 @@ HOLDS = {  # labelled images by split, frames of the video, their sequences, and
     "cityscapes": ({"train": 6, "val": 4}, 20, 4, "from 5 (aachen_000000_000000)"),
     "folder": ({"training": 8}, 12, 1, "measured depth: none"),
 }
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", ".0.png.swp", ".#0.png", "0.png~", "~$0.png")
 """What systems and editors leave in folders."""
 
@@ -142,7 +143,7 @@ def test_a_read_only_source_behind_a_link_is_read_once_and_not_written_to(name, 
 
 
 def test_what_systems_and_editors_leave_there_is_no_other_data(name, copy):
-    before, content = sources.digest(settings(name, copy)), read(name, copy)
+    before, content = listed(name, copy).digest, read(name, copy)
     for place in [copy, *(path for path in copy.rglob("*") if path.is_dir())]:
         for litter in LITTER:
             (place / litter).write_bytes(b"x")
@@ -151,7 +152,7 @@ def test_what_systems_and_editors_leave_there_is_no_other_data(name, copy):
             shutil.copy(file, place / ".ipynb_checkpoints" / file.name)
             if file.suffix in (".png", ".jpg", ".ppm"):
                 (place / f"._{file.name}").write_bytes(b"x")
-    assert sources.digest(settings(name, copy)) == before
+    assert listed(name, copy).digest == before
     listed(name, copy).check()
     assert all((a == b).all() for a, b in zip(content, read(name, copy), strict=True))
 
@@ -187,12 +188,12 @@ CHANGES = {
 
 
 def test_changed_files_change_the_digest_and_others_dont(name, copy):
-    digests = [sources.digest(settings(name, copy))]
+    digests = [listed(name, copy).digest]
     for change in CHANGES[name]:
         change(copy)
-        digests.append(sources.digest(settings(name, copy)))
+        digests.append(listed(name, copy).digest)
     (copy / "notes.txt").write_text("no part of the set")
-    assert len(set(digests)) == 4 and sources.digest(settings(name, copy)) == digests[-1]
+    assert len(set(digests)) == 4 and listed(name, copy).digest == digests[-1]
 
 
 def test_a_killed_reading_goes_on_where_it_was(name, root, monkeypatch):
@@ -219,7 +220,7 @@ def test_a_killed_reading_goes_on_where_it_was(name, root, monkeypatch):
 
 
 BROKEN = [
-    ("kitti", lambda root: shutil.rmtree(root / "raw"), r"lacks KITTI raw: expected one that holds raw/.*found semantics"),
+    ("kitti", lambda root: shutil.rmtree(root / "raw"), r"lacks KITTI raw: expected one that holds.*found semantics"),
     ("kitti", lambda root: shutil.rmtree(root / "semantics"), r"lacks KITTI semantics: .*eval_semseg.*found raw"),
     ("kitti", remove("2011_09_28/calib_cam_to_cam.txt"), r"2011_09_28/calib_cam_to_cam\.txt cannot be read"),
     ("kitti", remove("2011_09_28/calib_velo_to_cam.txt"), r"2011_09_28/calib_velo_to_cam\.txt cannot be read"),
@@ -229,11 +230,11 @@ BROKEN = [
         r"none of the 1 drives .* has velodyne scans: expected files such as .*drive_0002_sync/velodyne_points",
     ),
     ("kitti", remove("semantic/000003_10.png"), "do not match: .*000003_10"),
-    ("kitti", lambda root: label(root / "semantics/training/semantic/000002_10.png", np.full((61, 93), 26001, np.uint16)),
+    ("kitti", lambda root: label(next(root.rglob("semantic/000002_10.png")), np.full((61, 93), 26001, np.uint16)),
      r"000002_10\.png: label ids \[26001\] are not in the label set 'KITTI'"),
     ("kitti", lambda root: label(root / "semantics/training/semantic/000002_10.png", np.zeros((64, 99), np.uint8)),
      r"000002_10\.png is 93x61, but its label image .* is 99x64"),
-    ("kitti", lambda root: truncate(root / "semantics/training/image_2/000001_10.png"), r"000001_10\.png cannot be read"),
+    ("kitti", lambda root: truncate(next(root.rglob("image_2/000001_10.png"))), r"000001_10\.png cannot be read"),
     ("nyu", remove("splits.mat"), r"lacks splits\.mat: expected .*nyu_depth_v2\.html.*found classMapping40"),
     ("nyu", lambda root: shutil.rmtree(root / "raw"), r"lacks raw: expected .*; found classMapping40\.mat, nyu_depth"),
     ("nyu", lambda root: truncate(root / "nyu_depth_v2_labeled.mat"), r"nyu_depth_v2_labeled\.mat cannot be read"),
@@ -241,10 +242,10 @@ BROKEN = [
     ("cityscapes", remove("aachen_000004_000019_gtFine_labelIds.png"),
      "do not match: .*found 1 with only one of them, such as aachen_000004_000019"),
     ("cityscapes", lambda root: truncate(next(root.glob("leftImg8bit/train/*/*000002*"))), "000002.* cannot be read"),
-    ("cityscapes", lambda root: truncate(next(root.glob("gtFine/val/*/*000002*labelIds*"))), "labelIds.* cannot be read"),
+    ("cityscapes", lambda root: truncate(next(root.glob("gtFine/val/*/*02_*labelIds*"))), "labelIds.* cannot be read"),
     ("cityscapes", lambda root: picture(next(root.glob("leftImg8bit/train/*/*000003*")), 96, 180),
      r"000003_000019_leftImg8bit\.png is 180x96, but its label image .* 96x48"),
-    ("cityscapes", lambda root: label(next(root.glob("gtFine/train/*/*000001*labelIds*")), np.full((48, 96), 34, np.uint8)),
+    ("cityscapes", lambda root: label(next(root.glob("gtFine/train/*/*1_*labelIds*")), np.full((48, 96), 34, np.uint8)),
      r"000001_000019_gtFine_labelIds\.png: label ids \[34\].*'Cityscapes'"),
     ("folder", remove("dataset.json"), "write one with `make describe"),
     ("folder", remove("labels/2.png"), "expected a label image for every image"),
@@ -300,23 +301,30 @@ def test_a_full_disk_is_one_sentence(name, root, monkeypatch):
 
 def few(name: str):
     """The profile of a set with two steps of a pre-training and a fine-tuning; no other settings are changed."""
-    start = "depth-supervised" if name == "nyu" else "depth"
+    start = "depth-supervised" if name == "nyu" else "flow"
     steps = dict(iterations=2, batch=2, evaluate_every=1, precision="32-true")
     whole = PROFILES[name]
-    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("depth", "supervised")}
+    trained = {kind: getattr(whole, kind) | steps | {"evaluated": 4} for kind in ("flow", "supervised")}
     data = whole.data.changed(height=64, width=96)
     few = dict(initialisations=(start,), trials=1, sizes=(4,), images=4, parts=(), finetune_of={})
     tuned = whole.finetune | steps | (dict(height=512, width=544) if "height" in whole.finetune else {})  # crops of 512
     return replace(whole, data=data, encoders=("resnet18-slim",), finetune=tuned, **trained, **few)
 
 
-@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # KITTI has a whole study, one's own data a described one
-def test_a_pretraining_and_a_finetuning_run_on_it(name, root, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["nyu", "cityscapes"])  # on the others depth is learned in whole studies
+def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
+    name, root, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setitem(PROFILES, name, few(name))
-    study_plan.check(name, str(root))
-    plan = study_plan.plan(name, str(root), tmp_path / "runs")
-    study_plan.write(plan, tmp_path / "runs")
+    places = {"data": root, "runs": tmp_path / "runs", "figures": tmp_path / "figures", "notebooks": NOTEBOOKS}
+    options = [part for key, value in places.items() for part in (f"--{key}", str(value))]
+    assert figures.make(figures._parser().parse_args(["--profile", name, "--dry", *options])) == 0
+    said, plan = capsys.readouterr().out, study_plan.plan(name, str(root), tmp_path / "runs")
     first, second = plan.runs
+    drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "flow"}
+    assert drawn <= {of for names in plan.figures.values() for of in names}
+    jobs = [("pretrain", first.name), ("finetune", second.name), *(("figures", stem) for stem in plan.figures)]
+    assert all(f"{number:4}  {' '.join(job)}" in said for number, job in enumerate(jobs, 1)), said
     for run, config, work in ((first, PretrainConfig, pretrain.run), (second, FinetuneConfig, None)):
         values, folder = dict(run.parameters), tmp_path / "runs" / name / run.kind / run.name
         trials = values.pop("trials", 0)
