@@ -127,7 +127,9 @@ def missing(folder: Path) -> list[str]:
     Weights may be absent: a run that starts from them looks for them itself.
     """
     files = read_json(folder / "metrics.json").get(FILES, {})
-    return [name for name, size in files.items() if not (file := folder / name).is_file() or file.stat().st_size != size]
+    return [
+        name for name, size in files.items() if not (file := folder / name).is_file() or file.stat().st_size != size
+    ]
 
 
 def left_by(folder: Path) -> str:

@@ -30,8 +30,8 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Its name in tables: that of the run's folder, and of the trial's."""
-        trial = "trial" in self.parameters
-        return f"{self.folder.parent.name}-{self.folder.name}" if trial else self.folder.name
+        name = self.folder.name
+        return f"{self.folder.parent.name}-{name}" if "trial" in self.parameters else name
 
 
 @dataclass(frozen=True)

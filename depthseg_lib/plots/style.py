@@ -40,6 +40,9 @@ Pictures = Mapping[str, np.ndarray]
 """Pictures, or what is drawn as some, by the initialisation that they are of, or by another name."""
 WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
+MEAN = dict(capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white", zorder=3)
+HOLLOW = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")
+"""How our means with their intervals, and the paper's values, are drawn where they stand on lines of names."""
 SCREEN_DPI = 100
 GREY = "#5f6368"
 RC = {  # the matplotlib settings of all figures, for saving them too
@@ -135,8 +138,7 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
 
 def with_footer(figure: Figure, text: str) -> Figure:
     """The figure with a small line under everything: data, profile, n, trials and interval."""
-    across = int(figure.get_figwidth() * 19.5)
-    lines = textwrap.wrap(text, across, break_on_hyphens=False)
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * 19.5), break_on_hyphens=False)
     figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
     return figure
 

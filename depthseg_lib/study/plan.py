@@ -42,8 +42,6 @@ NEEDS = {
 """Runs without which a figure is not drawn, where not every profile has them."""
 INDOORS = ("nyu",)
 """Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
-
-
 SIZE = 192 * 640
 """Pixels of the images that the rates are for."""
 DEPTH_RATE = 18.4

@@ -91,8 +91,7 @@ def to_do(request: Request, study: Plan) -> list[Key]:
 def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
     """Give results that are current, which are all but those of `keys`, dates in the graph's order, as Snakemake wants."""
     moment, again = time.time_ns(), set(keys)
-    runs = [(run.kind, run.name) for run in study.runs]
-    results = {key: request.folder(key) / "metrics.json" for key in runs}
+    results = {(run.kind, run.name): request.folder((run.kind, run.name)) / "metrics.json" for run in study.runs}
     results |= {key: request.folder(key) / "executed.ipynb" for key in ((FIGURES, stem) for stem in study.figures)}
     for number, (key, file) in enumerate(results.items()):
         if key not in again and file.is_file():
@@ -101,15 +100,14 @@ def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
 
 def note_drawn(request: Request, study: Plan, stem: str) -> None:
     """Note from what a notebook has drawn its figures, by which they are known to be current."""
-    noted = {"fingerprint": _of_drawing(request, study, stem)}
-    write_json(request.folder((FIGURES, stem)) / DRAWN, noted)
+    write_json(request.folder((FIGURES, stem)) / DRAWN, {"fingerprint": _of_drawing(request, study, stem)})
 
 
 def _is_drawn(request: Request, study: Plan, stem: str) -> bool:
     noted = request.folder((FIGURES, stem)) / DRAWN
-    if not noted.is_file() or read_json(noted)["fingerprint"] != _of_drawing(request, study, stem):
-        return False
-    return all(Path(file).is_file() for file in drawn(Path(request.figures, request.profile), study.figures[stem]))
+    files = (noted, *map(Path, drawn(Path(request.figures, request.profile), study.figures[stem])))
+    there = all(file.is_file() for file in files)
+    return there and read_json(noted)["fingerprint"] == _of_drawing(request, study, stem)
 
 
 def _of_drawing(request: Request, study: Plan, stem: str) -> str:

@@ -32,7 +32,7 @@ def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
     assert "--resources" not in plain and gpu == 0
 
 
-@pytest.mark.parametrize("name", ["2026_11_26", "1e3", "a #2", "a {x}", "it's \"so\"", "größe"])
+@pytest.mark.parametrize("name", ["2026_11_26", "1e3", "a #2", "a {x}", 'it\'s "so"', "größe"])
 def test_names_of_folders_are_taken_literally(name, tmp_path):
     request = Request("smoke", runs=str(tmp_path / name), figures=str(tmp_path / "figures" / name))
     called = workflow.command(request)
