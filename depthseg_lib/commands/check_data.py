@@ -95,7 +95,9 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
             motion(sample, plan.profile.depth.get("frame_step", 1), report)
             depth(sample, report)
             if report.rows:
-                _write_sheet(Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report)
+                report.attempt(
+                    _write_sheet, Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report
+                )
             say("")
             cost(plan, sample, runs, report)
     say("")
@@ -240,7 +242,10 @@ def _name(where: str) -> str:
 
 
 def _write_sheet(file: Path, sample: Listing, size: DataSettings, report: Report) -> None:
-    from depthseg_lib.plots.pictures import data_sheet  # matplotlib, after `main` has named its folder
+    import matplotlib  # after `main` has named its folder
+
+    from depthseg_lib.plots.pictures import data_sheet
+    from depthseg_lib.plots.style import RC
 
     footer = (
         f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size.height}x{size.width} "
@@ -249,7 +254,7 @@ def _write_sheet(file: Path, sample: Listing, size: DataSettings, report: Report
     )
     shown = np.array(sorted(report.seen)) if report.seen else None
     figure = data_sheet(report.rows, shown, sample.label_set, footer)
-    with replacing(file) as scratch:
+    with replacing(file) as scratch, matplotlib.rc_context(RC):
         figure.savefig(scratch, format="png", dpi=110)
     report.say(f"contact sheet to look at: {file}")
 

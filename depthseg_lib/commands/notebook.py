@@ -44,7 +44,7 @@ def enter_headless_environment() -> None:
     """Keep Jupyter, IPython and matplotlib of this process and its children out of the home directory, and the user's
     settings out of a run.
 
-    MPLBACKEND is dropped: the kernel's own inline backend has to put the figures into the notebook.
+    The kernel's own inline backend has to put the figures into the notebook.
     """
     folders = {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
     for name, below in {**folders, "IPYTHONDIR": "ipython", "MPLCONFIGDIR": "matplotlib"}.items():
@@ -52,7 +52,8 @@ def enter_headless_environment() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(folder)
     os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    os.environ.pop("MPLBACKEND", None)
+    for name in ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
+        os.environ.pop(name, None)
 
 
 def fitted(notebook: Path, values: dict) -> dict:

@@ -45,7 +45,18 @@ HOLLOW = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, line
 """How our means with their intervals, and the paper's values, are drawn where they stand on lines of names."""
 SCREEN_DPI = 100
 GREY = "#5f6368"
-RC = {  # the matplotlib settings of all figures, for saving them too
+_BACKENDS = (
+    "backend",
+    "interactive",
+    "toolbar",
+    "timezone",
+    "webagg",
+    "tk.",
+    "keymap",
+    "savefig.directory",
+    "date.epoch",
+)
+RC = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_BACKENDS)} | {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -68,6 +79,7 @@ RC = {  # the matplotlib settings of all figures, for saving them too
     "figure.facecolor": "white",
     "svg.hashsalt": "depthseg",
 }
+"""The matplotlib settings of all figures, for saving them too: its own, but for these, and none of the user's."""
 
 
 def styled(draw):
