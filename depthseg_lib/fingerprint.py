@@ -112,9 +112,24 @@ def _code_cells(notebook: Path) -> list[dict]:
     return [cell for cell in read_json(notebook)["cells"] if cell["cell_type"] == "code"]
 
 
+FILES = "files"
+"""The key of metrics.json that holds the other files of a result, each with its size in bytes."""
+
+
 def is_current(folder: Path, fingerprint: str) -> bool:
-    """Whether `folder` holds the results of a finished run with this fingerprint."""
-    return bool(fingerprint) and left_by(folder) == fingerprint
+    """Whether `folder` holds the results of a finished run with this fingerprint, all of them."""
+    return bool(fingerprint) and left_by(folder) == fingerprint and not missing(folder)
+
+
+def missing(folder: Path) -> list[str]:
+    """The files of the finished run in `folder` that are not there, or not as long as it left them: a copy was cut off.
+
+    Weights may be absent: a run that starts from them looks for them itself.
+    """
+    files = read_json(folder / "metrics.json").get(FILES, {})
+    return [
+        name for name, size in files.items() if not (file := folder / name).is_file() or file.stat().st_size != size
+    ]
 
 
 def left_by(folder: Path) -> str:

@@ -78,7 +78,7 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
 
 def _write(file: Path, text: str) -> None:
     with replacing(file) as scratch:
-        scratch.write_text(text)
+        scratch.write_text(text, "utf-8")
 
 
 def _pair(*globs: list[str]) -> dict:

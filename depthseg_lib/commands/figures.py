@@ -133,7 +133,7 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
     prepared = kernels.prepared(
         [ROOT / request.notebooks / f"{stem}.ipynb" for stem in stems], workflow.environment(request)
     )
-    with request.plan.with_name("snakemake.log").open("w") as log, prepared as environment:
+    with request.plan.with_name("snakemake.log").open("w", encoding="utf-8") as log, prepared as environment:
         process = subprocess.Popen(
             workflow.command(request, order),
             env=environment,
@@ -183,7 +183,7 @@ def _end(request: Request, jobs: list[Job], screen: Screen, status: int, seconds
         return 0
     log = request.plan.with_name("snakemake.log")
     if not screen.failed:
-        print("".join(log.read_text().splitlines(keepends=True)[-20:]), file=sys.stderr)
+        print("".join(log.read_text("utf-8", "replace").splitlines(keepends=True)[-20:]), file=sys.stderr)
     failed = ", ".join(" ".join(key) for key in screen.failed) or f"something that said nothing; see {log}"
     missing = [key for key in runs if not (request.folder(key) / "metrics.json").exists()]
     print(f"failed: {failed}", file=sys.stderr)

@@ -63,7 +63,7 @@ def fitted(notebook: Path, values: dict) -> dict:
     """
     import papermill
 
-    known = papermill.inspect_notebook(str(notebook))
+    known = papermill.inspect_notebook(_literal(notebook))
     named = {name: value for name, value in values.items() if name in known and name != OTHER}
     others = {name: value for name, value in values.items() if name not in named}
     if OTHER in known:
@@ -72,6 +72,11 @@ def fitted(notebook: Path, values: dict) -> dict:
         hint = close_to(name, known) or f"; it has: {', '.join(known) or 'none at all'}"
         raise InputError(f"{notebook.name} has no parameter '{name}'{hint}")
     return named
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes braces for names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 class Relay:
@@ -117,7 +122,7 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
         try:
             papermill.execute_notebook(
                 node,
-                str(partial.absolute()),
+                _literal(partial.absolute()),
                 parameters=values,
                 kernel_name="python3",
                 language="python",
@@ -177,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         journal.append(folder, journal.FINISHED)
         return 0
     except (InputError, NotebookFailed) as error:
-        left = Path(options.out).with_name("failed.ipynb")
+        left = log.with_name("failed.ipynb")
         text = f"{error}\nlog: {left}" if left.exists() else str(error)
     print(f"{name}  failed: {text}", file=sys.stderr, flush=True)
     try:
