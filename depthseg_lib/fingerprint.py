@@ -22,7 +22,7 @@ LIBRARY = Path(__file__).parent
 NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 _COMPUTES = ("training", "models", "losses", "data", "world")
-"""The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, computes nothing."""
+"""The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, is not."""
 _DRAWS = ("plots", "panels", "analysis", "losses", "data")
 """The rooms whose sources are part of a figure's fingerprint."""
 _TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")}
@@ -100,7 +100,7 @@ def of_sources(files: Iterable[Path]) -> str:
 
 
 def of_notebook(file: Path) -> str:
-    """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty without a notebook."""
+    """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty for none."""
     if not file.is_file():
         return ""
     skipped = {"parameters", "injected-parameters"}

@@ -134,8 +134,8 @@ class PretrainConfig(DataSettings):
     batch: PositiveInt = 8
     """Triplets, pairs, images or photographs per step."""
     learning_rate: PositiveFloat = 5e-4
-    """Adam's first step size, which the task lowers: for depth to a tenth as Monodepth2 does, after half of the iterations
-    from scratch and after three quarters from other weights."""
+    """Adam's first step size, which the task lowers: for depth to a tenth as Monodepth2 does, after half of the
+    iterations from scratch and after three quarters from other weights."""
     frame_step: PositiveInt = 1
     """Frames between the neighbours of a triplet or pair, for slow video."""
     evaluate_every: PositiveInt = 180

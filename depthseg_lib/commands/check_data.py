@@ -248,9 +248,9 @@ def _write_sheet(file: Path, sample: Listing, size: DataSettings, report: Report
     from depthseg_lib.plots.style import RC
 
     footer = (
-        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size.height}x{size.width} "
-        "(height x width). Labels: void is black. Change: yellow is a lot, dark is none. Depth: dark is near, white is "
-        "unknown."
+        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at "
+        f"{size.height}x{size.width} (height x width). Labels: void is black. Change: yellow is a "
+        "lot, dark is none. Depth: dark is near, white is unknown."
     )
     shown = np.array(sorted(report.seen)) if report.seen else None
     figure = data_sheet(report.rows, shown, sample.label_set, footer)

@@ -26,8 +26,8 @@ def cross_resolution(
     """Final mIoU and accuracy by where the weights come from, at the small and the large size; the paper's beside it.
 
     `rows` is `cross_resolution.compared`, `published` is `paper.cross_resolution()`, `sizes` says what small and large
-    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left runs whose pre-training
-    was at the other size. The paper's markers are hollow, without interval; where it has no number, that is written.
+    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left runs whose
+    pre-training was at the other size. The paper's markers are hollow, without interval; a missing number is named.
     """
     encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
     there = set(zip(rows["encoder"].astype(str), rows["fine_tuned_at"], strict=True))

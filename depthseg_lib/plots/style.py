@@ -25,7 +25,7 @@ LOOK = {  # initialisation: (colour, line, marker)
     "flow": ("#734B22", (0, (3, 1.5)), "*"),
 }
 """Colours that colour-blind readers can tell apart, dark enough for thin lines: Okabe & Ito's without sky blue and
-yellow, Tol's wine and indigo, and a violet and a brown far from all of these. The depth family has triangles besides."""
+yellow, Tol's wine and indigo, and a violet and a brown far from all these. The depth family has triangles besides."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",

@@ -157,7 +157,7 @@ PROFILES = {profile.name: profile for profile in (*EMBEDDED, *REAL)}
 
 
 def fitted(profile: Profile, size: tuple[int, int], encoder: str, frame_step: int, usable: int) -> Profile:
-    """`profile` on a user's own data, by what these say: image height and width, encoder, and frames between neighbours.
+    """`profile` on a user's own data, by what these say: image height and width, encoder, frames between neighbours.
 
     No training set is larger than `usable`, which leaves images to validate on, and there is one at least. All encoders
     but resnet18-slim take the iterations, rates and trials of the profile `gpu`.

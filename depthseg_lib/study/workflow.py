@@ -71,8 +71,8 @@ def drawn(figures: str | Path, names: Iterable[str]) -> list[str]:
 def to_do(request: Request, study: Plan) -> list[Key]:
     """The runs and notebooks whose results are not there, or are not those of the plan, in the plan's order.
 
-    A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of files
-    are and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
+    A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of
+    files and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
     """
     waiting = {}
     for run in study.runs:
@@ -89,7 +89,7 @@ def to_do(request: Request, study: Plan) -> list[Key]:
 
 
 def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
-    """Give results that are current, which are all but those of `keys`, dates in the graph's order, as Snakemake wants."""
+    """Give results that are current, which are all but those of `keys`, dates in the graph's order, for Snakemake."""
     moment, again = time.time_ns(), set(keys)
     results = {(run.kind, run.name): request.folder((run.kind, run.name)) / "metrics.json" for run in study.runs}
     results |= {key: request.folder(key) / "executed.ipynb" for key in ((FIGURES, stem) for stem in study.figures)}
