@@ -51,7 +51,7 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
             scratch.write_text(f"{text}\n", "utf-8")
     except InputError as error:
         raise InputError(
-            f"{error}; or put the {description.NAME} that this prints into a folder of your own and give that as DATA:\n"
+            f"{error}; or put this {description.NAME} into a folder of your own, and give that as DATA:\n"
             + text.replace("{", f'{{\n  "root": {json.dumps(str(folder.absolute()))},', 1)
         ) from None
     try:
