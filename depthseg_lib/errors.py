@@ -13,9 +13,9 @@ class InputError(ValueError):
 
 
 def together(errors: Sequence[InputError], of: str) -> InputError:
-    """One error for all `errors`, one at least, of a kind: their number `of` what, and what the first ten say, a line each.
+    """One error for all `errors` of a kind, one at least: how many `of` what, and what the first ten say, a line each.
 
-    A single one is itself.
+    A single one stays as it is.
     """
     if len(errors) == 1:
         return errors[0]

@@ -226,10 +226,9 @@ def by_class(folder: str, report: Report) -> None:
     counts = np.bincount(found.labels)
     few, many = (f"{counts[i]} ({found.classes[i]})" for i in (counts.argmin(), counts.argmax()))
     chosen = evenly(found.files, PHOTOGRAPHS)
-    looked = "" if len(chosen) == len(found.files) else f"; {len(chosen)} of them looked at"
-    report.say(
-        f"photographs in {found.root}: {len(found.files)} of {len(counts)} classes, from {few} to {many} of a class{looked}"
-    )
+    looked = "" if len(chosen) == len(found.files) else f", {len(chosen)} of them looked at"
+    report.say(f"photographs in {found.root}: {len(found.files)}{looked}")
+    report.say(f"  {len(counts)} classes, from {few} to {many}")
     report.problems += map(str, image_folder.broken(chosen))
     report.remarks += found.remarks
 

@@ -153,7 +153,9 @@ def packed(
 
         try:
             failed = {}
-            if check and (wrong := [e for e in mapped(lambda item: attempt(check, item), items, None) if e is not None]):
+            if check and (
+                wrong := [e for e in mapped(lambda item: attempt(check, item), items, None) if e is not None]
+            ):
                 raise together(wrong, f"of {len(items)} cannot be used")
             if not done or not hasattr(os, "posix_fallocate"):  # what is begun has its room, but on macOS
                 require_space(folder, missing)

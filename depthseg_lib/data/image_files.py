@@ -282,7 +282,7 @@ def unread(folders: Iterable[str | Path]) -> list[str]:
 
 
 def unread_of(folder: str | Path, names: Iterable[str]) -> list[str]:
-    """Which of the files of these `names` below `folder` are in a form that is not read, in a sentence for each ending."""
+    """Which of the files of these `names` below `folder` are in a form that is not read, a sentence for each ending."""
     kinds, lines = defaultdict(list), []
     for name in names:
         if (ending := os.path.splitext(name)[1].lower()) in _PICTURES or ending in _VIDEO:

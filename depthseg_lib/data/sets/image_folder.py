@@ -74,7 +74,9 @@ def listed(folder: str | Path) -> Listed:
         unread = [os.path.relpath(name, root) for name in names if not image_files.is_image(name)]
         if not members:
             why = "; ".join(image_files.unread_of(root, unread)) or image_files.found(place)
-            wrong.append(f"{place} holds no photographs: expected {LAYOUT}; {why}; put them there, or remove the folder")
+            wrong.append(
+                f"{place} holds no photographs: expected {LAYOUT}; {why}; put them there, or remove the folder"
+            )
         classes.append(place.name)
         counts.append(len(members))
         files += members
@@ -87,8 +89,8 @@ def listed(folder: str | Path) -> Listed:
     labels = np.repeat(np.arange(len(classes)), counts)
     trained = np.bincount(labels[~held_out_photographs(len(labels))], minlength=len(classes))
     wrong += [
-        f"{root / name} has a single photograph, which is kept for evaluation, as every tenth is: expected some to train "
-        "on; put at least one more there, or remove the folder"
+        f"{root / name} has a single photograph, and that is kept for evaluation, as every tenth is: expected some to "
+        "train on; put at least one more there, or remove the folder"
         for name, count, left in zip(classes, counts, trained, strict=True)
         if count and not left
     ]
@@ -147,7 +149,9 @@ def _root(folder: Path, within: bool = False) -> tuple[Path, list[str]]:
         if not splits or not (all_are or some_are):
             return folder, []
     if len(training) != 1:
-        what = f"{len(training)} to train on ({', '.join(p.name for p in training)})" if training else "none to train on"
+        what = (
+            f"{len(training)} to train on ({', '.join(p.name for p in training)})" if training else "none to train on"
+        )
         raise InputError(
             f"{folder} holds {', '.join(place.name for place in places)}, which are called as splits are: expected one "
             f"to train on, with {LAYOUT}; found {what}; give the folder that the classes lie in, or put them into train"
