@@ -31,9 +31,13 @@ BIN := .venv/bin
 READY := .venv/$(ready)
 endif
 
-ASKED = --profile "$(PROFILE)" --data "$(DATA)" --photographs "$(PHOTOGRAPHS)" --imagenet "$(IMAGENET)" \
-        --monodepth2 "$(MONODEPTH2)" --weights "$(WEIGHTS)" --cores $(CORES) --runs "$(RUNS)" \
-        --figures "$(FIGURES)" --executor $(EXECUTOR) --gpus "$(GPUS)" --jobs-per-gpu $(JOBS_PER_GPU)
+# What was given, as one word of the shell, whatever signs are in it.
+given = '$(subst ','\'',$(value $(1)))'
+
+ASKED = --profile $(call given,PROFILE) --data $(call given,DATA) --photographs $(call given,PHOTOGRAPHS) \
+        --imagenet $(call given,IMAGENET) --monodepth2 $(call given,MONODEPTH2) --weights $(call given,WEIGHTS) \
+        --cores $(CORES) --runs $(call given,RUNS) --figures $(call given,FIGURES) --executor $(call given,EXECUTOR) \
+        --gpus $(call given,GPUS) --jobs-per-gpu $(JOBS_PER_GPU)
 
 help:
 	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
@@ -59,11 +63,12 @@ redraw: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.figures $(ASKED) --redraw
 
 describe: $(READY)
-	@$(BIN)/python -m depthseg_lib.commands.describe "$(DATA)" $(if $(FORCE),--force)
+	@$(BIN)/python -m depthseg_lib.commands.describe $(call given,DATA) $(if $(FORCE),--force)
 
 check-data: $(READY)
-	@$(BIN)/python -m depthseg_lib.commands.check_data --profile "$(or $(PROFILE),folder)" --data "$(DATA)" --runs "$(RUNS)" \
-	    --imagenet "$(IMAGENET)" --photographs "$(PHOTOGRAPHS)"
+	@$(BIN)/python -m depthseg_lib.commands.check_data $(if $(PROFILE),--profile $(call given,PROFILE)) \
+	    --data $(call given,DATA) --runs $(call given,RUNS) --imagenet $(call given,IMAGENET) \
+	    --photographs $(call given,PHOTOGRAPHS)
 
 lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.lab
@@ -78,8 +83,9 @@ clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache
 	find depthseg_lib tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Compiled modules halve the start of every job.
-unexport PYTHONDONTWRITEBYTECODE
+# Compiled modules halve the start of every job; the others would bring modules that are not the project's.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONSTARTUP
+export PYTHONNOUSERSITE := 1
 
 environment: $(READY)
 

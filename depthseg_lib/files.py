@@ -51,17 +51,19 @@ def writing(path: str | Path) -> Iterator[None]:
 def write_json(path: str | Path, content) -> None:
     """Write JSON, in place by rename; NaN is refused, since JSON has none."""
     with replacing(path) as scratch:
-        scratch.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        scratch.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", "utf-8")
 
 
 def read_json(path: str | Path):
     """Read JSON; a missing or broken file raises `InputError`."""
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is not JSON (line {error.lineno}: {error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not JSON in UTF-8 ({error.reason} at byte {error.start})") from None
 
 
 def cache_root() -> Path:

@@ -22,7 +22,7 @@ LIBRARY = Path(__file__).parent
 NOTEBOOKS = {"pretrain": "01_pretrain", "finetune": "02_finetune"}
 """The notebook that does one run of each kind."""
 _COMPUTES = ("training", "models", "losses", "data", "world")
-"""The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, computes nothing."""
+"""The rooms whose sources are part of a run's fingerprint; the ground, and what plans, draws or reports, is not."""
 _DRAWS = ("plots", "panels", "analysis", "losses", "data")
 """The rooms whose sources are part of a figure's fingerprint."""
 _TASKS = {name: f"training/{name}.py" for name in ("classification", "depth", "flow")}
@@ -100,7 +100,7 @@ def of_sources(files: Iterable[Path]) -> str:
 
 
 def of_notebook(file: Path) -> str:
-    """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty without a notebook."""
+    """The fingerprint of a notebook's code cells but for its parameters, which are settings; empty for none."""
     if not file.is_file():
         return ""
     skipped = {"parameters", "injected-parameters"}
@@ -112,9 +112,24 @@ def _code_cells(notebook: Path) -> list[dict]:
     return [cell for cell in read_json(notebook)["cells"] if cell["cell_type"] == "code"]
 
 
+FILES = "files"
+"""The key of metrics.json that holds the other files of a result, each with its size in bytes."""
+
+
 def is_current(folder: Path, fingerprint: str) -> bool:
-    """Whether `folder` holds the results of a finished run with this fingerprint."""
-    return bool(fingerprint) and left_by(folder) == fingerprint
+    """Whether `folder` holds the results of a finished run with this fingerprint, all of them."""
+    return bool(fingerprint) and left_by(folder) == fingerprint and not missing(folder)
+
+
+def missing(folder: Path) -> list[str]:
+    """The files of the finished run in `folder` that are not there, or not as long as it left them: a copy was cut off.
+
+    Weights may be absent: a run that starts from them looks for them itself.
+    """
+    files = read_json(folder / "metrics.json").get(FILES, {})
+    return [
+        name for name, size in files.items() if not (file := folder / name).is_file() or file.stat().st_size != size
+    ]
 
 
 def left_by(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Settings of the study's runs, checked when they are built, and the names that the study gives its parts."""
 
+import ast
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Literal, Self, get_args
@@ -133,8 +134,8 @@ class PretrainConfig(DataSettings):
     batch: PositiveInt = 8
     """Triplets, pairs, images or photographs per step."""
     learning_rate: PositiveFloat = 5e-4
-    """Adam's first step size, which the task lowers: for depth to a tenth as Monodepth2 does, after half of the iterations
-    from scratch and after three quarters from other weights."""
+    """Adam's first step size, which the task lowers: for depth to a tenth as Monodepth2 does, after half of the
+    iterations from scratch and after three quarters from other weights."""
     frame_step: PositiveInt = 1
     """Frames between the neighbours of a triplet or pair, for slow video."""
     evaluate_every: PositiveInt = 180
@@ -226,6 +227,29 @@ def encoder_name(encoder: str) -> str:
 def pretrained_name(encoder: str, initialisation: str, large: bool = False) -> str:
     """The name of a pre-training run, at the usual image size or at the large one (photographs have but one size)."""
     return f"{encoder}-{initialisation}" + ("-large" if large and initialisation in NEEDS_VIDEO else "")
+
+
+def check_parameters(cells: Iterable[str]) -> None:
+    """Raise `InputError` for a parameter that papermill was given and that the notebook does not have.
+
+    `cells` are the texts of the cells that were run, IPython's `In`: papermill puts what it is given into one of its own,
+    after that of the parameters, and says nothing of names that stand there alone.
+    """
+    known: set[str] = set()
+    for text in cells:
+        injected = text.startswith("# Parameters\n")
+        try:
+            targets = [
+                target for node in ast.parse(text).body if isinstance(node, ast.Assign) for target in node.targets
+            ]
+        except SyntaxError:  # a cell with a magic
+            continue
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        for name in names:
+            if injected and name not in known:
+                hint = close_to(name, known) or f"; it has: {', '.join(sorted(known))}"
+                raise InputError(f"the notebook has no parameter '{name}'{hint}")
+        known |= set(names)
 
 
 def close_to(name: object, known: Iterable[str]) -> str:

@@ -21,8 +21,8 @@ SHOWN = "depth depth; none; classification depth-classification depth-classifica
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> TinyProject:
-    """A tiny project whose study was run once; a test that changes it changes it back."""
-    project = TinyProject(tmp_path_factory.mktemp("project"))
+    """A tiny project whose study was run once, in a folder of any name; a test that changes it changes it back."""
+    project = TinyProject(tmp_path_factory.mktemp("project") / "it's {1} #ü")
     project.first = project()
     assert project.first.returncode == 0, project.first.stdout + project.first.stderr
     return project
@@ -43,7 +43,7 @@ def test_the_whole_study_is_made_and_shown(project):
 
 def test_the_executed_notebooks_are_the_logs_of_the_runs(project):
     folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
-    left = {"executed.ipynb", "metrics.json", "params.json", "progress.jsonl", "weights.safetensors"}
+    left = {"executed.ipynb", "metrics.json", "params.json", "progress.jsonl", "t0", "weights.safetensors"}
     assert {path.name for path in folder.iterdir()} == left
     assert "iteration 1/2" in (folder / "executed.ipynb").read_text()
 
@@ -134,6 +134,15 @@ def test_more_trials_are_added_to_what_is_there(project):
     assert project.to_do() == []
 
 
+def test_a_result_that_was_copied_in_part_is_made_anew(project):
+    """A finished run without its trial, or with a file that is shorter than it was."""
+    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
+    (folder / "t0").rename(folder / "elsewhere")
+    assert project.to_do() == [DRAWN, "finetune depth-full-n4"]
+    (folder / "elsewhere").rename(folder / "t0")
+    assert project.to_do() == []
+
+
 def test_only_one_study_works_in_a_folder(project):
     with FileLock(project.root / "runs/tiny/.lock"):
         refused = project("--dry")
@@ -160,7 +169,7 @@ def test_figures_are_drawn_again_without_training(project):
 
 def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path):
     """Copied to another folder, without Snakemake's records, with and without weights."""
-    (project.root / ".snakemake").rename(tmp_path / "records")
+    (project.root / "runs/tiny/.snakemake").rename(tmp_path / "records")
     shutil.copytree(project.root / "runs", tmp_path / "runs", copy_function=shutil.copyfile)
     assert project.to_do(tmp_path / "runs") == []
     for file in tmp_path.rglob("weights.safetensors"):
@@ -169,8 +178,9 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
     (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/metrics.json").unlink()
     both = ["pretrain classification", "pretrain depth-classification"]
     assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4", *both]
-    again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures"))
+    again = project("--runs", str(tmp_path / "runs"), "--figures", "2026_11_26")
     assert again.returncode == 0, again.stdout + again.stderr
+    assert (project.root / "2026_11_26/tiny/fig03_curves.png").exists()
     assert "finetune resnet18-slim-none-full-n4" not in again.stdout and project.to_do() == []
 
 
@@ -184,7 +194,7 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     failed = project()
     assert failed.returncode == 1
     assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
-    assert f"log: runs/tiny/finetune/{names['depth']}/failed.ipynb" in failed.stdout
+    assert f"log: {folders['depth']}/failed.ipynb" in failed.stdout
     assert f"finetune {names['none']}  finished" in failed.stdout
     waited = [
         failed.stdout.index(f"{of} started") for of in ("pretrain resnet18-slim-depth ", f"finetune {names['depth']} ")

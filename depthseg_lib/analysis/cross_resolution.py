@@ -35,8 +35,7 @@ def crossed(results: Results) -> Results | None:
     usual = rows_with(results.metrics, {"setting": "full", "images": results.base_images})
     if not usual["experiment"].isin(CROSSED).any():
         return None
-    rows = rows_of(usual["initialisation"])
-    wanted = {(experiment, initialisation) for _, initialisation, experiment, _ in rows}
+    wanted = {(experiment, name) for _, name, experiment, _ in rows_of(usual["initialisation"])}
     pairs = zip(usual["experiment"].astype(str), usual["initialisation"].astype(str), strict=True)
     return replace(results, metrics=usual[[pair in wanted for pair in pairs]].reset_index(drop=True))
 

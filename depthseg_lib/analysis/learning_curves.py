@@ -122,8 +122,7 @@ def gap_at_equal(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarr
     low, high = max(a[0][0], b[0][0]), min(a[0][-1], b[0][-1])
     if low >= high:
         return np.nan, np.nan, np.nan
-    inner = [level for level in (*a[0], *b[0]) if low < level < high]
-    at = np.unique([low, *inner, high])
+    at = np.unique([low, *(level for level in (*a[0], *b[0]) if low < level < high), high])
     gap = np.interp(at, *a) - np.interp(at, *b)
     return float(np.trapezoid(gap, at) / (high - low)), float(low), float(high)
 

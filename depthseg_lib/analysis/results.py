@@ -214,7 +214,6 @@ def common_scores(confusion: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
         matrix = np.zeros((len(label_set.classes),) * 2, np.int64)  # [truth, prediction]
         cell = tuple(pd.Categorical(part[column], label_set.classes).codes for column in ("truth", "prediction"))
         np.add.at(matrix, cell, part["count"].to_numpy(np.int64))
-        seven = metrics.miou(matrix, label_set.representative)
-        occurring = metrics.miou(matrix, metrics.occurring(matrix))
-        rows.append((*run, occurring, seven, metrics.accuracy(matrix)))
+        miou = (metrics.miou(matrix, classes) for classes in (metrics.occurring(matrix), label_set.representative))
+        rows.append((*run, *miou, metrics.accuracy(matrix)))
     return pd.DataFrame(rows, columns=[*_RUN, "miou_occurring", "miou_seven", "accuracy"]).merge(count, on=peers)

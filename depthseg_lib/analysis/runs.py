@@ -30,8 +30,8 @@ class RunFolder:
     @property
     def name(self) -> str:
         """Its name in tables: that of the run's folder, and of the trial's."""
-        trial = "trial" in self.parameters
-        return f"{self.folder.parent.name}-{self.folder.name}" if trial else self.folder.name
+        name = self.folder.name
+        return f"{self.folder.parent.name}-{name}" if "trial" in self.parameters else name
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,17 @@ class Found:
     """Trials of fine-tuning that were asked for, finished or not."""
     left_out: int
     """Finished ones of other settings, other code or other starting weights."""
+    incomplete: dict[str, list[str]]
+    """Finished ones by name of which files are missing or cut off, with those files."""
 
     @property
     def sentence(self) -> str:
         """What is used, for the reader."""
         text = f"{len(self.finetune)} of {self.asked} fine-tuning trials of this machine"
         others = "with other settings than the plan's, or made by other code,"
-        return text + (f"; {self.left_out} {others} left out" if self.left_out else "")
+        text += f"; {self.left_out} {others} left out" if self.left_out else ""
+        cut = ", ".join(f"{name} ({', '.join(files)})" for name, files in self.incomplete.items())
+        return text + (f"; left out because files are missing or cut off: {cut}" if cut else "")
 
 
 def find(folder: Path) -> Found | None:
@@ -68,11 +72,12 @@ def find(folder: Path) -> Found | None:
         trials = settings.pop("trials", None)
         each = [RunFolder(place / f"t{n}", settings | {"trial": n}) for n in range(trials or 0)]
         asked[run["kind"]] += [RunFolder(place, settings)] if trials is None else each
-    left = {kind: [(run, fingerprint.left_by(run.folder)) for run in of] for kind, of in asked.items()}
-    used = {kind: tuple(run for run, by in of if by == run.parameters["fingerprint"]) for kind, of in left.items()}
-    finished = sum((run.folder / "metrics.json").is_file() for of in asked.values() for run in of)
-    others = finished - len(used["finetune"]) - len(used["pretrain"])
-    return Found(plan, used["finetune"], used["pretrain"], len(asked["finetune"]), others)
+    finished = [run for of in asked.values() for run in of if (run.folder / "metrics.json").is_file()]
+    ours = [run for run in finished if fingerprint.left_by(run.folder) == run.parameters["fingerprint"]]
+    cut = {run.name: lost for run in ours if (lost := fingerprint.missing(run.folder))}
+    used = {kind: tuple(run for run in of if run in ours and run.name not in cut) for kind, of in asked.items()}
+    others = len(finished) - len(ours)
+    return Found(plan, used["finetune"], used["pretrain"], len(asked["finetune"]), others, cut)
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,7 @@ def table1(metrics: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     theirs = published[[*_BY, *PUBLISHED]].rename(columns={metric: f"{metric}_mean" for metric in PUBLISHED})
     both = [_ordered(ours).assign(source=OURS), _ordered(theirs).assign(source=PAPER)]
     table = pd.concat(both, ignore_index=True)[["source", *ours.columns]]
-    whole = {name: "Int64" for name in table if name.endswith("_trials") or name == "diverged"}
-    return table.astype(whole)
+    return table.astype({name: "Int64" for name in table if name.endswith("_trials") or name == "diverged"})
 
 
 def both_miou(label_set: LabelSet) -> str:
@@ -149,9 +148,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(row: pd.Series, metric: str, source: str) -> str:
     mean = 100 * row[f"{metric}_mean"]
-    if source == PAPER:
-        return f"{mean:.2f}"
+    if source == PAPER or np.isnan(mean):
+        return f"{mean:.2f}" if source == PAPER else "diverged"
     mark, half = "†" if row["diverged"] else "", 50 * (row[f"{metric}_high"] - row[f"{metric}_low"])
-    if np.isnan(mean):
-        return "diverged"
     return f"{mean:.2f}{mark}" if np.isnan(half) else f"{mean:.2f} ± {half:.2f}{mark}"

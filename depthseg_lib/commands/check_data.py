@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -68,6 +68,12 @@ class Report:
             self.problems += [] if str(error) in self.problems else [str(error)]
             return None
 
+    def each(self, items: Iterable, work: Callable) -> Iterator[tuple]:
+        """Each of `items` with what `work` makes of it, one after another; those that it fails on are left out."""
+        for item in items:
+            if (made := self.attempt(work, item)) is not None:
+                yield item, made
+
 
 def check(profile: str, data: str, runs: str, published: Published = NONE, photographs: str = "", say=print) -> int:
     """Look at the set of a profile; says what is there, writes the sheet into the folder of its runs.
@@ -94,7 +100,9 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
             if photographs:
                 by_class(photographs, report)
             if report.rows:
-                _write_sheet(Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report)
+                report.attempt(
+                    _write_sheet, Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report
+                )
             say("")
             cost(plan, sample, runs, report)
     say("")
@@ -110,6 +118,10 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
 
 def labels(sample: Listing, report: Report) -> None:
     """Decode label images of every split: ids of no class, shares of the classes, sizes; and show some."""
+
+    def truth_of(one: Annotated) -> np.ndarray:
+        return sample.label_set.encode(one.ids(), one.where)
+
     classes = [*enumerate(sample.label_set.classes), (VOID, "(void)")]
     width = max(len(name) for _, name in classes)
     for split, images in sample.labelled.items():
@@ -117,9 +129,7 @@ def labels(sample: Listing, report: Report) -> None:
         looked = "" if len(chosen) == len(images) else f", {len(chosen)} of them looked at"
         report.say(f"{split}: {len(images)} labelled images{looked}")
         pixels, occurs, sizes = np.zeros(256, np.int64), Counter(), Counter()
-        for one in chosen:
-            if (truth := report.attempt(_truth, sample, one)) is None:
-                continue
+        for _, truth in report.each(chosen, truth_of):
             counts = np.bincount(truth.ravel(), minlength=256)
             pixels += counts
             occurs.update(np.flatnonzero(counts).tolist())
@@ -137,13 +147,13 @@ def labels(sample: Listing, report: Report) -> None:
         elif never and sizes:
             report.remarks.append(f"{split}: no pixel of {', '.join(never)} in the label images that were looked at")
     shown = []
-    for one in evenly([one for images in sample.labelled.values() for one in images], 2 * COLUMNS):
-        pair = report.attempt(lambda one=one: (one.image(), _truth(sample, one)))
-        if pair and pair[0].size[::-1] != pair[1].shape:
-            sizes = [f"{wide}x{high}" for wide, high in (pair[1].shape[::-1], pair[0].size)]
+    some = evenly([one for images in sample.labelled.values() for one in images], 2 * COLUMNS)
+    for one, (image, truth) in report.each(some, lambda one: (one.image(), truth_of(one))):
+        sizes = [f"{wide}x{high}" for wide, high in (truth.shape[::-1], image.size)]
+        if sizes[0] == sizes[1]:
+            shown.append((_name(one.where), image, truth))
+        else:
             report.problems.append(f"{one.where} is {sizes[0]}, but its image is {sizes[1]}: expected one size")
-        elif pair:
-            shown.append((_name(one.where), *pair))
     for start in range(0, len(shown), COLUMNS):
         names, pictures, truths = zip(*shown[start : start + COLUMNS], strict=True)
         report.seen |= {int(index) for truth in truths for index in np.unique(truth)}
@@ -162,27 +172,21 @@ def motion(sample: Listing, step: int, report: Report) -> None:
     ends = f"from {lengths[shortest]} ({shortest}) to {lengths[longest]} ({longest})"
     report.say(f"video: {sum(lengths.values())} frames in {len(lengths)} sequences, {ends}")
     for name, files in sample.sequences.items():
-        found = [(size, file) for file in evenly(files, HEADERS) if (size := report.attempt(image_files.size, file))]
-        if others := [(size, file) for size, file in found if size != found[0][0]]:
-            other, first = (f"{file.name} is {size[1]}x{size[0]}" for size, file in (others[0], found[0]))
-            report.problems.append(
-                f"{name}: {other}, but {first}: expected frames of one size in a sequence; give each size a folder and "
-                "intrinsics of its own"
-            )
-    places = [(files, i) for files in sample.sequences.values() for i in range(len(files) - step)]
+        found = list(report.each(evenly(files, HEADERS), image_files.size))
+        if others := [(file, size) for file, size in found if size != found[0][1]]:
+            other, first = (f"{file.name} is {size[1]}x{size[0]}" for file, size in (others[0], found[0]))
+            wanted = "frames of one size in a sequence; give each size a folder and intrinsics of its own"
+            report.problems.append(f"{name}: {other}, but {first}: expected {wanted}")
     still, sizes, shown = [], Counter(), []
-    for files, i in evenly(places, NEIGHBOURS):
-        pair = report.attempt(
-            lambda files=files, i=i: [image_files.photograph(files[j]).convert("RGB") for j in (i, i + step)]
-        )
-        if pair is None:
-            continue
+    two = [frames for files in sample.sequences.values() for frames in zip(files, files[step:], strict=False)]
+    two = evenly(two, NEIGHBOURS)
+    for (file, _), pair in report.each(two, lambda files: [image_files.photograph(of).convert("RGB") for of in files]):
         sizes[pair[0].size[::-1]] += 1
         size = (160, max(1, 160 * pair[0].height // pair[0].width))
         grey = [np.asarray(o.convert("L").resize(size, Image.Resampling.BOX)).astype(float) for o in pair]
         change = np.abs(grey[1] - grey[0])
-        still += [files[i]] if change.mean() < STILL else []
-        shown.append((files[i], _small(pair[0]), change))
+        still += [file] if change.mean() < STILL else []
+        shown.append((file, _small(pair[0]), change))
     report.say(f"  sizes: {_sizes(sizes)}")
     report.say(f"  {len(still)} of {len(shown)} sampled frames hardly differ from the one {step} later")
     if len(still) > len(shown) // 4:
@@ -198,8 +202,7 @@ def motion(sample: Listing, step: int, report: Report) -> None:
 
 def depth(sample: Listing, report: Report) -> None:
     """Read what measured depth there is: its range, and how much of the image has some."""
-    read = [(one, report.attempt(one.depth)) for one in sample.depth[:COLUMNS]]
-    read = [(one, metres) for one, metres in read if metres is not None]
+    read = list(report.each(sample.depth[:COLUMNS], lambda one: one.depth()))
     if not read:
         report.say("measured depth: none; evaluation of depth needs some, training does not")
         return
@@ -211,11 +214,10 @@ def depth(sample: Listing, report: Report) -> None:
     low, middle, high = np.percentile(known, (1, 50, 99))
     metres = f"{low:.1f} to {high:.1f} m, median {middle:.1f} m"
     report.say(f"measured depth, in {len(read)} images: {100 * share:.0f} % of pixels, {metres}")
-    pictures = [(one, report.attempt(one.image), metres) for one, metres in read]
-    if pictures := [(one, picture, metres) for one, picture, metres in pictures if picture is not None]:
-        names = [_name(one.where) for one, _, _ in pictures]
-        report.rows.append(Row("images", [_small(picture) for _, picture, _ in pictures], names))
-        logs = [_spread(metres) for _, _, metres in pictures]
+    if pictures := list(report.each(read, lambda one: one[0].image())):
+        names = [_name(one.where) for (one, _), _ in pictures]
+        report.rows.append(Row("images", [_small(picture) for _, picture in pictures], names))
+        logs = [_spread(metres) for (_, metres), _ in pictures]
         low, high = (np.nanpercentile(np.concatenate([log.ravel() for log in logs]), part) for part in (1, 99))
         report.rows.append(Row(f"{np.exp(low):.0f} to {np.exp(high):.0f} m", logs, limits=(low, high)))
 
@@ -231,10 +233,6 @@ def by_class(folder: str, report: Report) -> None:
     report.say(f"  {len(counts)} classes, from {few} to {many}")
     report.problems += map(str, image_folder.broken(chosen))
     report.remarks += found.remarks
-
-
-def _truth(sample: Listing, one: Annotated) -> np.ndarray:
-    return sample.label_set.encode(one.ids(), one.where)
 
 
 def _sizes(sizes: Counter) -> str:
@@ -262,16 +260,19 @@ def _name(where: str) -> str:
 
 
 def _write_sheet(file: Path, sample: Listing, size: DataSettings, report: Report) -> None:
-    from depthseg_lib.plots.pictures import data_sheet  # matplotlib, after `main` has named its folder
+    import matplotlib  # after `main` has named its folder
+
+    from depthseg_lib.plots.pictures import data_sheet
+    from depthseg_lib.plots.style import RC
 
     footer = (
-        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at {size.height}x{size.width} "
-        "(height x width). Labels: void is black. Change: yellow is a lot, dark is none. Depth: dark is near, white is "
-        "unknown."
+        f"{sample.label_set.name}: a sample, as it is on the disk; the study takes images at "
+        f"{size.height}x{size.width} (height x width). Labels: void is black. Change: yellow is a "
+        "lot, dark is none. Depth: dark is near, white is unknown."
     )
     shown = np.array(sorted(report.seen)) if report.seen else None
     figure = data_sheet(report.rows, shown, sample.label_set, footer)
-    with replacing(file) as scratch:
+    with replacing(file) as scratch, matplotlib.rc_context(RC):
         figure.savefig(scratch, format="png", dpi=110)
     report.say(f"contact sheet to look at: {file}")
 

@@ -46,7 +46,14 @@ def describe(folder: Path, force: bool = False, say=print) -> None:
     # A line per class and entry, for people to edit, and short lists of numbers on one line.
     text = json.dumps(values, indent=2, ensure_ascii=False)
     text = re.sub(r"\[\n([-\d.,\s]+)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
-    _write(file, f"{text}\n")
+    try:
+        with replacing(file) as scratch:
+            scratch.write_text(f"{text}\n", "utf-8")
+    except InputError as error:
+        raise InputError(
+            f"{error}; or put this {description.NAME} into a folder of your own, and give that as DATA:\n"
+            + text.replace("{", f'{{\n  "root": {json.dumps(str(folder.absolute()))},', 1)
+        ) from None
     try:
         own.Own(folder).check()
     except InputError as error:
@@ -74,11 +81,6 @@ def _values(folder: Path, layout: Layout, labels: Labels) -> dict:
     positions = named == [str(i) for i in range(len(labels.classes))]
     values |= {"void": [int(key) for key in void]} if positions else {"label_map": labels.label_map}
     return values | {"frame_step": 1, "video": [_entry(folder, name) for name in layout.video]}
-
-
-def _write(file: Path, text: str) -> None:
-    with replacing(file) as scratch:
-        scratch.write_text(text)
 
 
 def _pair(*globs: list[str]) -> dict:

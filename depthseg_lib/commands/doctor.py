@@ -1,9 +1,10 @@
 """`make doctor`: what this environment has, and whether the study can run in it."""
 
+import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ PACKAGES += ("snakemake", "papermill", "jupyterlab", "ipywidgets")
 def main() -> int:
     """Print a line per check; the exit status is 1 when one says no."""
     checks = {"python": lambda: f"{sys.version.split()[0]}, {sys.executable}", "packages": _packages, "device": _device}
-    checks |= {"kernel": _kernel, "cache": _cache, "folder": _folder, "browser": _browser}
+    checks |= {"modules": _modules, "kernel": _kernel, "cache": _cache, "folder": _folder, "browser": _browser}
     good = True
     for name, check in checks.items():
         try:
@@ -40,6 +41,19 @@ def _packages() -> str:
     if missing:
         raise InputError(f"missing: {', '.join(missing)}; `make clean` and then any other target installs them")
     return ", ".join(found)
+
+
+def _modules() -> str:
+    """Whether a module of the packages here is found elsewhere first, by PYTHONPATH."""
+    places = [Path(place) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    ours = {name for name in packages_distributions() if name != "depthseg_lib"}
+    if foreign := [f for at in places for name in sorted(ours) for f in (at / f"{name}.py", at / name) if f.exists()]:
+        raise InputError(
+            f"PYTHONPATH leads to {foreign[0]}"
+            + (f" and {len(foreign) - 1} more" if len(foreign) > 1 else "")
+            + ", in place of this environment's: unset PYTHONPATH, or start with make, which does not hand it on"
+        )
+    return "all of this environment's"
 
 
 def _device() -> str:

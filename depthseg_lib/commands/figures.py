@@ -51,8 +51,8 @@ def make(options) -> int:
     places = {name: _absolute(getattr(options, name)) for name in ("data", "photographs")}
     published = Published.given(options.imagenet, options.monodepth2, options.weights)
     study_plan.check(request.profile, published=published, decode=not options.dry, **places)
-    where = {"runs": request.runs, "notebooks": request.notebooks}
-    study = study_plan.plan(request.profile, published=published, **places, **where)
+    places |= {"runs": request.runs, "notebooks": request.notebooks}
+    study = study_plan.plan(request.profile, published=published, **places)
     request = replace(request, profile=study.profile.name)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         machine.writable(folder, purpose)
@@ -133,7 +133,7 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
     prepared = kernels.prepared(
         [ROOT / request.notebooks / f"{stem}.ipynb" for stem in stems], workflow.environment(request)
     )
-    with request.plan.with_name("snakemake.log").open("w") as log, prepared as environment:
+    with request.plan.with_name("snakemake.log").open("w", encoding="utf-8") as log, prepared as environment:
         process = subprocess.Popen(
             workflow.command(request, order),
             env=environment,
@@ -166,8 +166,7 @@ def _header(request: Request, jobs: list[Job], order: list[Key]) -> None:
     runs = [job for job in jobs if job.key[0] != FIGURES]
     here = machine.device() if request.gpus else "the CPU"
     where = f"{here}, {request.cores} jobs side by side" if request.executor == "local" else request.executor
-    rate = rates(jobs, request.folder)
-    left = seconds_left([job for job in jobs if job.key in order], {}, rate, request.cores)
+    left = seconds_left([job for job in jobs if job.key in order], {}, rates(jobs, request.folder), request.cores)
     trained = sum(key[0] != FIGURES for key in order)
     counts = f"{len(runs)} runs and {len(jobs) - len(runs)} notebooks that draw"
     print(f"depthseg: profile {request.profile} on {where}")
@@ -184,7 +183,7 @@ def _end(request: Request, jobs: list[Job], screen: Screen, status: int, seconds
         return 0
     log = request.plan.with_name("snakemake.log")
     if not screen.failed:
-        print("".join(log.read_text().splitlines(keepends=True)[-20:]), file=sys.stderr)
+        print("".join(log.read_text("utf-8", "replace").splitlines(keepends=True)[-20:]), file=sys.stderr)
     failed = ", ".join(" ".join(key) for key in screen.failed) or f"something that said nothing; see {log}"
     missing = [key for key in runs if not (request.folder(key) / "metrics.json").exists()]
     print(f"failed: {failed}", file=sys.stderr)

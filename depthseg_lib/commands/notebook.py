@@ -44,7 +44,7 @@ def enter_headless_environment() -> None:
     """Keep Jupyter, IPython and matplotlib of this process and its children out of the home directory, and the user's
     settings out of a run.
 
-    MPLBACKEND is dropped: the kernel's own inline backend has to put the figures into the notebook.
+    The kernel's own inline backend has to put the figures into the notebook.
     """
     folders = {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
     for name, below in {**folders, "IPYTHONDIR": "ipython", "MPLCONFIGDIR": "matplotlib"}.items():
@@ -52,7 +52,8 @@ def enter_headless_environment() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(folder)
     os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    os.environ.pop("MPLBACKEND", None)
+    for name in ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
+        os.environ.pop(name, None)
 
 
 def fitted(notebook: Path, values: dict) -> dict:
@@ -63,7 +64,7 @@ def fitted(notebook: Path, values: dict) -> dict:
     """
     import papermill
 
-    known = papermill.inspect_notebook(str(notebook))
+    known = papermill.inspect_notebook(_literal(notebook))
     named = {name: value for name, value in values.items() if name in known and name != OTHER}
     others = {name: value for name, value in values.items() if name not in named}
     if OTHER in known:
@@ -72,6 +73,11 @@ def fitted(notebook: Path, values: dict) -> dict:
         hint = close_to(name, known) or f"; it has: {', '.join(known) or 'none at all'}"
         raise InputError(f"{notebook.name} has no parameter '{name}'{hint}")
     return named
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes braces for names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 class Relay:
@@ -117,7 +123,7 @@ def execute(notebook: Path, values: dict, log: Path, report: Callable[[str], Non
         try:
             papermill.execute_notebook(
                 node,
-                str(partial.absolute()),
+                _literal(partial.absolute()),
                 parameters=values,
                 kernel_name="python3",
                 language="python",
@@ -177,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
         journal.append(folder, journal.FINISHED)
         return 0
     except (InputError, NotebookFailed) as error:
-        left = Path(options.out).with_name("failed.ipynb")
+        left = log.with_name("failed.ipynb")
         text = f"{error}\nlog: {left}" if left.exists() else str(error)
     print(f"{name}  failed: {text}", file=sys.stderr, flush=True)
     try:

@@ -1,6 +1,5 @@
 """What the terminal shows while a study runs: a line per event of a run, and how long it should still take."""
 
-import json
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from depthseg_lib.commands import journal
+from depthseg_lib.files import read_json
 from depthseg_lib.study.plan import GPU_BASIS, on_gpu
 from depthseg_lib.study.workflow import FIGURES, Key
 
@@ -110,8 +110,8 @@ class Screen:
         """The time that everything still to do should take."""
         waiting = [job for job in self.jobs if job.key in self.waiting]
         running = {key: time.time() - since for key, since in self.running.items()}
-        rate = rates(self.jobs, self.folder)
-        return f"about {duration(seconds_left(waiting, running, rate, self.cores))} left"
+        left = seconds_left(waiting, running, rates(self.jobs, self.folder), self.cores)
+        return f"about {duration(left)} left"
 
     def update(self) -> None:
         """Show what the journals say since the last look."""
@@ -126,23 +126,19 @@ class Screen:
             self.running[key] = event.at
             self.failed.pop(key, None)
         text = {journal.STARTED: "started", journal.FAILED: f"FAILED: {event.text}"}.get(event.what, event.text[:LINE])
-        if event.what == journal.FINISHED:
-            text = f"finished in {duration(event.at - self.running.get(key, event.at))}"
-            if (at := diverged(self.folder(key))) is not None:
-                text += f", diverged at iteration {at}"
         if event.what in (journal.FINISHED, journal.FAILED):
-            self.running.pop(key, None)
+            since = self.running.pop(key, event.at)
             self.waiting.pop(key, None)
         if event.what == journal.FAILED:
             self.failed[key] = event.text
-        if event.what == journal.FINISHED and self.waiting:
-            text += f", {self.left()}"
+        if event.what == journal.FINISHED:
+            at = diverged(self.folder(key))
+            text = f"finished in {duration(event.at - since)}" + ("" if at is None else f", diverged at iteration {at}")
+            text += f", {self.left()}" if self.waiting else ""
         self.say(f"[{self.numbers.get(key, '?')}/{len(self.jobs)}] {' '.join(key)}  {text}")
 
 
 def diverged(folder: Path) -> int | None:
     """The iteration at which a finished run diverged; None when it did not, or has not finished."""
-    try:
-        return json.loads((folder / "metrics.json").read_text()).get("diverged_at")
-    except FileNotFoundError:
-        return None
+    metrics = folder / "metrics.json"
+    return read_json(metrics).get("diverged_at") if metrics.is_file() else None

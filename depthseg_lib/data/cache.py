@@ -75,7 +75,7 @@ def cached(
         scratch.mkdir(exist_ok=True)
         try:
             build(scratch)
-            (scratch / "key.json").write_text(text)
+            (scratch / "key.json").write_text(text, "utf-8")
             scratch.rename(folder)
         finally:
             if not resumes:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from depthseg_lib.analysis.measurements.activations import Activations, boundary_score, label_borders
 from depthseg_lib.analysis.results import Results, rows_with
 from depthseg_lib.analysis.statistics import INTERVAL, mean_interval
-from depthseg_lib.panels.panel import DPI, Panel, Paste, Shown, buttons, fitted, numbers, offer
+from depthseg_lib.panels.panel import DPI, Panel, Shown, add_picture, buttons, fitted, numbers, offer
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activation_maps import coloured
 
@@ -64,10 +64,14 @@ def activation_figure(state: ActivationState, held: ActivationResults) -> Figure
     image, truth = examples.images[state.example], examples.truth[state.example]
     predicted, activation = examples.predictions[held.run(state)], held.maps(state)[state.layer][state.example]
     colour = held.results.label_set.colour
-    _picture(figure, 0, fitted(image.transpose(1, 2, 0), PLACE), "image")
-    _picture(figure, 1, fitted(colour(truth), PLACE), "truth")
-    _picture(figure, 2, fitted(colour(predicted[state.example]), PLACE), f"prediction: {state.initialisation}")
-    _picture(figure, 3, _map(activation, truth, state.borders), f"activation: {state.layer}")
+    pictures = {
+        "image": fitted(image.transpose(1, 2, 0), PLACE),
+        "truth": fitted(colour(truth), PLACE),
+        f"prediction: {state.initialisation}": fitted(colour(predicted[state.example]), PLACE),
+        f"activation: {state.layer}": _map(activation, truth, state.borders),
+    }
+    for place, (title, shown) in enumerate(pictures.items()):
+        add_picture(figure, place % 2, shown, title, columns=2, below=22 + place // 2 * (PLACE[1] + 26), gap=4)
     here, number = boundary_score(activation, truth), "{:.2f}".format
     same = {column: getattr(state, column) for column in ("encoder", "initialisation", "layer")}
     mean = mean_interval(rows_with(held.scores, same)["ratio"])
@@ -86,15 +90,6 @@ def _map(activation: np.ndarray, truth: np.ndarray, borders: bool) -> np.ndarray
     if borders:  # of the enlarged labels: lines of two pixels, however small the image is
         shown[label_borders(labels)] = _BORDER
     return shown
-
-
-def _picture(figure: Figure, place: int, shown: np.ndarray, title: str) -> None:
-    width, height = figure.bbox.width, figure.bbox.height
-    column, row = place % 2, place // 2
-    left = (column + 0.5) * width / 2 - shown.shape[1] / 2
-    top = height - 22 - row * (PLACE[1] + 26)
-    figure.add_artist(Paste(shown, left, top - shown.shape[0]))
-    figure.text((column + 0.5) / 2, (top + 4) / height, title, fontsize=9, ha="center")
 
 
 class ActivationPanel(Panel):

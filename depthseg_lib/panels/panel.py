@@ -67,13 +67,14 @@ def fitted(picture: np.ndarray, place: tuple[int, int] = PICTURE) -> np.ndarray:
     return picture[rows[:, None], columns]
 
 
-def add_picture(figure: Figure, column: int, picture: np.ndarray, title: str, room=PICTURE) -> None:
-    """Hang a picture (H W 3, uint8) into one of three columns at the top, as large as `room` (pixels) allows."""
-    shown, (width, height) = fitted(picture, room), (figure.bbox.width, figure.bbox.height)
-    left = (column + 0.5) * width / 3 - shown.shape[1] / 2
-    top = height - 24
+def add_picture(
+    figure: Figure, column: int, shown: np.ndarray, title: str, columns: int = 3, below: int = 24, gap: int = 5
+) -> None:
+    """Hang a picture (H W 3, uint8) into one of the columns, `below` the upper edge, under a title (pixels)."""
+    width, height = figure.bbox.width, figure.bbox.height
+    left, top = (column + 0.5) * width / columns - shown.shape[1] / 2, height - below
     figure.add_artist(Paste(shown, left, top - shown.shape[0]))
-    figure.text((column + 0.5) / 3, (top + 5) / height, title, fontsize=9, ha="center")
+    figure.text((column + 0.5) / columns, (top + gap) / height, title, fontsize=9, ha="center")
 
 
 def mark(figure: Figure, limits, at: float, mean: float, initialisation: str, names, apart: float = APART) -> None:

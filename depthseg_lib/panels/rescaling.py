@@ -78,12 +78,12 @@ def rescaling_figure(state: RescalingState, held: RescalingResults) -> Figure:
     background, limits = held.background(state.encoder, state.metric)
     figure.add_artist(panel.Paste(background))
     image = rescaled(examples.images[state.example], state.factor)
-    share = state.factor / held.factors[-1]
+    room = tuple(state.factor / held.factors[-1] * side for side in panel.PICTURE)
     size = f"image, {image.shape[1]} x {image.shape[2]} pixels"
-    panel.add_picture(figure, 0, image.transpose(1, 2, 0), size, tuple(share * side for side in panel.PICTURE))
+    panel.add_picture(figure, 0, panel.fitted(image.transpose(1, 2, 0), room), size)
     title = f"prediction: {state.initialisation}, factor {state.factor:.2g}"
-    panel.add_picture(figure, 1, colour(held.predicted(state)), title)
-    panel.add_picture(figure, 2, colour(examples.truth[state.example]), "truth")
+    panel.add_picture(figure, 1, panel.fitted(colour(held.predicted(state))), title)
+    panel.add_picture(figure, 2, panel.fitted(colour(examples.truth[state.example])), "truth")
     scores = held.scores(state.encoder)
     here = scores[(scores["factor"] == state.factor) & (scores["initialisation"] == state.initialisation)]
     mean = mean_interval(here[state.metric] * style.scale(state.metric))

@@ -92,9 +92,9 @@ def training_size_figure(state: SizeState, held: SizeResults) -> Figure:
     examples, labels, run = held.results.examples, held.results.label_set, held.first_run(state)
     predicted = examples.predictions[run][state.example] if run else np.full_like(examples.truth[0], VOID)
     title = f"{state.initialisation}, {state.setting}, {state.images} images" if run else "not run"
-    panel.add_picture(figure, 0, examples.images[state.example].transpose(1, 2, 0), "image")
-    panel.add_picture(figure, 1, labels.colour(examples.truth[state.example]), "truth")
-    panel.add_picture(figure, 2, labels.colour(predicted), f"prediction: {title}")
+    panel.add_picture(figure, 0, panel.fitted(examples.images[state.example].transpose(1, 2, 0)), "image")
+    panel.add_picture(figure, 1, panel.fitted(labels.colour(examples.truth[state.example])), "truth")
+    panel.add_picture(figure, 2, panel.fitted(labels.colour(predicted)), f"prediction: {title}")
     scores = held.scores(state.encoder, state.setting)
     here = scores[(scores["images"] == state.images) & (scores["initialisation"] == state.initialisation)]
     mean = here[state.metric].mean() * style.scale(state.metric)

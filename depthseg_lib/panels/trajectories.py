@@ -141,21 +141,17 @@ class TrajectoryPanel(Panel):
         self.state = first_state(self.held)
         self.encoder = panel.buttons("encoder", self.held.encoders, self.state.encoder)
         self.setting = panel.buttons("setting", self.held.settings(self.state.encoder), self.state.setting)
-        self.initialisation = panel.buttons("start", self._initialisations(), self.state.initialisation)
-        self.metric = panel.metrics(tuple(SUBSETS))
-        self.iteration = panel.slider("iteration", self._iterations(), self.state.iteration)
+        here = self.state.encoder, self.state.setting
+        self.initialisation = panel.buttons("start", self.held.initialisations(*here), self.state.initialisation)
+        self.metric = panel.metrics(SUBSETS)
+        self.iteration = panel.slider("iteration", self.held.iterations(*here), self.state.iteration)
         super().__init__([self.iteration, self.metric], [self.initialisation], [self.setting, self.encoder])
 
     def figure(self) -> Figure:
         """What was run with the chosen encoder and setting, up to the chosen iteration."""
         panel.offer(self.setting, self.held.settings(self.encoder.value))
-        panel.offer(self.initialisation, self._initialisations())
-        panel.offer(self.iteration, self._iterations(), last=True)
+        here = self.encoder.value, self.setting.value
+        panel.offer(self.initialisation, self.held.initialisations(*here))
+        panel.offer(self.iteration, self.held.iterations(*here), last=True)
         self.state = self.read(TrajectoryState)
         return trajectory_figure(self.state, self.held)
-
-    def _initialisations(self) -> list[str]:
-        return self.held.initialisations(self.encoder.value, self.setting.value)
-
-    def _iterations(self) -> list[int]:
-        return self.held.iterations(self.encoder.value, self.setting.value)

@@ -39,8 +39,7 @@ def activations(
     scaled to its own maximum: brightness says where in its image, and nothing of one map against another.
     """
     names, (count, _, height, width) = style.present(maps), images.shape
-    picture = (style.WIDTH - 0.95) / (2 * count)
-    tall = picture * height / width * (len(names) + 1) + 1.2
+    tall = (style.WIDTH - 0.95) / (2 * count) * height / width * (len(names) + 1) + 1.2
     figure = style.sheet(style.WIDTH, tall)
     axes = figure.subplots(len(names) + 1, 2 * count, squeeze=False)
     for k in range(count):
@@ -104,8 +103,7 @@ def _score_axes(axes: Axes, scores: pd.DataFrame) -> None:
     sides = ("top", "bottom") if edges >= 1 else ("bottom", "top")
     for height, label, side in ((1, "indifferent", sides[0]), (edges, "image edges", sides[1])):
         axes.axhline(height, color=style.GREY, linewidth=1, linestyle="--", zorder=1)
-        where = axes.get_yaxis_transform()
-        axes.text(1.01, height, label, transform=where, fontsize=8, color=style.GREY, va=side)
+        axes.text(1.01, height, label, transform=axes.get_yaxis_transform(), fontsize=8, color=style.GREY, va=side)
     low = np.nanmin([means["ratio_low"].min(), scores["ratio"].min(), 1])
     high = np.nanmax([means["ratio_high"].max(), scores["ratio"].max(), scores["edges"].max(), 1])
     axes.set_ylim(max(0.0, low - 0.05), min(scores["highest"].max(), high + 0.05))

@@ -78,7 +78,7 @@ FACTORS_APART = 0.025
 def resize_factor(scores: pd.DataFrame, footer: str = "") -> Figure:
     """mIoU over the representative classes and pixel accuracy against the resize factor (log2), per initialisation.
 
-    `scores` is a row per run and factor: encoder, initialisation, trial, factor, metrics as fractions; see `axes_against`.
+    `scores` is a row per run and factor: encoder, initialisation, trial, factor, metrics (0..1); see `axes_against`.
     """
     figure = panels_against(scores, "factor", LABEL, footer, FACTORS_APART)
     for axes in figure.axes:

@@ -194,6 +194,5 @@ def _finetuning(axes: Axes, encoder: str, name: str, decoder: str, frozen: bool)
     arrow(axes, (2.71, _DOWN), (2.85, _DOWN))
     arrow(axes, (2.99, _DOWN), (3.13, _DOWN))
     axes.text(3.16, _DOWN, "labels", va="center", fontsize=8.5)
-    for x, carried in ((_ENCODER, True), (_DECODER, decoder == DEPTH)):
-        if carried:
-            arrow(axes, (x, _UP - 0.4), (x, _DOWN + 0.42), dashed=True, colour=SOFT)
+    for x in (_ENCODER, _DECODER) if decoder == DEPTH else (_ENCODER,):
+        arrow(axes, (x, _UP - 0.4), (x, _DOWN + 0.42), dashed=True, colour=SOFT)

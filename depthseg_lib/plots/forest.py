@@ -185,5 +185,4 @@ def _keys(rows: pd.DataFrame) -> list[tuple]:
 
 
 def _handle(label: str, marker: str, edge: str, face: str) -> Line2D:
-    known = dict(color=edge, markerfacecolor=face, linestyle="none", markersize=5)
-    return Line2D([], [], marker=marker, label=label, **known)
+    return Line2D([], [], marker=marker, label=label, color=edge, markerfacecolor=face, linestyle="none", markersize=5)

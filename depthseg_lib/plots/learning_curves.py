@@ -128,10 +128,11 @@ def frozen(history: pd.DataFrame, metrics: pd.DataFrame, published: pd.DataFrame
 def _ends(axes, metrics: pd.DataFrame, published: pd.DataFrame, encoder: str) -> None:
     """A row per metric, ours beside the paper's, on one scale."""
     counterpart = paper.counterpart(encoder)
+    published = published[published["encoder"] == counterpart]
     for (ours, theirs), metric in zip(axes, ENDS, strict=True):
         _ours(ours, metrics, metric)
-        _paper(theirs, published[published["encoder"] == counterpart], metric)
-        for at, of in ((ours, metrics), (theirs, published[published["encoder"] == counterpart])):
+        _paper(theirs, published, metric)
+        for at, of in ((ours, metrics), (theirs, published)):
             style.name_lines(at, style.present(of["initialisation"]))
             at.set_xlabel(style.METRICS[metric])
             at.margins(x=0.08)
@@ -153,18 +154,17 @@ def _ours(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
             half = (mean[f"{metric}_high"] - mean[f"{metric}_mean"]).fillna(0) * factor
             dots = dict(s=11, color=colour, alpha=0.5, linewidths=0)
             axes.scatter(trials[metric] * factor, [height + 0.15] * len(trials), **dots)
-            look = dict(fmt=marker, color=colour, capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white")
-            axes.errorbar(mean[f"{metric}_mean"] * factor, [height] * len(mean), xerr=half, **look, zorder=3)
+            at = mean[f"{metric}_mean"] * factor, [height] * len(mean)
+            axes.errorbar(*at, xerr=half, fmt=marker, color=colour, **style.MEAN)
 
 
 def _paper(axes: Axes, published: pd.DataFrame, metric: str) -> None:
     names, factor = style.present(published["initialisation"]), style.scale(metric)
-    hollow = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")
     for place, name in enumerate(names):
         for setting, (marker, offset) in SETTINGS.items():
             value = published[(published["initialisation"] == name) & (published["setting"] == setting)][metric]
             at = value * factor, [place + offset] * len(value)
-            axes.plot(*at, marker=marker, color=style.LOOK[name][0], **hollow)
+            axes.plot(*at, marker=marker, color=style.LOOK[name][0], **style.HOLLOW)
 
 
 @style.styled

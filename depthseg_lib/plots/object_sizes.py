@@ -102,8 +102,7 @@ def _distributions(axes: Axes, objects: pd.DataFrame, mismatch: pd.DataFrame) ->
             where = axes.get_yaxis_transform()
             axes.text(x, place, f"{share:.0%}", transform=where, ha="center", va="center", fontsize=8.5)
     axes.text(1.16, 1.075, "in streets, below yellow", transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
-    counted = [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()]
-    style.name_lines(axes, counted)
+    style.name_lines(axes, [f"{row.thing}\nn = {row.photographs}, {row.objects}" for row in mismatch.itertuples()])
     axes.set_xscale("log")
     low, high = objects["size"].min(), objects["size"].max()
     axes.set_xlim(low / 1.15, high * 1.15)

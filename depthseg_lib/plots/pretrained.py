@@ -111,8 +111,7 @@ def flow_colours(flow: np.ndarray, fastest: float) -> np.ndarray:
     corners = np.cumsum((0, *_STEPS))
     full = np.stack([np.interp(place, corners, channel) for channel in zip(*_CORNERS, strict=True)], axis=-1)
     speed = speed[..., None]
-    colours = np.where(speed <= 1, 1 - speed * (1 - full), 0.75 * full)
-    return np.where(np.isfinite(speed), colours, 0.6)
+    return np.where(np.isfinite(speed), np.where(speed <= 1, 1 - speed * (1 - full), 0.75 * full), 0.6)
 
 
 @style.styled
@@ -182,6 +181,5 @@ def depth_examples(
     mapped = figure.axes[1].images[0]
     ticks = [metres for metres in (1, 2, 5, 10, 20, 50, 100) if mapped.norm.vmin <= metres <= mapped.norm.vmax]
     label = "depth (m)" if known else "depth (up to scale)"
-    bar = figure.colorbar(mapped, ax=figure.axes, shrink=0.9, label=label, ticks=ticks, format="%g")
-    bar.minorticks_off()
+    figure.colorbar(mapped, ax=figure.axes, shrink=0.9, label=label, ticks=ticks, format="%g").minorticks_off()
     return style.with_footer(figure, footer)

@@ -26,8 +26,8 @@ def cross_resolution(
     """Final mIoU and accuracy by where the weights come from, at the small and the large size; the paper's beside it.
 
     `rows` is `cross_resolution.compared`, `published` is `paper.cross_resolution()`, `sizes` says what small and large
-    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left runs whose pre-training
-    was at the other size. The paper's markers are hollow, without interval; where it has no number, that is written.
+    are. Larger markers are means with 95 % t-intervals, small dots trials, triangles to the left runs whose
+    pre-training was at the other size. The paper's markers are hollow, without interval; a missing number is named.
     """
     encoders = list(dict.fromkeys(rows["encoder"].astype(str)))
     there = set(zip(rows["encoder"].astype(str), rows["fine_tuned_at"], strict=True))
@@ -72,10 +72,8 @@ def _ours(axes: Axes, rows: pd.DataFrame, metric: str, lines: list[tuple[str, st
         colour, mean = style.LOOK[initialisation][0], means.loc[name, f"{metric}_mean"] * factor
         half = means.loc[name, f"{metric}_high"] * factor - mean
         axes.scatter(trials, [place + 0.24] * len(trials), s=11, color=colour, alpha=0.5, linewidths=0)
-        axes.errorbar(
-            mean, place, xerr=0 if pd.isna(half) else half, fmt=_marker(initialisation, experiment), color=colour,
-            capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white", zorder=3,
-        )  # fmt: skip
+        marker, half = _marker(initialisation, experiment), 0 if pd.isna(half) else half
+        axes.errorbar(mean, place, xerr=half, fmt=marker, color=colour, **style.MEAN)
 
 
 def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]]) -> None:
@@ -88,9 +86,8 @@ def _paper(axes: Axes, published: pd.DataFrame, lines: list[tuple[str, str, str]
             axes.text(0.04, place, text, transform=where, va="center", fontsize=8, color=style.GREY)
             continue
         initialisation, value = row["initialisation"], row["miou_seven"] * style.scale("miou_seven")
-        look = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")
-        marker = _marker(initialisation, experiment)
-        axes.plot(value, place, marker=marker, color=style.LOOK[initialisation][0], **look)
+        look = dict(marker=_marker(initialisation, experiment), color=style.LOOK[initialisation][0])
+        axes.plot(value, place, **look, **style.HOLLOW)
         if initialisation == "imagenet":
             axes.annotate("imagenet", (value, place), (5, 5), textcoords="offset points", fontsize=7, color=style.GREY)
     if not axes.lines:

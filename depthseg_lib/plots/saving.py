@@ -106,8 +106,7 @@ def about_pretraining(results: Results, runs: pd.DataFrame, title: str, *notes: 
 
 def _of_runs(results: Results, runs: pd.DataFrame, title: str, notes: Iterable[str], trials: tuple[int, int]) -> About:
     encoders, *made = (tuple(dict.fromkeys(runs[name].astype(str))) for name in ("encoder", "commit", "device"))
-    interval = INTERVAL if trials[0] > 1 else ""
-    described = title, results.data, results.profile, encoders, *trials, interval
+    described = title, results.data, results.profile, encoders, *trials, INTERVAL if trials[0] > 1 else ""
     return About(*described, *made, tuple(runs["name"]), " ".join(filter(None, notes)))
 
 

@@ -25,7 +25,7 @@ LOOK = {  # initialisation: (colour, line, marker)
     "flow": ("#734B22", (0, (3, 1.5)), "*"),
 }
 """Colours that colour-blind readers can tell apart, dark enough for thin lines: Okabe & Ito's without sky blue and
-yellow, Tol's wine and indigo, and a violet and a brown far from all of these. The depth family has triangles besides."""
+yellow, Tol's wine and indigo, and a violet and a brown far from all these. The depth family has triangles besides."""
 METRICS = {
     "train_loss": "training loss (NLL, nats per pixel)",
     "nll": "validation NLL (nats per pixel)",
@@ -40,9 +40,23 @@ Pictures = Mapping[str, np.ndarray]
 """Pictures, or what is drawn as some, by the initialisation that they are of, or by another name."""
 WIDTH = 7.2
 """Inches across two columns of a paper; type stays readable at half of it."""
+MEAN = dict(capsize=2.5, elinewidth=1.2, markersize=6.5, markeredgecolor="white", zorder=3)
+HOLLOW = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, linestyle="none")
+"""How our means with their intervals, and the paper's values, are drawn where they stand on lines of names."""
 SCREEN_DPI = 100
 GREY = "#5f6368"
-RC = {  # the matplotlib settings of all figures, for saving them too
+_BACKENDS = (
+    "backend",
+    "interactive",
+    "toolbar",
+    "timezone",
+    "webagg",
+    "tk.",
+    "keymap",
+    "savefig.directory",
+    "date.epoch",
+)
+RC = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_BACKENDS)} | {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -65,6 +79,7 @@ RC = {  # the matplotlib settings of all figures, for saving them too
     "figure.facecolor": "white",
     "svg.hashsalt": "depthseg",
 }
+"""The matplotlib settings of all figures, for saving them too: its own, but for these, and none of the user's."""
 
 
 def styled(draw):
@@ -135,8 +150,7 @@ def name_lines(axes: Axes, names: Sequence[str]) -> None:
 
 def with_footer(figure: Figure, text: str) -> Figure:
     """The figure with a small line under everything: data, profile, n, trials and interval."""
-    across = int(figure.get_figwidth() * 19.5)
-    lines = textwrap.wrap(text, across, break_on_hyphens=False)
+    lines = textwrap.wrap(text, int(figure.get_figwidth() * 19.5), break_on_hyphens=False)
     figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left")
     return figure
 

@@ -11,7 +11,7 @@ from depthseg_lib.plots.learning_curves import BAND, mean_line
 from depthseg_lib.settings import encoder_name
 
 SUBSETS = ("miou_occurring", "miou_seven")
-"""mIoU over all classes that occur, where the paper's figure has all of Cityscapes', and over its representative ones."""
+"""mIoU over all classes that occur, where the paper's figure has all of Cityscapes', and over representative ones."""
 COLUMNS = 4
 """Classes beside one another."""
 LEARNED = 0.05
@@ -20,7 +20,7 @@ LEARNED = 0.05
 
 @style.styled
 def miou_vs_accuracy(history: pd.DataFrame, footer: str = "") -> Figure:
-    """mIoU over the classes that occur against iteration, then pixel accuracy against it, and against the representative's.
+    """mIoU over the classes that occur against iteration; pixel accuracy against it, and against the representative's.
 
     `history` is a row per evaluation (encoder, setting, initialisation, trial, iteration, metrics as fractions); a row
     of panels per encoder and setting. Thick lines are means, thin ones trials; iteration 0 (untrained) is left out.

@@ -42,8 +42,6 @@ NEEDS = {
 """Runs without which a figure is not drawn, where not every profile has them."""
 INDOORS = ("nyu",)
 """Data sets with none of the things that the photographs show: sizes (figure 10) cannot be compared."""
-
-
 SIZE = 192 * 640
 """Pixels of the images that the rates are for."""
 DEPTH_RATE = 18.4
@@ -107,7 +105,7 @@ def plan(
 ) -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
 
-    What has `published` weights is not trained. With `photographs`, classification is learned from those in that folder.
+    What has `published` weights is not trained. With `photographs`, classification is learned from that folder's.
     """
     chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
     # Runs on real images also depend on what their folder holds, and classification on its photographs.
@@ -226,12 +224,12 @@ class _Grid:
         return [(name, large) for large in (False, True) for name in TRAINED_HERE if (name, large) in wanted]
 
     def _is_trained(self, encoder: str, initialisation: str, large: bool) -> bool:
-        """Whether a pre-training run makes it: what is published was learned at the usual size, not at the large one."""
+        """Whether a pre-training run makes it: what is published was learned at the usual size."""
         given = self.published.gives(encoder, initialisation) and not (large and initialisation in NEEDS_VIDEO)
         return initialisation in TRAINED_HERE and not given
 
     def _start(self, encoder: str, initialisation: str, large: bool) -> dict:
-        """What a run starts from: the file of its weights, their fingerprint, and the names of the runs that make them."""
+        """What a run starts from: the file of its weights, their fingerprint, and names of the runs that make them."""
         if self._is_trained(encoder, initialisation, large):
             name = pretrained_name(encoder, initialisation, large)
             weights = str(self.root / "pretrain" / name / "weights.safetensors")

@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Profile:
-    """One size of the study."""
+    """One size of the study; what it does not say is as in the paper."""
 
     name: str
     """Name on the command line and in figures."""
@@ -41,17 +41,17 @@ class Profile:
     """What it is for, in a line."""
     data: DataSettings
     """Images and their size."""
-    encoders: tuple[str, ...]
-    """Encoders to compare."""
     initialisations: tuple[str, ...]
     """Initialisations to compare."""
-    settings: tuple[str, ...]
+    encoders: tuple[str, ...] = ("resnet18", "resnet50")
+    """Encoders to compare."""
+    settings: tuple[str, ...] = ("full", "frozen")
     """Fine-tuning settings."""
-    trials: int
+    trials: int = 4
     """Trials per setting; they differ in fresh layers and order of batches, and are paired across initialisations."""
-    sizes: tuple[int, ...]
+    sizes: tuple[int, ...] = (8, 16, 32, 64, 128)
     """Training-set sizes of figure 4; `images` is among them."""
-    images: int
+    images: int = 16
     """Training images everywhere else."""
     classification: dict = field(default_factory=dict)
     """Settings of `PretrainConfig` for classification."""

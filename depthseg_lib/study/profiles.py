@@ -48,10 +48,7 @@ EMBEDDED = (
         data=DataSettings(height=64, width=192, streets=60, frames=40, annotated=200, photographs=5000),
         encoders=("resnet18-slim",),
         initialisations=PRETRAINED,
-        settings=("full", "frozen"),
         trials=3,
-        sizes=(8, 16, 32, 64, 128),
-        images=16,
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=180),
         supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
@@ -67,12 +64,7 @@ EMBEDDED = (
         name="gpu",
         about="the study on the embedded street world at the paper's image size, for one GPU",
         data=DataSettings(height=192, width=640, streets=200, frames=60, annotated=200, photographs=20000),
-        encoders=("resnet18", "resnet50"),
         initialisations=PRETRAINED,
-        settings=("full", "frozen"),
-        trials=4,
-        sizes=(8, 16, 32, 64, 128),
-        images=16,
         classification=_PAPERS | dict(iterations=10000, batch=128, learning_rate=1e-3),
         depth=_PAPERS | dict(batch=12, learning_rate=1e-4, evaluate_every=2000),
         supervised=_PAPERS | dict(batch=8, learning_rate=1e-4, evaluate_every=2000),
@@ -89,13 +81,8 @@ REAL = (
         name="kitti",
         about="the paper's own study on KITTI: depth from KITTI raw, KITTI semantics; ImageNet with IMAGENET=",
         data=DataSettings(data_set="kitti", height=192, width=640, annotated=200),
-        encoders=("resnet18", "resnet50"),
         # photographs of the embedded world, 64x64, would stand for nothing that the paper has: it has ImageNet
         initialisations=("none", "depth"),
-        settings=("full", "frozen"),
-        trials=4,
-        sizes=(8, 16, 32, 64, 128),
-        images=16,
         depth=_PAPERS
         | dict(iterations=30 * _EPOCH, batch=12, learning_rate=1e-4, evaluate_every=_EPOCH, evaluated=697),
         depth_started=dict(iterations=20 * _EPOCH),
@@ -112,11 +99,9 @@ REAL = (
         name="nyu",
         about="the paper's NYU-V2: 13 classes indoors, depth from a depth camera, everything trained",
         data=DataSettings(data_set="nyu", height=384, width=448),
-        encoders=("resnet18", "resnet50"),
         initialisations=("none", "depth-supervised"),
         not_trained=("depth-imagenet",),
         settings=("full",),
-        trials=4,
         sizes=(795,),
         images=795,
         supervised=_PAPERS | dict(iterations=508780, batch=8, learning_rate=1e-4, evaluate_every=10000),
@@ -128,10 +113,8 @@ REAL = (
         name="cityscapes",
         about="Cityscapes by the released code: all training images, DeepLab, random crops; depth from its video",
         data=DataSettings(data_set="cityscapes", height=512, width=512),
-        encoders=("resnet18", "resnet50"),
         initialisations=("none", "depth"),
         settings=("deeplab",),
-        trials=4,
         sizes=(2975,),
         images=2975,
         depth=_CITYSCAPES_DEPTH,
@@ -144,12 +127,8 @@ REAL = (
         name="cityscapes-as-kitti",
         about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
         data=DataSettings(data_set="cityscapes", height=512, width=512),
-        encoders=("resnet18", "resnet50"),
         initialisations=("none", "depth"),
-        settings=("full", "frozen"),
-        trials=4,
         sizes=(8, 16, 32, 64, 128, 2975),
-        images=16,
         depth=_CITYSCAPES_DEPTH,
         finetune=_PAPERS_FINETUNING,
         parts=with_imagenet(
@@ -164,10 +143,7 @@ REAL = (
         data=DataSettings(data_set="folder", height=96, width=160),
         encoders=("resnet18-slim",),
         initialisations=("none", "classification", "depth"),
-        settings=("full", "frozen"),
         trials=3,
-        sizes=(8, 16, 32, 64, 128),
-        images=16,
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
         finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
@@ -181,7 +157,7 @@ PROFILES = {profile.name: profile for profile in (*EMBEDDED, *REAL)}
 
 
 def fitted(profile: Profile, size: tuple[int, int], encoder: str, frame_step: int, usable: int) -> Profile:
-    """`profile` on a user's own data, by what these say: image height and width, encoder, and frames between neighbours.
+    """`profile` on a user's own data, by what these say: image height and width, encoder, frames between neighbours.
 
     No training set is larger than `usable`, which leaves images to validate on, and there is one at least. All encoders
     but resnet18-slim take the iterations, rates and trials of the profile `gpu`.

@@ -15,6 +15,8 @@ from depthseg_lib.study.plan import Plan
 SNAKEFILE = fingerprint.LIBRARY.parent / "workflow" / "Snakefile"
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
+ASKED = "snakemake.json"
+"""The file beside plan.json that tells Snakemake where notebooks and figures are, and whether a job gets a GPU."""
 DRAWN = "drawn.json"
 """The file beside the log of a notebook that says from what it has drawn."""
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
@@ -69,16 +71,15 @@ def drawn(figures: str | Path, names: Iterable[str]) -> list[str]:
 def to_do(request: Request, study: Plan) -> list[Key]:
     """The runs and notebooks whose results are not there, or are not those of the plan, in the plan's order.
 
-    A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of files
-    are and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
+    A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of
+    files and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
     """
     waiting = {}
     for run in study.runs:
         folder = request.folder((run.kind, run.name))
-        current = fingerprint.is_current(folder, run.parameters["fingerprint"])
-        if current and run.kind == "finetune":
-            current = read_json(folder / "metrics.json").get("trials", 0) >= run.parameters["trials"]
-        waiting[run.kind, run.name] = not current
+        parts = [folder, *(folder / f"t{number}" for number in range(run.parameters.get("trials", 0)))]
+        whole = all(fingerprint.is_current(part, run.parameters["fingerprint"]) for part in parts)
+        waiting[run.kind, run.name] = not whole
     for run in reversed(study.runs):  # before what it needs, which may need others itself
         for need in run.needs if waiting[run.kind, run.name] else ():
             if not (request.folder(("pretrain", need)) / "weights.safetensors").is_file():
@@ -88,28 +89,25 @@ def to_do(request: Request, study: Plan) -> list[Key]:
 
 
 def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
-    """Give results that are current, which are all but those of `keys`, dates in the graph's order, as Snakemake wants."""
+    """Give results that are current, which are all but those of `keys`, dates in the graph's order, for Snakemake."""
     moment, again = time.time_ns(), set(keys)
-    runs = [(run.kind, run.name) for run in study.runs]
-    results = {key: [request.folder(key) / "metrics.json"] for key in runs}
-    pictures = Path(request.figures, request.profile)
-    results |= {(FIGURES, stem): [Path(f) for f in drawn(pictures, names)] for stem, names in study.figures.items()}
-    for number, (key, files) in enumerate(results.items()):
-        for file in files if key not in again else ():
+    results = {(run.kind, run.name): request.folder((run.kind, run.name)) / "metrics.json" for run in study.runs}
+    results |= {key: request.folder(key) / "executed.ipynb" for key in ((FIGURES, stem) for stem in study.figures)}
+    for number, (key, file) in enumerate(results.items()):
+        if key not in again and file.is_file():
             os.utime(file, ns=(moment + 1000 * number,) * 2)
 
 
 def note_drawn(request: Request, study: Plan, stem: str) -> None:
     """Note from what a notebook has drawn its figures, by which they are known to be current."""
-    noted = {"fingerprint": _of_drawing(request, study, stem)}
-    write_json(request.folder((FIGURES, stem)) / DRAWN, noted)
+    write_json(request.folder((FIGURES, stem)) / DRAWN, {"fingerprint": _of_drawing(request, study, stem)})
 
 
 def _is_drawn(request: Request, study: Plan, stem: str) -> bool:
     noted = request.folder((FIGURES, stem)) / DRAWN
-    if not noted.is_file() or read_json(noted)["fingerprint"] != _of_drawing(request, study, stem):
-        return False
-    return all(Path(file).is_file() for file in drawn(Path(request.figures, request.profile), study.figures[stem]))
+    files = (noted, *map(Path, drawn(Path(request.figures, request.profile), study.figures[stem])))
+    there = all(file.is_file() for file in files)
+    return there and read_json(noted)["fingerprint"] == _of_drawing(request, study, stem)
 
 
 def _of_drawing(request: Request, study: Plan, stem: str) -> str:
@@ -118,25 +116,34 @@ def _of_drawing(request: Request, study: Plan, stem: str) -> str:
 
 
 def command(request: Request, keys: Iterable[Key] = (), *options: str) -> list[str]:
-    """The call of Snakemake that makes `keys` anew, and what is missing besides; to be run in the clone's root."""
+    """The call of Snakemake that makes `keys` anew, and what is missing besides.
+
+    It works in the folder of the profile's runs, where its records go too, and reads what it is asked in a file there:
+    as an option of its command line, a folder called `2026_11_26` would be a number.
+    """
     gpu = int(bool(request.gpus))  # a cluster shares out its own GPUs, so only this machine's are counted
-    places = len(request.gpus.split(",")) * request.jobs_per_gpu if gpu and request.executor == "local" else 0
-    limits = ["--resources", f"gpu={places}"] if places else []
+    slots = len(request.gpus.split(",")) * request.jobs_per_gpu if gpu and request.executor == "local" else 0
+    limits = ["--resources", f"gpu={slots}"] if slots else []
     width = ["--cores", str(request.cores)] if request.executor == "local" else []
-    anew = [str(request.folder(key) / "metrics.json") for key in keys if key[0] in NOTEBOOKS]
+    anew = [f"{kind}/{name}/metrics.json" for kind, name in keys if kind in NOTEBOOKS]
     anew += [f"draw_{stem}" for kind, stem in keys if kind == FIGURES]
     profile = SNAKEFILE.parent / "profiles" / request.executor
-    config = [f"plan={request.plan}", f"figures={request.figures}", f"notebooks={request.notebooks}", f"gpu={gpu}"]
+    folder, root = request.plan.parent.absolute(), SNAKEFILE.parents[1]
+    places = {"figures": root / request.figures / request.profile, "notebooks": root / request.notebooks}
+    write_json(folder / ASKED, {"gpu": gpu} | {name: str(place) for name, place in places.items()})
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--profile", str(profile)]
-    return [*start, *width, *limits, *(["--forcerun", *anew] if anew else []), *options, "--config", *config]
+    start += ["--directory", str(folder), "--configfile", str(folder / ASKED)]
+    return [*start, *width, *limits, *(["--forcerun", *anew] if anew else []), *options]
 
 
 def environment(request: Request) -> dict[str, str]:
-    """Variables for Snakemake and its jobs: this Python first, one thread each, caches in one place."""
+    """Variables for Snakemake and its jobs: this Python and this library first, one thread each, caches in one
+    place."""
     cache = cache_root().absolute()
     before = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     ours = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(SNAKEFILE.parents[1]), os.environ.get("PYTHONPATH")])),
         **dict.fromkeys(ONE_THREAD, "1"),
         "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES") or MALLOC,
         "DEPTHSEG_CACHE": str(cache),

@@ -206,7 +206,7 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     """Write `environment.json` and, last, `metrics.json`, whose presence says that the run is finished.
 
     The first has commit, versions, device, settings, wall time in seconds and peak memory in MiB of this process. In
-    the second, values that are not finite are null. The checkpoint stays, for whoever knows when nothing can fail any
+    the second, values that are not finite are null, and `files` says what else the result consists of. The checkpoint stays, for whoever knows when nothing can fail any
     more.
     """
     cuda, peak = torch.cuda.is_available(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -225,7 +225,9 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     write_json(folder / "environment.json", environment)
     iteration = int(outcome.history["iteration"].iloc[-1]) if len(outcome.history) else 0
     known = {"fingerprint": fingerprint.of(kind, config), "diverged_at": outcome.diverged_at, "iteration": iteration}
-    write_json(folder / "metrics.json", _finite(known | metrics))
+    files = sorted([*folder.glob("*.parquet"), *folder.glob("*.npz"), folder / "environment.json"])
+    whole = {fingerprint.FILES: {file.name: file.stat().st_size for file in files}}
+    write_json(folder / "metrics.json", _finite(known | metrics) | whole)
 
 
 def commit() -> str:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from helpers import own_data
+from helpers.limited import folder_for_all, ordinary_user
 from helpers.real_data import real_set
 from helpers.tiny import label, picture
 from PIL import Image
@@ -119,6 +120,24 @@ def test_what_is_not_there_is_said_and_nothing_is_written(root, remove, message)
     with pytest.raises(InputError, match=message):
         describe.describe(root)
     assert not (root / "dataset.json").exists()
+
+
+def test_where_nothing_can_be_written_the_description_is_printed_for_another_folder():
+    with folder_for_all() as parent:
+        root = own_data.write(parent / "own")
+        (root / "dataset.json").unlink()
+        for place in (root, *root.rglob("*")):
+            place.chmod(0o555)
+        with (
+            ordinary_user(),
+            pytest.raises(InputError, match="cannot be written .*; or put this dataset.json") as refused,
+        ):
+            describe.describe(root)
+        root.chmod(0o755)
+        elsewhere = parent / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "dataset.json").write_text(str(refused.value).partition("as DATA:\n")[2])
+        assert own.Own(elsewhere).count == 8
 
 
 def test_no_folder_is_asked_for(capsys):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def quick(monkeypatch, **checks):
-    for name in ("_packages", "_device", "_kernel", "_cache", "_folder", "_browser"):
+    for name in ("_packages", "_device", "_modules", "_kernel", "_cache", "_folder", "_browser"):
         monkeypatch.setattr(doctor, name, checks.get(name, lambda: "fine"))
 
 
@@ -25,7 +25,7 @@ def test_a_healthy_environment(monkeypatch, capsys):
     quick(monkeypatch)
     assert doctor.main() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 7 and all(" ok " in line for line in lines)
+    assert len(lines) == 8 and all(" ok " in line for line in lines)
     assert sys.executable in lines[0]
 
 
@@ -36,13 +36,21 @@ def test_one_bad_part_fails_and_the_others_are_still_checked(monkeypatch, capsys
     quick(monkeypatch, _cache=locked)
     assert doctor.main() == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "cache      NO   the cache cannot be written" in lines and len(lines) == 7
+    assert "cache      NO   the cache cannot be written" in lines and len(lines) == 8
 
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "not-there"))
     with pytest.raises(InputError, match="missing: not-there"):
         doctor._packages()
+
+
+def test_a_module_that_pythonpath_puts_before_ours_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert doctor._modules() == "all of this environment's"
+    (tmp_path / "yaml.py").write_text("another one")
+    with pytest.raises(InputError, match=rf"PYTHONPATH leads to {tmp_path}/yaml\.py, in place of this .*: unset"):
+        doctor._modules()
 
 
 def test_notebooks_run_on_this_python(tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def test_a_failing_cell_shows_its_traceback_and_the_log(tmp_path):
     failed = run(tmp_path, "def learn():\n    return 1 / 0", "learn()")
     assert failed.returncode == 1
     assert "ZeroDivisionError: division by zero" in failed.stderr and "return 1 / 0" in failed.stderr
-    assert "\x1b" not in failed.stderr and "log: runs/finetune/one/failed.ipynb" in failed.stderr
+    assert "\x1b" not in failed.stderr and f"log: {tmp_path}/runs/finetune/one/failed.ipynb" in failed.stderr
     assert log_of(tmp_path, "failed").cells[-1].outputs[-1].output_type == "error"
     assert not (folder / "executed.ipynb").exists()
 
@@ -80,7 +80,7 @@ def test_bad_input_in_a_notebook_is_one_sentence(tmp_path):
     shown = [line for line in failed.stderr.splitlines() if "IPKernelApp" not in line]
     assert shown == [
         "finetune one  failed: /data is empty: expected CamVid",
-        "log: runs/finetune/one/failed.ipynb",
+        f"log: {tmp_path}/runs/finetune/one/failed.ipynb",
     ]
 
 

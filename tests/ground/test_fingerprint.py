@@ -137,3 +137,13 @@ def test_a_result_is_current_when_it_says_so(tmp_path):
     assert not fingerprint.is_current(tmp_path, "abc") and not fingerprint.is_current(tmp_path, "")
     write_json(tmp_path / "metrics.json", {"fingerprint": "abc"})
     assert fingerprint.is_current(tmp_path, "abc") and not fingerprint.is_current(tmp_path, "abd")
+
+
+def test_a_result_without_one_of_its_files_is_not_current(tmp_path):
+    (tmp_path / "history.parquet").write_bytes(b"twelve bytes")
+    write_json(tmp_path / "metrics.json", {"fingerprint": "abc", "files": {"history.parquet": 12}})
+    assert fingerprint.is_current(tmp_path, "abc") and fingerprint.missing(tmp_path) == []
+    (tmp_path / "history.parquet").write_bytes(b"twelve")
+    assert not fingerprint.is_current(tmp_path, "abc") and fingerprint.missing(tmp_path) == ["history.parquet"]
+    (tmp_path / "history.parquet").unlink()
+    assert not fingerprint.is_current(tmp_path, "abc")

@@ -6,7 +6,7 @@ import pytest
 
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import project_path
-from depthseg_lib.settings import DataSettings, FinetuneConfig, PretrainConfig
+from depthseg_lib.settings import DataSettings, FinetuneConfig, PretrainConfig, check_parameters
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +23,20 @@ def test_a_notebook_gives_what_it_names_and_the_rest_is_the_studys():
     assert (config.batch, config.height, config.width) == (2, 96, PretrainConfig().width)
     with pytest.raises(InputError, match="no setting 'hight'; did you mean 'height'"):
         PretrainConfig.of_notebook(names, hight=96)
+
+
+def test_a_parameter_that_the_notebook_does_not_have_is_refused():
+    cells = [
+        "",
+        'initialisation = "none"  # where from\nother = {}',
+        "%matplotlib inline",
+        '# Parameters\nother = {"a": 1}\n',
+    ]
+    check_parameters([*cells, "x = 1"])
+    with pytest.raises(InputError, match="no parameter 'initialization'; did you mean 'initialisation'"):
+        check_parameters([*cells[:3], '# Parameters\ninitialization = "depth"\n'])
+    with pytest.raises(InputError, match="no parameter 'zzz'; it has: initialisation, other"):
+        check_parameters([*cells[:3], "# Parameters\nzzz = 1"])
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,9 @@ if folder.name in asked.get("broken", []):
     raise ValueError("the lens is dirty")
 (folder / "weights.safetensors").write_text(learned)
 known = {"fingerprint": other["fingerprint"], "trials": trials, "resumed": resumed}
+for number in range(trials):
+    (folder / f"t{number}").mkdir(exist_ok=True)
+    (folder / f"t{number}/metrics.json").write_text(json.dumps(known))
 (folder / "metrics.json").write_text(json.dumps(known | {"diverged_at": 7 if initialisation == "none" else None}))
 checkpoint.unlink()
 """,
@@ -90,6 +93,7 @@ class TinyProject:
 
     def __init__(self, root: Path):
         self.root, self.profile = root, PROFILE
+        root.mkdir(exist_ok=True)
         copy_project(root, "depthseg_lib", "workflow")
         for name, text in (("profiles", PROFILE), ("plan", FIGURES)):
             with (root / f"depthseg_lib/study/{name}.py").open("a") as file:

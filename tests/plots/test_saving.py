@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,6 +32,17 @@ def test_png_svg_and_json_and_the_same_bytes_again(results, tmp_path):
     image, size = shown._repr_png_()
     assert image.startswith(b"\x89PNG") and 600 < size["width"] < 900
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["fig.json", "fig.png", "fig.svg"]
+
+
+def test_the_users_own_settings_change_no_byte(results, tmp_path):
+    dark = {"figure.facecolor": "black", "axes.grid": True, "font.family": "monospace", "lines.linewidth": 9}
+    dark |= {"savefig.bbox": "tight", "axes.prop_cycle": matplotlib.cycler("color", ["red"]), "svg.fonttype": "none"}
+    for folder, settings in (("a", {}), ("b", dark)):
+        with matplotlib.rc_context(settings):
+            about = saving.about(results, "Curves")
+            saving.save(plots.miou_vs_accuracy(results.history, about.footer), "fig", tmp_path / folder, about)
+    for kind in ("png", "svg"):
+        assert (tmp_path / "a" / f"fig.{kind}").read_bytes() == (tmp_path / "b" / f"fig.{kind}").read_bytes()
 
 
 DRAWN = """

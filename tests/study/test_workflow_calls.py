@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from depthseg_lib.files import read_json
 from depthseg_lib.study import workflow
 from depthseg_lib.study.workflow import Request
 
@@ -17,14 +18,26 @@ def test_a_picture_has_three_files_and_a_table_five():
 
 
 def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
-    local = workflow.command(Request("gpu", gpus="0,1", jobs_per_gpu=3, cores=8))
-    assert local[local.index("--resources") + 1] == "gpu=6" and "gpu=1" in local
+    def asked(profile, **fields):
+        called = workflow.command(Request(profile, runs=str(tmp_path), **fields))
+        return called, read_json(called[called.index("--configfile") + 1])["gpu"]
+
+    local, gpu = asked("gpu", gpus="0,1", jobs_per_gpu=3, cores=8)
+    assert local[local.index("--resources") + 1] == "gpu=6" and gpu == 1
     assert local[local.index("--cores") + 1] == "8"
-    cluster = workflow.command(Request("gpu", executor="slurm", gpus="all"))
-    assert "--cores" not in cluster and "--resources" not in cluster and "gpu=1" in cluster
-    assert "gpu=0" in workflow.command(Request("gpu", executor="slurm", gpus=""))
-    plain = workflow.command(Request("laptop", cores=2))
-    assert "--resources" not in plain and "gpu=0" in plain
+    cluster, gpu = asked("gpu", executor="slurm", gpus="all")
+    assert "--cores" not in cluster and "--resources" not in cluster and gpu == 1
+    assert asked("gpu", executor="slurm", gpus="")[1] == 0
+    plain, gpu = asked("laptop", cores=2)
+    assert "--resources" not in plain and gpu == 0
+
+
+@pytest.mark.parametrize("name", ["2026_11_26", "1e3", "a #2", "a {x}", 'it\'s "so"', "größe"])
+def test_names_of_folders_are_taken_literally(name, tmp_path):
+    request = Request("smoke", runs=str(tmp_path / name), figures=str(tmp_path / "figures" / name))
+    called = workflow.command(request)
+    assert called[called.index("--directory") + 1] == f"{tmp_path / name}/smoke"
+    assert read_json(called[called.index("--configfile") + 1])["figures"] == f"{tmp_path}/figures/{name}/smoke"
 
 
 def test_jobs_have_one_thread_each_and_keep_to_the_cache_folder(tmp_path, monkeypatch):
@@ -46,5 +59,5 @@ def test_what_is_to_be_made_anew_is_named_by_its_result(tmp_path):
     request = Request("laptop", runs=str(tmp_path))
     called = workflow.command(request, [("finetune", "a"), ("figures", "03_results")])
     at = called.index("--forcerun")
-    assert called[at + 1 : at + 3] == [f"{tmp_path}/laptop/finetune/a/metrics.json", "draw_03_results"]
+    assert called[at + 1 : at + 3] == ["finetune/a/metrics.json", "draw_03_results"]
     assert "--forcerun" not in workflow.command(request)

@@ -48,8 +48,7 @@ class Measured:
 
 def final_gap(a: Trials, b: Trials, metric: str) -> Measured:
     """Final `metric` of `a` minus `b`, paired by trial; mIoU and accuracy in points."""
-    scale = 1 if metric == NLL else 100
-    values = [of.metrics.set_index("trial")[metric].dropna() * scale for of in (a, b)]
+    values = [of.metrics.set_index("trial")[metric].dropna() * (1 if metric == NLL else 100) for of in (a, b)]
     return Measured(paired_difference(*values), _left_out(a, b))
 
 

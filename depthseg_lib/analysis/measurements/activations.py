@@ -33,11 +33,6 @@ class Activations(measuring.OfRuns):
     maps: Maps
     """By run name and layer: maps of the first examples, K h w uint8 of the layer's size, each up to its own 255."""
 
-    @property
-    def shown(self) -> dict[tuple[str, str], str]:
-        """The run whose maps are kept, by encoder and initialisation."""
-        return self.first_runs(self.maps)
-
     def boundary_scores(self) -> pd.DataFrame:
         """A row per run and layer with means over images of energy share over area share: `ratio` that of the map.
 
@@ -49,8 +44,7 @@ class Activations(measuring.OfRuns):
         shares = {"ratio": self.scores["energy"] * highest, "edges": self.scores["edges"] * highest}
         scores, by = self.scores.assign(**shares, highest=highest), ["name", *RUN, "layer"]
         groups = scores.groupby(by, sort=False, observed=True)
-        means = groups[["ratio", "edges", "highest"]].mean()
-        return means.assign(scored=groups["ratio"].count()).reset_index()
+        return groups[["ratio", "edges", "highest"]].mean().assign(scored=groups["ratio"].count()).reset_index()
 
 
 def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") -> Activations:
@@ -87,10 +81,8 @@ def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
 def label_borders(labels: np.ndarray) -> np.ndarray:
     """Pixels (H W bool) of which one of the four neighbours has another label; void borders on nothing."""
     border = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        first, second = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
-        differ = (first != second) & (first != VOID) & (second != VOID)
-        along = np.moveaxis(border, axis, 0)  # a view: what is set here is set in `border`
+    for of, along in ((labels, border), (labels.T, border.T)):  # views: what is set in `border.T` is set in `border`
+        differ = (of[:-1] != of[1:]) & (of[:-1] != VOID) & (of[1:] != VOID)
         along[:-1] |= differ
         along[1:] |= differ
     return border

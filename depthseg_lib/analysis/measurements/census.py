@@ -32,8 +32,7 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") 
 def _compute(runs: Runs) -> tuple[dict, dict]:
     training, validation = measuring.annotated(runs)
     labels = [*training.labels, *validation.labels]
-    tables = {"classes": census(labels, training.label_set), "images": pd.DataFrame({"images": [len(labels)]})}
-    return tables, {}
+    return {"classes": census(labels, training.label_set), "images": pd.DataFrame({"images": [len(labels)]})}, {}
 
 
 def census(labels: Iterable[np.ndarray], label_set: LabelSet) -> pd.DataFrame:

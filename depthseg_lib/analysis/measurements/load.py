@@ -65,9 +65,11 @@ class OfRuns(Measured):
         """What a figure says of runs that it lacks."""
         return f"No {self.stored.about['measurement']} of {', '.join(self.missing)}." if self.missing else ""
 
-    def first_runs(self, names) -> dict[tuple[str, str], str]:
-        """Which of the runs `names` stands for an encoder and initialisation."""
-        runs = self.scores[self.scores["name"].isin(list(names))].drop_duplicates("name")
+    @property
+    def shown(self) -> dict[tuple[str, str], str]:
+        """The run of which something to look at is kept, by encoder and initialisation."""
+        kept = {name.partition(".")[0] for arrays in self.stored.arrays.values() for name in arrays}
+        runs = self.scores[self.scores["name"].isin(kept)].drop_duplicates("name")
         return {(row.encoder, row.initialisation): row.name for row in runs.itertuples(index=False)}
 
 

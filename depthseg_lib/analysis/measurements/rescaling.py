@@ -43,11 +43,6 @@ class Rescaling(measuring.OfRuns):
         """The resize factors, smallest first."""
         return sorted(float(factor) for factor in self.scores["factor"].unique())
 
-    @property
-    def shown(self) -> dict[tuple[str, str], str]:
-        """The run whose predictions are kept, by encoder and initialisation."""
-        return self.first_runs(self.predictions)
-
     def losses(self) -> pd.DataFrame:
         """The scores with those of factor 1 taken off, run by run, without factor 1 itself."""
         plain = self.scores[self.scores["factor"] == 1].set_index("name")[METRICS]
@@ -75,8 +70,7 @@ def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
         if first:
             kept[name] = predictions(network, examples, results.examples.images.shape[2:])
         print(f"rescaled predictions of {name}: {len(truth.images)} images, {time.monotonic() - start:.1f} s")
-    columns = ["name", *RUN, "factor", *METRICS, "scored"]
-    return {"scores": pd.DataFrame(rows)[columns]}, {"predictions": kept}
+    return {"scores": pd.DataFrame(rows)[["name", *RUN, "factor", *METRICS, "scored"]]}, {"predictions": kept}
 
 
 def at_all_factors(images: np.ndarray) -> Rescaled:

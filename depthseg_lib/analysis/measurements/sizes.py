@@ -70,8 +70,7 @@ def seen_range(sizes, side: float) -> tuple[float, float]:
     if not sizes.size:
         raise InputError("no photograph of the class: expected one at least; render more of them")
     kept = LEAST_CROP + (1 - LEAST_CROP) * (np.arange(50) + 0.5) / 50
-    enlarged = np.minimum(sizes[:, None] / np.sqrt(kept), side)
-    low, high = np.percentile(enlarged, RANGE)
+    low, high = np.percentile(np.minimum(sizes[:, None] / np.sqrt(kept), side), RANGE)
     return float(low), float(high)
 
 
@@ -164,8 +163,7 @@ def _examples(objects: pd.DataFrame, photographs: np.ndarray, streets: np.ndarra
             chosen.append(_at_share(of["streets"], _LARGE).assign(kind="large"))
     shown, pictures = pd.concat(chosen, ignore_index=True), {}
     for row in shown.to_dict("records"):
-        whole = (photographs if row["kind"] == "photograph" else streets)[row["image"]]
-        top, left, picture = _around(whole, row)
+        top, left, picture = _around((photographs if row["kind"] == "photograph" else streets)[row["image"]], row)
         pictures[f"{row['thing']}.{row['kind']}"] = picture
         here = (shown["thing"] == row["thing"]) & (shown["kind"] == row["kind"])
         shown.loc[here, ["top", "left"]] = row["top"] - top, row["left"] - left

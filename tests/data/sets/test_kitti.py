@@ -134,8 +134,7 @@ def test_all_that_drives_lack_is_named_at_once(root, raw):
     for work in (Kitti(root).check, lambda: Kitti(root).sequences):
         with pytest.raises(InputError, match=message):
             work()
-    drives = {"train": f"{LAST} 2 l\n", "test": f"{TESTED} 1 l\n"}
-    lists(root, **drives)
+    lists(root, train=f"{LAST} 2 l\n", test=f"{TESTED} 1 l\n")
     Kitti(root).check()  # they name none of these
     assert len(Kitti(root).sequences) == 4 and len(Kitti(root).remarks) == 4
 
@@ -143,8 +142,7 @@ def test_all_that_drives_lack_is_named_at_once(root, raw):
 def test_drives_with_one_camera_and_frames_that_are_not_read_are_remarked_on(root, raw):
     shutil.rmtree(raw / FIRST / "image_03")
     (raw / LAST / "image_02" / "data" / "0000000009.webp").write_bytes(b"x")
-    lines = []
-    assert len(Kitti(root).video(64, 96, lines.append).images)
+    Kitti(root).video(64, 96, (lines := []).append)
     assert "1 of 3 drives lack image_03, such as 2011_09_26_drive_0001_sync" in lines[0]
     assert "image_02/data holds 0000000009.webp, which is not read" in lines[1]
 
