@@ -232,8 +232,8 @@ def pretrained_name(encoder: str, initialisation: str, large: bool = False) -> s
 def check_parameters(cells: Iterable[str]) -> None:
     """Raise `InputError` for a parameter that papermill was given and that the notebook does not have.
 
-    `cells` are the texts of the cells that were run, IPython's `In`: papermill puts what it is given into one of its own,
-    after that of the parameters, and says nothing of names that stand there alone.
+    `cells` are the texts of the cells that were run, IPython's `In`: papermill puts what it is given into one of its
+    own, after that of the parameters, and says nothing of names that stand there alone.
     """
     known: set[str] = set()
     for text in cells:

@@ -101,6 +101,11 @@ def check(settings: DataSettings, images: int, progress: Progress = None, decode
     found = listed(settings)
     found.check()
     _first(split_order(found.count), images, found.folder)
+    if (longest := max(map(len, found.sequences.values()), default=0)) < 3:
+        raise InputError(
+            f"{found.folder}: expected video, three frames at least that follow one another, found "
+            f"{len(found.sequences)} sequences of at most {longest}: single images are none; give the set's video"
+        )
     if not decode:
         return
     load_annotated(settings, images, progress)

@@ -206,8 +206,8 @@ def finish(folder: Path, kind: str, config: Settings, outcome: Outcome, metrics:
     """Write `environment.json` and, last, `metrics.json`, whose presence says that the run is finished.
 
     The first has commit, versions, device, settings, wall time in seconds and peak memory in MiB of this process. In
-    the second, values that are not finite are null, and `files` says what else the result consists of. The checkpoint stays, for whoever knows when nothing can fail any
-    more.
+    the second, values that are not finite are null, and `files` says what else the result consists of. The checkpoint
+    stays, for whoever knows when nothing can fail any more.
     """
     cuda, peak = torch.cuda.is_available(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     processor = f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"

@@ -117,6 +117,16 @@ def test_a_run_that_is_not_the_plans_is_left_out(runs):
     assert len(found.metrics) == 15
 
 
+def test_a_trial_that_was_copied_in_part_is_left_out_and_named(runs):
+    folder = runs / "smoke" / "finetune" / RUN / "t0"
+    sizes = {name: (folder / name).stat().st_size for name in ("history.parquet", "confusion.npz")}
+    edit(folder / "metrics.json", files=sizes)
+    assert len(load(runs).metrics) == 16
+    (folder / "confusion.npz").unlink()
+    found = load(runs)
+    assert len(found.metrics) == 15 and f"missing or cut off: {NAME} (confusion.npz)" in found.source
+
+
 def test_a_diverged_run_is_named_but_has_no_final_numbers(runs):
     planted.diverge(runs / "smoke" / "finetune" / RUN / "t0", at=2)
     found = load(runs)

@@ -64,7 +64,14 @@ def test_notebooks_run_on_this_python(tmp_path, monkeypatch):
 def test_jupyterlab_shows_the_notebooks_with_this_python_and_leaves_the_home_alone(tmp_path):
     home, cache = tmp_path / "home", tmp_path / "cache"
     home.mkdir()
-    environment = os.environ | {"HOME": str(home), "DEPTHSEG_CACHE": str(cache)}
+    odd = tmp_path / "other/kernels/python3"
+    odd.mkdir(parents=True)
+    (odd / "kernel.json").write_text(json.dumps({"argv": ["/bin/false"], "display_name": "of another environment"}))
+    environment = os.environ | {
+        "HOME": str(home),
+        "DEPTHSEG_CACHE": str(cache),
+        "JUPYTER_PATH": str(tmp_path / "other"),
+    }
     call = [sys.executable, "-m", "depthseg_lib.commands.lab", "--no-browser", "--allow-root", "--port=0"]
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(call, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -77,6 +84,7 @@ def test_jupyterlab_shows_the_notebooks_with_this_python_and_leaves_the_home_alo
         server.wait(30)
     assert {"00_overview.ipynb", "03_results.ipynb"} <= names
     assert kernels["default"] == "python3" and list(kernels["kernelspecs"]) == ["python3"]
+    assert kernels["kernelspecs"]["python3"]["spec"]["argv"][0] != "/bin/false"
     assert list(home.iterdir()) == []
 
 

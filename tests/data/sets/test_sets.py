@@ -103,6 +103,16 @@ def test_what_is_listed_is_what_is_read(name, root):
         assert metres.shape == one.image().size[::-1] and 0.5 < metres[metres > 0].min() and metres.max() < 20
 
 
+def test_single_images_are_no_video(name, copy):
+    for files in listed(name, copy).sequences.values():
+        for file in files[1:]:
+            file.unlink()
+    with pytest.raises(
+        InputError, match="three frames at least that follow|frames at least in each of|no frame|triplet"
+    ):
+        sources.check(settings(name, copy), 4, decode=False)
+
+
 def test_video_can_be_learned_from_and_evaluated_on(name, root):
     video = sources.load_video(settings(name, root))
     training, held_out = split_triplets(video, 1)
