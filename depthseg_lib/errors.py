@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class InputError(ValueError):
@@ -10,6 +10,17 @@ class InputError(ValueError):
 
     The command line and the notebook runner print it as one sentence, without a traceback.
     """
+
+
+def together(errors: Sequence[InputError], of: str) -> InputError:
+    """One error for all `errors` of a kind, one at least: how many `of` what, and what the first ten say, a line each.
+
+    A single one stays as it is.
+    """
+    if len(errors) == 1:
+        return errors[0]
+    more = [f"and {len(errors) - 10} more"] if len(errors) > 10 else []
+    return InputError("\n  ".join([f"{len(errors)} {of}:", *map(str, errors[:10]), *more]))
 
 
 def exit_status(work: Callable[[], int | None]) -> int:

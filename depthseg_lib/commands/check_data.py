@@ -23,6 +23,7 @@ from depthseg_lib.commands.progress import estimated, jobs_of
 from depthseg_lib.data import image_files
 from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import VOID
+from depthseg_lib.data.sets import image_folder
 from depthseg_lib.data.sets.listing import Listing, evenly
 from depthseg_lib.data.sources import listed
 from depthseg_lib.errors import InputError, exit_status
@@ -32,6 +33,8 @@ from depthseg_lib.plots.pictures import COLUMNS, Row
 from depthseg_lib.settings import DataSettings
 from depthseg_lib.study import plan as study_plan
 
+PHOTOGRAPHS = 1000
+"""Photographs for classification that are decoded."""
 LABELS = 120
 """Label images of a split that are decoded."""
 NEIGHBOURS = 48
@@ -94,6 +97,8 @@ def check(profile: str, data: str, runs: str, published: Published = NONE, photo
             labels(sample, report)
             motion(sample, plan.profile.depth.get("frame_step", 1), report)
             depth(sample, report)
+            if photographs:
+                by_class(photographs, report)
             if report.rows:
                 report.attempt(
                     _write_sheet, Path(runs, plan.profile.name, "contact_sheet.png"), sample, settings, report
@@ -215,6 +220,19 @@ def depth(sample: Listing, report: Report) -> None:
         logs = [_spread(metres) for (_, metres), _ in pictures]
         low, high = (np.nanpercentile(np.concatenate([log.ravel() for log in logs]), part) for part in (1, 99))
         report.rows.append(Row(f"{np.exp(low):.0f} to {np.exp(high):.0f} m", logs, limits=(low, high)))
+
+
+def by_class(folder: str, report: Report) -> None:
+    """Count the photographs for classification and decode some."""
+    found = image_folder.listed(folder)
+    counts = np.bincount(found.labels)
+    few, many = (f"{counts[i]} ({found.classes[i]})" for i in (counts.argmin(), counts.argmax()))
+    chosen = evenly(found.files, PHOTOGRAPHS)
+    looked = "" if len(chosen) == len(found.files) else f", {len(chosen)} of them looked at"
+    report.say(f"photographs in {found.root}: {len(found.files)}{looked}")
+    report.say(f"  {len(counts)} classes, from {few} to {many}")
+    report.problems += map(str, image_folder.broken(chosen))
+    report.remarks += found.remarks
 
 
 def _sizes(sizes: Counter) -> str:

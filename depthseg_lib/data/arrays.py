@@ -126,6 +126,11 @@ class Photographs:
     classes: tuple[str, ...]
 
 
+def held_out_photographs(count: int) -> np.ndarray:
+    """Which of `count` photographs are kept for evaluation (count,) bool: every tenth, from the first on."""
+    return np.arange(count) % 10 == 0
+
+
 def split_triplets(video: Video, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Triplets (T 3) to train on, and those that are held out for evaluation.
 

@@ -1,7 +1,8 @@
 """The cache on disk: a folder per content key, built once, in place by rename, safe for several processes.
 
 What takes long is `packed`: rows of memory-mapped arrays, written in order, with a count of those that are finished. A
-build that was killed goes on at that count. A source of other files, sizes or times has another key.
+build that was killed goes on at that count. A source of other files, sizes or times has another key, but where some of
+its files were broken, what was read of the others is kept for that one.
 """
 
 import errno
@@ -21,7 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from depthseg_lib.data.image_files import remedy
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, together
 from depthseg_lib.files import cache_root
 
 Progress = Callable[[str], None] | None
@@ -30,6 +31,8 @@ BLOCK = 64
 """Rows after which what was written is brought to the disk and counted."""
 ROWS = "rows"
 """The file of a build with the count of its finished rows."""
+MARKS = "marks.npy"
+"""The file of a build with broken files that says which row is of which file, of what size and time."""
 AHEAD = 4
 """Items per thread that are worked on before their turn, so that no thread waits while rows are written."""
 THREADS = 16
@@ -103,11 +106,21 @@ def packed(
 
     `arrays` names them, in the order of what `work` returns, with the dtype and shape of a row. `files` are all that
     is read: their names, sizes and times belong to the key, and are looked at again at the end. `check` of every item
-    comes first. Raises `InputError` where a file changed meanwhile, or the disk has too little space; that of `work`
-    is passed on.
+    comes first. Raises `InputError` where a file changed meanwhile, or the disk has too little space, and, after all
+    items were tried, one with all that `check` or `work` raised. Where `files` are one for each item, the rows that
+    could be made are kept then: when the broken files are replaced or gone, the others are not read again.
     """
     source = _stats(files)
     whole = {name: (np.dtype(dtype), (len(items), *shape)) for name, (dtype, shape) in arrays.items()}
+    about = [kind, key, {name: [dtype.str, shape[1:]] for name, (dtype, shape) in whole.items()}]
+    about += [os.path.commonpath([os.path.abspath(file) for file in files])] if files else []
+    left = f"{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]}.left.partial"
+
+    def attempt(one: Callable, item):
+        try:
+            return one(item)
+        except InputError as error:
+            return error
 
     def build(folder: Path) -> None:
         stored, made, done = {name: folder / f"{name}.npy" for name in whole}, [], 0
@@ -117,35 +130,67 @@ def packed(
             made = [np.load(file, mmap_mode="r+") for file in stored.values()]
             done = int((folder / ROWS).read_text())
         missing = sum(dtype.itemsize * math.prod(shape[1:]) for dtype, shape in whole.values()) * (len(items) - done)
+        beside, free, kept, place = folder.with_name(left), shutil.disk_usage(folder).free, [], np.full(len(items), -1)
+        if len(files) == len(items) and beside.is_dir() and not done and free < missing:
+            shutil.rmtree(beside)  # there is no room for both
+        with suppress(OSError, ValueError):  # the rows that were made beside broken files
+            if len(files) == len(items):
+                marks = np.load(beside / MARKS)
+                place = _places(_marks(files, source), marks)
+                kept = [np.load(beside / f"{name}.npy", mmap_mode="r") for name in whole]
         if progress:  # before anything is decoded
-            before, free = f", {done} of them read before" if done else "", shutil.disk_usage(folder).free
+            known = done + int((place[done:] >= 0).sum())
+            before, free = f", {known} of them read before" if known else "", shutil.disk_usage(folder).free
             progress(
                 f"{len(items)} files to read once{before}: {missing / 1e9:.3f} GB to write under {cache_root()}, whose "
                 f"disk has {free / 1e9:.3f} GB free"
             )
+
+        def row(number: int):
+            if kept and place[number] >= 0:
+                return [array[place[number]] for array in kept]
+            return attempt(work, items[number])
+
         try:
-            if check:
-                deque(mapped(check, items, None), maxlen=0)
+            failed = {}
+            if check and (
+                wrong := [e for e in mapped(lambda item: attempt(check, item), items, None) if e is not None]
+            ):
+                raise together(wrong, f"of {len(items)} cannot be used")
             if not done or not hasattr(os, "posix_fallocate"):  # what is begun has its room, but on macOS
                 require_space(folder, missing)
             if not done:
                 made = [reserved(stored[name], shape, dtype) for name, (dtype, shape) in whole.items()]
-            for number, row in enumerate(mapped(work, items, progress, done), done + 1):
-                for array, part in zip(made, row, strict=True):
+            for number, found in enumerate(mapped(row, range(len(items)), progress, done), done + 1):
+                if isinstance(found, InputError):
+                    failed[number - 1] = found
+                    continue
+                for array, part in zip(made, found, strict=True):
                     array[number - 1] = part
-                if number % BLOCK == 0 or number == len(items):  # they count when they are on the disk
+                if not failed and (number % BLOCK == 0 or number == len(items)):  # they count when they are on the disk
                     for array in made:
                         array.flush()
                     (folder / f"{ROWS}.new").write_text(str(number))
                     (folder / f"{ROWS}.new").replace(folder / ROWS)
+            if failed and len(files) == len(items) > len(failed):
+                marks = _marks(files, source)
+                marks[list(failed)] = b""
+                np.save(folder / MARKS, marks)
+                for array in made:
+                    array.flush()
+                shutil.rmtree(beside, ignore_errors=True)
+                folder.rename(beside)
+            if failed:
+                raise together([*failed.values()], f"of {len(items)} cannot be used")
             changed = np.flatnonzero((_stats(files) != source).any(axis=1))
             if len(changed):
                 raise InputError(
                     f"{files[changed[0]]} changed while it was read ({len(changed)} of {len(files)} files did): "
                     "expected a source that nothing writes to; wait until it is complete, then run the command again"
                 )
+            shutil.rmtree(beside, ignore_errors=True)
         except InputError:  # the source is wrong: put right it has another key, and this is of no use to it
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
 
     rows = {name: [dtype.str, shape] for name, (dtype, shape) in whole.items()}
@@ -211,24 +256,39 @@ def reserved(file: Path, shape: tuple[int, ...], dtype) -> np.memmap:
 
 
 def files_digest(files: Sequence[Path | str], stats: np.ndarray | None = None) -> str:
-    """A digest of names, sizes and times of `files`; raises `InputError` where one cannot be read."""
+    """A digest of names, sizes and times of `files`; raises `InputError` where some cannot be read."""
     digest = hashlib.sha256((_stats(files) if stats is None else stats).tobytes())
     for file in files:
         digest.update(f"{os.path.abspath(file)}\n".encode())
     return digest.hexdigest()
 
 
+def _marks(files: Sequence[Path | str], stats: np.ndarray) -> np.ndarray:
+    """A text (N,) of 32 characters for each of `files`, from its name, size and time."""
+    lines = (f"{os.path.abspath(file)} {size} {time}" for file, (size, time) in zip(files, stats.tolist(), strict=True))
+    return np.array([hashlib.blake2b(line.encode(), digest_size=16).hexdigest() for line in lines], "S32")
+
+
+def _places(marks: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Where (N,) each of `marks` is `among` others, -1 where it is not there."""
+    order = np.argsort(among)
+    found = order[np.minimum(np.searchsorted(among, marks, sorter=order), len(among) - 1)]
+    return np.where(among[found] == marks, found, -1)
+
+
 def _stats(files: Sequence[Path | str]) -> np.ndarray:
     """Size and time in nanoseconds (N, 2) of `files`, of which there may be millions."""
-    stats = np.empty((len(files), 2), np.int64)
+    stats, missing = np.empty((len(files), 2), np.int64), []
     for number, file in enumerate(files):
         try:
             found = os.stat(file)
         except OSError as error:
-            raise InputError(
-                f"{file} cannot be read ({error.strerror}): expected a file of the data set; {remedy(Path(file))}"
-            ) from error
+            text = f"{file} cannot be read ({error.strerror}): expected a file of the data set; {remedy(Path(file))}"
+            missing.append(InputError(text))
+            continue
         stats[number] = found.st_size, found.st_mtime_ns
+    if missing:
+        raise together(missing, f"of {len(files)} are not there")
     return stats
 
 

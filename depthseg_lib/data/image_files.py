@@ -30,8 +30,9 @@ _SMALL = 2**20
 """Bytes up to which a file's content is in a digest."""
 _CALIBRATION = re.compile(r"calib.*\.txt|intrinsics\.json|.*_camera\.json")
 _PICTURES = dict.fromkeys(
-    (".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".avif", ".jp2", ".tga", ".exr"), "convert to PNG or JPEG"
-)
+    (".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".tga", ".exr", ".dng"),
+    "convert to PNG or JPEG",
+) | dict.fromkeys((".jpe", ".jfif"), "rename to .jpg")
 _VIDEO = dict.fromkeys(
     (".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"),
     "take its frames out, each video's into a folder, such as with `ffmpeg -i FILE -qscale:v 2 FOLDER/%06d.jpg`",
@@ -79,7 +80,8 @@ def photograph(file: Path) -> Image.Image:
     with _opened(file) as image:
         if image.mode in _DEEP or _bits(file) > 8:
             raise InputError(
-                f"{file} has {_description(file, image)}: expected 8-bit grey or colour; convert the frames to 8 bits"
+                f"{file} has {_description(file, image)}: expected 8-bit grey or colour; where this is a depth map or "
+                "a label image, give the folder of the camera's images, else convert these to 8 bits"
             )
         upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
         upright.load()
@@ -261,28 +263,33 @@ def digest(places: Sequence[Path], *texts: str) -> str:
 def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
     """Every folder in `folder`, itself first, with the names of its files, in order of characters; links are followed.
 
-    What systems, editors and Jupyter leave there is left out.
+    What systems, editors and Jupyter leave there is left out, and so are links to where `folder` lies and to what was
+    visited before: no folder comes twice.
     """
+    seen = {os.path.realpath(parent) for parent in Path(folder).resolve().parents}
     for place, inner, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            inner.clear()
+            continue
+        seen.add(real)
         inner[:] = sorted(name for name in inner if not _SYSTEM.fullmatch(name))
         yield place, sorted(name for name in names if not _SYSTEM.fullmatch(name))
 
 
 def unread(folders: Iterable[str | Path]) -> list[str]:
     """What lies in these folders and is pictures or video in a form that is not read, in a sentence each."""
-    lines = []
-    for folder in folders:
-        kinds = defaultdict(list)
-        for file in sorted(Path(folder).iterdir()):
-            kinds[file.suffix.lower()].append(file.name)
-        for ending, names in kinds.items():
-            what = (
-                f"{len(names)} {ending} files, such as {names[0]}, which are"
-                if len(names) > 1
-                else f"{names[0]}, which is"
-            )
-            remedy = {**_PICTURES, **_VIDEO}.get(ending)
-            lines += [f"{folder} holds {what} not read: {remedy}"] if remedy else []
+    return [line for f in folders for line in unread_of(f, sorted(file.name for file in Path(f).iterdir()))]
+
+
+def unread_of(folder: str | Path, names: Iterable[str]) -> list[str]:
+    """Which of the files of these `names` below `folder` are in a form that is not read, a sentence for each ending."""
+    kinds, lines = defaultdict(list), []
+    for name in names:
+        if (ending := os.path.splitext(name)[1].lower()) in _PICTURES or ending in _VIDEO:
+            kinds[ending].append(name)
+    for ending, of in kinds.items():
+        what = f"{len(of)} {ending} files, such as {of[0]}, which are" if len(of) > 1 else f"{of[0]}, which is"
+        lines.append(f"{folder} holds {what} not read: {(_PICTURES | _VIDEO)[ending]}")
     return lines
 
 

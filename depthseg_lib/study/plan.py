@@ -130,13 +130,16 @@ def check(
 ) -> None:
     """Raise `InputError` now, in seconds, for what would stop the study hours later: data and weights not there.
 
-    A real set that was not read before is read now, and what that takes is printed; without `decode`, no image is read.
+    A real set that was not read before is read now, and so are photographs that are not too many; what that takes is
+    printed. Without `decode`, no image is read.
     """
     chosen, _ = _on_data(get_profile(profile, data, published, photographs))
     if photographs:
         from depthseg_lib.data.sets import image_folder
 
-        image_folder.listed(photographs)
+        found = image_folder.listed(photographs)
+        if decode and len(found.files) <= image_folder.READ_FIRST:
+            image_folder.photographs(project_path(photographs), PretrainConfig().photograph_size, print)
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import arrays, sources  # loads PyTorch: seconds that the embedded world does not need
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from depthseg_lib.data.arrays import Photographs
+from depthseg_lib.data.arrays import Photographs, held_out_photographs
 from depthseg_lib.data.batches import images_to_float, photograph_batch
 from depthseg_lib.models.networks import Classifier
 from depthseg_lib.settings import PretrainConfig
@@ -33,8 +33,8 @@ class ClassificationTask:
         self.config, self.photographs, self.device = config, photographs, device
         network = ClassificationTraining(config.encoder, len(photographs.classes))
         self.module = network.to(device, memory_format=torch.channels_last)
-        everything = np.arange(len(photographs.labels))
-        self.training, self.held_out = everything[everything % 10 != 0], everything[::10]
+        held_out = held_out_photographs(len(photographs.labels))
+        self.training, self.held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.count = len(self.training)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:

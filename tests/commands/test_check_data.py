@@ -24,9 +24,9 @@ def undrawn(monkeypatch):
     monkeypatch.setenv("MPLCONFIGDIR", "left as it is")
 
 
-def looked(root, profile="folder"):
+def looked(root, profile="folder", photographs=""):
     said = []
-    wrong = check_data.check(profile, str(root), str(root.parent / "runs"), say=said.append)
+    wrong = check_data.check(profile, str(root), str(root.parent / "runs"), photographs=photographs, say=said.append)
     return wrong, "\n".join(said)
 
 
@@ -67,6 +67,23 @@ def test_classes_that_never_occur_and_guessed_intrinsics_are_noted(undrawn, root
     wrong, said = looked(root)
     assert wrong == 0 and "note: training: no pixel of train" in said
     assert "dataset.json:" in said and "these intrinsics are guessed: correct them" in said
+
+
+def test_photographs_are_counted_and_looked_at(undrawn, root):
+    folder = root.parent / "photographs"
+    for seed, name in enumerate(("ant/1.jpg", "ant/2.jpg", "bee/1.jpg", "bee/2.jpg", "bee/3.png", "bee/4.jpg")):
+        picture(folder / name, 40, 60, seed=seed)
+    (folder / "ant" / "3.webp").write_bytes(b"x")
+    wrong, said = looked(root, photographs=str(folder))
+    assert wrong == 0 and f"photographs in {folder}: 6\n  2 classes, from 2 (ant) to 4 (bee)" in said
+    assert f"note: {folder} holds ant/3.webp, which is not read: convert to PNG or JPEG" in said
+    truncate(folder / "bee" / "3.png")
+    (folder / "ant" / "1.jpg").write_bytes(b"")
+    wrong, said = looked(root, photographs=str(folder))
+    assert wrong == 2 and "ant/1.jpg cannot be read" in said and "bee/3.png cannot be read" in said
+    (folder / "ant" / "2.jpg").unlink()
+    wrong, said = looked(root, photographs=str(folder))
+    assert wrong == 1 and "ant has a single photograph" in said
 
 
 def foreign_id(root):

@@ -16,7 +16,7 @@ from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.data.sets import kitti_raw
 from depthseg_lib.data.sets.listing import Listing, Measured, evenly
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, together
 from depthseg_lib.fingerprint import source_hash
 
 RAW, SEMANTICS, LISTS = ("raw", "kitti_raw"), ("semantics", "kitti_semantics", "data_semantics"), "splits"
@@ -60,31 +60,27 @@ class Kitti(Listing):
 
     def __init__(self, folder: str | Path):
         super().__init__(folder)
-        self.raw, semantics = (
-            next((self.folder / name for name in names if (self.folder / name).is_dir()), self.folder)
+        raw, semantics = (
+            [*(place for name in names if (place := self.folder / name).is_dir()), self.folder]
             for names in (RAW, SEMANTICS)
         )
-        self.training, self.lists = semantics / "training", self.folder / LISTS
+        self.raw = next((place for place in raw if place.is_dir() and kitti_raw.has_drives(place)), raw[0])
+        self.training, self.lists = semantics[0] / "training", self.folder / LISTS
 
     def check(self) -> None:
-        """Raise `InputError` unless both sets are there, every drive's date is calibrated, listed frames are there, and
-        some drive that depth is evaluated on has laser scans."""
+        """Raise `InputError` unless both sets are there, drives have frames and calibrations, listed frames are there,
+        and some drive that depth is evaluated on has laser scans."""
         super().check()
-        has_drives = any(
-            kitti_raw.is_drive(d) for date in image_files.subfolders(self.raw) for d in image_files.subfolders(date)
-        )
+        has_drives = kitti_raw.has_drives(self.raw)
         if not has_drives or not self.training.is_dir():
             lacking = "KITTI semantics" if has_drives else "KITTI raw"
+            apart = f" ({'; '.join(kitti_raw.remarks(self.raw))})" if not has_drives else ""
             raise InputError(
-                f"DATA={self.folder} lacks {lacking}: expected {self.LAYOUT}; {image_files.found(self.folder)}"
+                f"DATA={self.folder} lacks {lacking}: expected {self.LAYOUT}; {image_files.found(self.folder)}{apart}"
             )
-        drives = kitti_raw.drives(self.raw)
-        for drive in drives:
-            for camera in (name for name in CAMERAS.values() if (drive / f"image_{name}").is_dir()):
-                kitti_raw.calibration(drive, camera)
-                kitti_raw.velodyne_calibration(drive.parent, camera)
+        self._raise()
         evaluated = (
-            held_out_drives(drives)
+            held_out_drives(kitti_raw.drives(self.raw))
             if not self.lists.is_dir()
             else sorted({self.raw / frame.drive for frame in read_split(self.raw, self.lists).held_out})
         )
@@ -117,14 +113,30 @@ class Kitti(Listing):
     @cached_property
     def sequences(self) -> Mapping[str, Sequence[Path]]:
         """The drives, of both cameras."""
-        found = (
-            (drive / f"image_{camera}", camera) for camera in CAMERAS.values() for drive in kitti_raw.drives(self.raw)
-        )
+        self._raise()
         return {
-            str(place.relative_to(self.raw)): tuple(kitti_raw.frames(place.parent, camera).values())
-            for place, camera in found
-            if place.is_dir()
+            str((drive / f"image_{camera}").relative_to(self.raw)): tuple(files.values())
+            for (drive, camera), files in self._cameras[0].items()
         }
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        found, wrong = self._cameras
+        drives = kitti_raw.drives(self.raw)
+        one = [drive.name for drive in drives if (drive, CAMERAS["r"]) not in found]
+        both = f"{len(one)} of {len(drives)} drives lack image_{CAMERAS['r']}, such as {one[0]}" if one else ""
+        unread = image_files.unread(next(iter(files.values())).parent for files in found.values())
+        return [*kitti_raw.remarks(self.raw), *map(str, wrong), *([both] if both else []), *unread]
+
+    @cached_property
+    def _cameras(self) -> tuple[dict[tuple[Path, str], dict[int, Path]], list[InputError]]:
+        """The frames of every drive and camera by number, and what is wrong with some."""
+        return kitti_raw.cameras(kitti_raw.drives(self.raw), list(CAMERAS.values()))
+
+    def _raise(self) -> None:
+        """Raise one `InputError` for all drives that are not whole, but where lists say which are read."""
+        if (wrong := self._cameras[1]) and not self.lists.is_dir():
+            raise together(wrong, "folders and calibrations of drives are not as expected")
 
     @property
     def parts(self) -> Sequence[Path]:
@@ -137,6 +149,8 @@ class Kitti(Listing):
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """The triplets of the split in `splits/`, where there is one, or of one that is made."""
+        for remark in self.remarks if progress else ():
+            progress(f"note: {remark}")
         listed = self.lists.is_dir()
         split = read_split(self.raw, self.lists, progress) if listed else make_split(self.raw, progress)
         return video_of(self.raw, split, height, width, progress)
@@ -281,8 +295,11 @@ def _looker(raw: Path) -> _Looker:
 
 
 def _listed(there: _Looker, file: Path, offsets: Sequence[int]) -> dict[Frame, int]:
-    """Frames and the numbers of their lines in a split file; the frames at these offsets from each are there."""
-    found = {}
+    """Frames and the numbers of their lines in a split file; the frames at these offsets from each are there.
+
+    Raises one `InputError` for all cameras of drives that lack frames.
+    """
+    found, wrong = {}, {}
     for number, line in enumerate(map(str.strip, image_files.file_text(file, _FORM).splitlines()), 1):
         if not line:
             continue
@@ -293,12 +310,16 @@ def _listed(there: _Looker, file: Path, offsets: Sequence[int]) -> dict[Frame, i
         missing = _missing(there, frame, offsets)
         if missing is not None:
             files = there(frame.drive, frame.camera)
-            raise InputError(
+            error = InputError(
                 f"{where} asks for frame {missing}, but {frame.drive}/image_{frame.camera}/data has "
                 f"{f'{len(files)} frames from {min(files)} to {max(files)}' if files else 'none'}: expected the frame"
                 f"{' and both neighbours' if len(offsets) > 1 else ''}; fetch that drive, or remove the line"
             )
+            wrong.setdefault((frame.drive, frame.camera), error)
+            continue
         found.setdefault(frame, number)
+    if wrong:
+        raise together([*wrong.values()], f"cameras of drives that {file.name} names lack frames")
     if not found:
         raise InputError(f"{file} names no frame: expected {_FORM}")
     return found

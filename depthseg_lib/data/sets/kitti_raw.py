@@ -16,27 +16,64 @@ _LAYOUT = (
     "KITTI raw (2011_09_26/2011_09_26_drive_0001_sync/image_02/data ... and 2011_09_26/calib_cam_to_cam.txt), from "
     "https://www.cvlibs.net/datasets/kitti/raw_data.php"
 )
+_DEPTH = "proj_depth"
+"""The folder in a drive's of the improved and the raw depth maps of KITTI's depth benchmark, 16-bit PNGs."""
 CROP = ((0.40810811, 0.99189189), (0.03594771, 0.96405229))
 """Rows and columns, as shares of height and width, on which depth on KITTI is evaluated (Garg et al. 2016): without
 the sky, where no echo comes from, and the margins."""
 
 
 def drives(root: Path) -> list[Path]:
-    """The folders of the drives below `root` in name order; unsynchronised recordings (`_extract`), whose images are
-    not rectified, are left aside. Raises `InputError` where there are none.
+    """The folders of the drives below `root` in name order, without those `aside`. Raises `InputError` where there are
+    none.
     """
-    found = [d for date in image_files.subfolders(root) for d in image_files.subfolders(date) if is_drive(d)]
+    apart = aside(root)
+    found = [drive for drive in _named(root) if drive not in apart]
     if not found:
+        only = f" but {', '.join(dict.fromkeys(apart.values()))}" if apart else ""
         raise InputError(
-            f"{root} is not KITTI raw, it has no drives: expected {_LAYOUT}, {image_files.found(root)}; give the "
+            f"{root} is not KITTI raw, it has no drives{only}: expected {_LAYOUT}, {image_files.found(root)}; give the "
             "folder that holds the dates"
         )
     return found
 
 
-def is_drive(folder: Path) -> bool:
-    """Whether `folder` is named as a drive of synchronised and rectified frames is."""
-    return "_drive_" in folder.name and not folder.name.endswith("_extract")
+def aside(root: Path) -> dict[Path, str]:
+    """Folders below `root` that are called as drives are and are none to read, and what they are, in words.
+
+    These are unrectified recordings, the depth maps of KITTI's depth benchmark, and folders besides a date's with a
+    drive that is there below its date.
+    """
+    named, found = _named(root), {}
+    dated = {drive.name for drive in named if drive.name.startswith(f"{drive.parent.name}_")}
+    for drive in named:
+        inner = {entry.name for entry in image_files.entries(drive, "a drive")}
+        if drive.name.endswith("_extract"):
+            found[drive] = "unrectified recordings (_extract)"
+        elif inner == {_DEPTH}:
+            found[drive] = f"depth maps alone ({_DEPTH})"
+        elif drive.name in dated and not drive.name.startswith(f"{drive.parent.name}_"):
+            found[drive] = "drives that lie below their dates too"
+    return found
+
+
+def has_drives(root: Path) -> bool:
+    """Whether there are `drives` below `root`, a folder."""
+    return len(_named(root)) > len(aside(root))
+
+
+def remarks(root: Path) -> list[str]:
+    """What is `aside` below `root`, a sentence for each kind."""
+    apart = aside(root)
+    kinds = {kind: [drive for drive, of in apart.items() if of == kind] for kind in apart.values()}
+    return [
+        f"{root}: {len(of)} called as drives are left aside, {kind}, such as {of[0].relative_to(root)}"
+        for kind, of in kinds.items()
+    ]
+
+
+def _named(root: Path) -> list[Path]:
+    return [d for date in image_files.subfolders(root) for d in image_files.subfolders(date) if "_drive_" in d.name]
 
 
 def frames(drive: Path, camera: str) -> dict[int, Path]:
@@ -53,6 +90,25 @@ def frames(drive: Path, camera: str) -> dict[int, Path]:
             f"{folder} holds frames that are not named by a number ({error}): expected names such as "
             "0000000000.png; remove what is no frame"
         ) from error
+
+
+def cameras(found: Sequence[Path], wanted: Sequence[str]) -> tuple[dict[tuple[Path, str], dict[int, Path]], list]:
+    """The frames of the `wanted` cameras of the drives `found`, by number, and an `InputError` for all that is wrong.
+
+    The first of the cameras has to be in every drive; others may be, with frames. Dates have calibrations for both.
+    """
+    there, wrong = {}, {}
+    for camera in wanted:
+        for drive in found:
+            if camera != wanted[0] and not (drive / f"image_{camera}").is_dir():
+                continue
+            for look in (frames, calibration, lambda drive, camera: velodyne_calibration(drive.parent, camera)):
+                try:
+                    read_now = look(drive, camera)
+                    there |= {(drive, camera): read_now} if look is frames else {}
+                except InputError as error:
+                    wrong[str(error)] = error
+    return there, list(wrong.values())
 
 
 def scan(frame: Path) -> Path:

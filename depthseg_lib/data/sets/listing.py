@@ -80,7 +80,7 @@ class Listing(ABC):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What the user should know or do, a sentence each, such as that intrinsics are guessed."""
+        """What the user should know or do, a sentence each, such as that intrinsics are guessed or files not read."""
         return ()
 
     @cached_property

@@ -84,8 +84,52 @@ def test_a_camera_that_is_no_json_or_missing_is_named(root):
     with pytest.raises(InputError, match=r"000714_camera\.json is not json"):
         video(root)
     camera(root).unlink()
-    with pytest.raises(InputError, match="hanover_000000_000712 to hanover_000000_000716 have no camera: .*000714_cam"):
+    with pytest.raises(
+        InputError, match="1 of 4 snippets have no camera .*_000712 to hanover_000000_000716: .*000714_cam"
+    ):
         video(root)
+
+
+def test_all_snippets_without_a_camera_are_counted_before_anything_runs(root):
+    for city in ("aachen", "hanover"):
+        for file in (root / "camera/train" / city).iterdir():
+            file.unlink()
+    (root / "camera/train/aachen/aachen_000001_000002_camera.json").write_text("{}")
+    message = r"(?s)2 things .*aachen_000001_000002_camera\.json has no .*3 of 4 .* \(1 of aachen, 2 of hanover\)"
+    with pytest.raises(InputError, match=message):
+        Cityscapes(root).check()
+
+
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_the_rest_of_a_snippet_has_the_snippets_camera(root, frame):
+    (root / f"leftImg8bit_sequence/train/aachen/aachen_000001_{frame:06}_leftImg8bit.png").unlink()
+    values = {**tiny_cityscapes.CAMERA, "intrinsic": dict(fx=200, fy=210, u0=50, v0=20)}
+    (root / "camera/train/aachen/aachen_000001_000002_camera.json").write_text(json.dumps(values))
+    Cityscapes(root).check()
+    lines = []
+    found = Cityscapes(root).video(48, 96, lines.append)
+    assert np.bincount(found.sequence).tolist() == [5, frame, 4 - frame, 5, 5]
+    assert found.intrinsics[:, 0, 0].tolist() == [110] * 5 + [200] * 4 + [110] * 10
+    assert "1 of 4 snippets lack frames and are cut there, " in lines[0] and "that of aachen_000001_000002" in lines[0]
+
+
+def test_a_camera_does_not_reach_to_another_snippet(root):
+    camera(root).unlink()
+    place = root / "camera/train/hanover/hanover_000000_000166_camera.json"
+    place.rename(place.with_name("hanover_000000_000701_camera.json"))  # its snippet ends with frame 711
+    with pytest.raises(InputError, match="2 of 4 snippets"):
+        Cityscapes(root).check()
+    place.with_name("hanover_000000_000701_camera.json").rename(place.with_name("hanover_000000_000702_camera.json"))
+    with pytest.raises(InputError, match="1 of 4 snippets .* frames hanover_000000_000164"):
+        Cityscapes(root).check()
+
+
+def test_images_that_are_not_read_are_named(root):
+    for name in ("a.jpg", "b.webp", "c.webp"):
+        (root / "leftImg8bit/val/lindau" / name).write_bytes(b"x")
+    found = Cityscapes(root).remarks
+    assert "lindau holds 2 .webp files, such as b.webp, which are not read" in found[0]
+    assert "lindau holds 1 images that are not read, whose names do not end in _leftImg8bit.png" in found[1]
 
 
 def test_other_label_images_are_not_enough(root):

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from itertools import product
 
 import numpy as np
 import pytest
 from helpers import tiny_kitti
 from helpers.real_data import real_set
 from helpers.shrunk_study import ShrunkStudy
-from helpers.tiny import truncate
+from helpers.tiny import label, truncate
 from helpers.tiny_kitti import FIRST, LAST, TESTED, write_frame
 from PIL import Image
 
@@ -78,6 +79,72 @@ def test_a_folder_of_no_drives_is_named(tmp_path):
 def test_real_pairs_of_different_sizes_are_refused():
     with pytest.raises(InputError, match=r"image_2/000000_10\.png is 1224x370, but its label image .*1242x375"):
         Kitti(real_set("kitti_semantics")).annotated(96, 320)
+
+
+def depth_maps(drive):
+    for kind, camera in product(("groundtruth", "velodyne_raw"), ("02", "03")):
+        for frame in range(3):
+            file = drive / "proj_depth" / kind / f"image_{camera}" / f"{frame:010d}.png"
+            label(file, np.full((64, 96), 2560 + frame, np.uint16))
+
+
+def test_depth_maps_in_drives_are_left_aside(root, raw):
+    before = [Kitti(root).sequences, read(root)]
+    depth_maps(raw / FIRST)
+    Kitti(root).check()
+    assert [Kitti(root).sequences, read(root)] == before and Kitti(root).remarks == []
+
+
+@pytest.mark.parametrize("there", [".", "raw"])
+def test_depth_maps_and_unrectified_recordings_below_other_folders_hide_no_drive(root, raw, there):
+    if there == ".":
+        for entry in [*raw.iterdir()]:
+            entry.rename(root / entry.name)
+    before = [{name: len(files) for name, files in Kitti(root).sequences.items()}, kitti.make_split(Kitti(root).raw)]
+    for name, split in ((FIRST, "train"), (LAST, "train"), (TESTED, "val"), (LAST, "zz_val")):
+        depth_maps(root / "raw" / split / name.split("/")[1])
+    shutil.copytree(root / there / FIRST, root / there / FIRST.replace("sync", "extract"))
+    shutil.copytree(root / there / LAST, root / there / "zz" / LAST.split("/")[1])
+    found = Kitti(root)
+    found.check()
+    assert [{name: len(files) for name, files in found.sequences.items()}, kitti.make_split(found.raw)] == before
+    remarks = "\n".join(found.remarks)
+    assert "1 called as drives are left aside, unrectified recordings (_extract), such as 2011_09_26" in remarks
+    assert "1 called as drives are left aside, drives that lie below their dates too, such as zz/" in remarks
+    assert there == "." or "4 called as drives are left aside, depth maps alone (proj_depth), such as train/" in remarks
+
+
+def test_unrectified_recordings_alone_are_said(root, raw):
+    for drive in (FIRST, TESTED, LAST):
+        (raw / drive).rename(raw / drive.replace("sync", "extract"))
+    with pytest.raises(
+        InputError, match="lacks KITTI raw: .*3 called as drives are left aside, unrectified recordings"
+    ):
+        Kitti(root).check()
+
+
+def test_all_that_drives_lack_is_named_at_once(root, raw):
+    shutil.rmtree(raw / FIRST / "image_02")
+    for file in (raw / TESTED / "image_03" / "data").iterdir():
+        file.unlink()
+    (raw / "2011_09_28" / "calib_velo_to_cam.txt").unlink()
+    message = (
+        r"(?s)^3 folders .*0001_sync/image_02/data cannot.*2011_09_28/calib_velo.*0002_sync/image_03/data is empty"
+    )
+    for work in (Kitti(root).check, lambda: Kitti(root).sequences):
+        with pytest.raises(InputError, match=message):
+            work()
+    lists(root, train=f"{LAST} 2 l\n", test=f"{TESTED} 1 l\n")
+    Kitti(root).check()  # they name none of these
+    assert len(Kitti(root).sequences) == 4 and len(Kitti(root).remarks) == 4
+
+
+def test_drives_with_one_camera_and_frames_that_are_not_read_are_remarked_on(root, raw):
+    shutil.rmtree(raw / FIRST / "image_03")
+    (raw / LAST / "image_02" / "data" / "0000000009.webp").write_bytes(b"x")
+    Kitti(root).video(64, 96, (lines := []).append)
+    assert "1 of 3 drives lack image_03, such as 2011_09_26_drive_0001_sync" in lines[0]
+    assert "image_02/data holds 0000000009.webp, which is not read" in lines[1]
 
 
 def split(training, held_out) -> Split:
@@ -195,6 +262,7 @@ def test_test_frames_at_the_ends_of_drives_are_left_out_and_this_is_said(root):
     ("files", "message"),
     [
         (dict(train=f"{FIRST} 2 l\n{FIRST} 9 l\n"), r"train_files\.txt, line 2: .*frame 8.* 6 frames from 0 to 5"),
+        (dict(train=f"{FIRST} 9 l\n{FIRST} 8 l\n{LAST} 9 r\n"), r"(?s)^2 cameras of .*line 1: .*line 3: .*image_03"),
         (dict(train=f"{FIRST} 5 l\n"), r"line 1: '.* 5 l' asks for frame 6, .*expected the frame and both neighbours"),
         (dict(train=f"{FIRST.replace('0001', '0099')} 2 l\n"), r"line 1: .*drive_0099_sync/image_02/data has none"),
         (dict(train=f"{FIRST} 2 l\n", test=f"{TESTED} 1 l\n{TESTED} 77 l\n"), r"test_files\.txt, line 2: .*frame 77"),
