@@ -74,7 +74,7 @@ lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.lab
 
 test: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.doctor
@@ -86,6 +86,7 @@ clean:
 # Compiled modules halve the start of every job; the others would bring modules that are not the project's.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONSTARTUP
 export PYTHONNOUSERSITE := 1
+export PYTHONUTF8 := 1
 
 environment: $(READY)
 

@@ -4,10 +4,11 @@ import os
 import sys
 
 from depthseg_lib.commands.notebook import enter_headless_environment
+from depthseg_lib.errors import exit_status
 from depthseg_lib.files import cache_root
 
 
-def main() -> None:
+def lab() -> None:
     """Become JupyterLab; further arguments are its own."""
     enter_headless_environment()
     # Where npm is there, JupyterLab asks it for language servers, and npm makes its folder in the home directory.
@@ -16,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status(lab))

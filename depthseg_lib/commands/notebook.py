@@ -49,7 +49,8 @@ def enter_headless_environment() -> None:
     folders = {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
     for name, below in {**folders, "IPYTHONDIR": "ipython", "MPLCONFIGDIR": "matplotlib"}.items():
         folder = cache_root().absolute() / "jupyter" / below
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(folder)
     os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     for name in ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):

@@ -144,6 +144,7 @@ def environment(request: Request) -> dict[str, str]:
     ours = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(SNAKEFILE.parents[1]), os.environ.get("PYTHONPATH")])),
+        "PYTHONUTF8": "1",  # names of files, whatever the locale
         **dict.fromkeys(ONE_THREAD, "1"),
         "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES") or MALLOC,
         "DEPTHSEG_CACHE": str(cache),

@@ -391,3 +391,26 @@ def test_a_proposal_that_does_not_hold_is_kept_where_its_error_points(bare, monk
     with pytest.raises(InputError, match="is written, but has to be corrected first: dataset.json: classes: few"):
         written(bare)
     assert (bare / "dataset.json").exists()
+
+
+def test_several_versions_of_labels_are_a_question_and_colours_beside_ids_are_none(bare):
+    pairs(bare, "images", "labels", "abc")
+    for file in (bare / "labels").iterdir():
+        (bare / "colours").mkdir(exist_ok=True)
+        Image.fromarray(np.array(COLOURS, np.uint8)[IDS]).save(bare / "colours" / file.name)
+    values, said = written(bare)
+    assert values["labels"] == "labels/*.png" and "left aside: colours/*.png (another form of the labels" in said
+    (bare / "dataset.json").unlink()
+    pairs(bare, "images", "labels_v2", "abc")
+    with pytest.raises(
+        InputError, match=r"several versions of label images, labels.*/\*\.png and labels.*expected one"
+    ):
+        written(bare)
+
+
+def test_links_that_lead_back_are_not_followed_by_a_glob(tmp_path):
+    root = own_data.write(tmp_path / "own")
+    own_data.describe(root, images="images/**/*.jpg", labels="labels/**/*.png")
+    for name in ("images", "labels"):
+        (root / name / "again").symlink_to("..", target_is_directory=True)
+    assert own.Own(root).count == 8

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -254,7 +255,11 @@ class Own(Listing):
             for part in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", text)
         )
         root, found = self.description.root, {}
-        for name in glob.iglob(pattern, root_dir=root, recursive=True):
+        base = Path(
+            *takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+        )  # glob would follow links back
+        deep = (os.path.relpath(Path(at, name), root) for at, of in image_files.below(root / base) for name in of)
+        for name in deep if "**" in pattern else glob.iglob(pattern, root_dir=root):
             if image_files.is_image(os.path.basename(name)) and (match := re.fullmatch(expression + suffix, name)):
                 key = tuple(part or "" for part in match.groups())
                 if (other := found.setdefault(key, root / name)) != root / name:
