@@ -74,7 +74,7 @@ lab: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.lab
 
 test: $(READY)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.doctor
