@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -176,3 +178,22 @@ def test_committed_results_have_their_plan_beside_them_and_every_figure_that_it_
             file for names in plan["figures"].values() for file in drawn(study, names) if not Path(file).is_file()
         ]
         assert missing == []
+
+
+def make(*arguments: str, **environment: str) -> str:
+    call = ["make", "--silent", *arguments]
+    return subprocess.run(call, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True).stdout
+
+
+def test_make_hands_on_what_was_given_as_it_is_written():
+    given = {"RUNS": 'it\'s "so" #2', "FIGURES": "2026_11_26", "DATA": "/my data/{a}"}
+    call = make("--dry-run", "figures", *(f"{name}={value}" for name, value in given.items())).splitlines()[-1]
+    words = shlex.split(call)
+    assert [words[words.index(f"--{name.lower()}") + 1] for name in given] == list(given.values())
+
+
+def test_no_variable_of_python_reaches_what_make_starts():
+    odd = {"PYTHONPATH": "/elsewhere", "PYTHONHOME": "/usr", "PYTHONOPTIMIZE": "2", "PYTHONSTARTUP": "/mine.py"}
+    seen = make("--eval=shown:;@env", "shown", **odd)
+    assert not [line for line in seen.splitlines() if line.split("=")[0] in odd]
+    assert "PYTHONUTF8=1" in seen and "PYTHONNOUSERSITE=1" in seen

@@ -178,9 +178,11 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
     (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/metrics.json").unlink()
     both = ["pretrain classification", "pretrain depth-classification"]
     assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4", *both]
-    again = project("--runs", str(tmp_path / "runs"), "--figures", "2026_11_26")
+    before = files_of(project.root)
+    again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "2026_11_26"))
     assert again.returncode == 0, again.stdout + again.stderr
-    assert (project.root / "2026_11_26/tiny/fig03_curves.png").exists()
+    assert (tmp_path / "2026_11_26/tiny/fig03_curves.png").exists()
+    assert files_of(project.root) == before  # so that the clone may be read-only
     assert "finetune resnet18-slim-none-full-n4" not in again.stdout and project.to_do() == []
 
 
@@ -271,6 +273,12 @@ class changed:
 
     def __exit__(self, *_):
         self.file.write_text(self.before)
+
+
+def files_of(root: Path) -> dict[Path, int]:
+    """The files of a clone and when they were written, without what Python and the cache keep there."""
+    files = (path for path in root.rglob("*") if path.is_file() and not {"__pycache__", "cache"} & set(path.parts))
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 def working_in(folder: Path) -> list[str]:

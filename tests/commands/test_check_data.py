@@ -1,5 +1,6 @@
 """`make check-data`: counts, what is wrong with a sample, the sheet of pictures, and the exit status."""
 
+import matplotlib
 import numpy as np
 import pytest
 from helpers import own_data
@@ -28,6 +29,15 @@ def looked(root, profile="folder", photographs=""):
     said = []
     wrong = check_data.check(profile, str(root), str(root.parent / "runs"), photographs=photographs, say=said.append)
     return wrong, "\n".join(said)
+
+
+def test_the_sheet_is_the_same_whatever_the_users_own_settings(root):
+    sheet, bytes_of = root.parent / "runs/my-town/contact_sheet.png", []
+    for settings in ({}, {"figure.facecolor": "black", "font.size": 20, "savefig.bbox": "tight"}):
+        with matplotlib.rc_context(settings):
+            looked(root)
+        bytes_of.append(sheet.read_bytes())
+    assert bytes_of[0] == bytes_of[1]
 
 
 def test_a_whole_set_is_counted_shown_and_estimated(root):
