@@ -12,6 +12,7 @@ import io
 import json
 import tokenize
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -55,8 +56,7 @@ def of(kind: str, config: Settings) -> str:
 
 def of_figures(notebook: Path, runs: Iterable[str]) -> str:
     """The fingerprint of what a notebook draws from runs with these fingerprints."""
-    imported = _imported("\n".join(code("".join(cell["source"])) for cell in _code_cells(notebook)))
-    drawing = _reached([file for file in imported if _room(file) in _DRAWS], _DRAWS)
+    drawing = _reached([file for file in _files(modules(notebook)) if _room(file) in _DRAWS], _DRAWS)
     return _digest([of_sources(drawing), of_notebook(notebook), sorted(runs)])
 
 
@@ -172,13 +172,35 @@ def _room(file: Path) -> str:
 
 @cache
 def _imported(source: str) -> list[Path]:
-    """The library's files that a source imports, wherever in it the import stands."""
+    """The library's files that a source imports."""
+    return _files(_modules(source))
+
+
+def modules(notebook: Path) -> set[str]:
+    """The modules that a notebook's code cells import, by name; of `from a import b` both `a` and `a.b`, if that is one.
+
+    A cell that is no Python by itself, as one with a magic, imports nothing.
+    """
+    names = set()
+    for cell in _code_cells(notebook):
+        with suppress(SyntaxError):
+            names |= _modules("".join(cell["source"]))
+    return names
+
+
+def _modules(source: str) -> set[str]:
+    """The modules that a source imports, wherever in it the import stands."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+    return names
+
+
+def _files(names: Iterable[str]) -> list[Path]:
+    """The library's files among modules of these names."""
     places = [LIBRARY.joinpath(*name.split(".")[1:]) for name in names if name.startswith(f"{LIBRARY.name}.")]
     return [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
 

@@ -167,6 +167,19 @@ def test_figures_are_drawn_again_without_training(project):
     assert nothing.returncode == 1 and "there is nothing to draw of profile 'gpu'" in nothing.stderr
 
 
+def test_a_notebook_that_leaves_no_figure_has_failed(project):
+    lost = project.root / "figures/tiny/fig03_curves.svg"
+    kept = lost.read_bytes()
+    lost.unlink()
+    with changed(project.root / "notebooks/03_results.ipynb", '\\"svg\\", ', ""):
+        failed = project()
+    assert failed.returncode == 1 and "03_results has ended, but has not left" in failed.stderr
+    assert "fig03_curves.svg" in failed.stderr and "fig03_curves.png" not in failed.stderr
+    lost.write_bytes(kept)
+    assert project.to_do() == [DRAWN]
+    assert project().returncode == 0 and project.to_do() == []
+
+
 def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path):
     """Copied to another folder, without Snakemake's records, with and without weights."""
     (project.root / "runs/tiny/.snakemake").rename(tmp_path / "records")

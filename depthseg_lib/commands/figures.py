@@ -74,11 +74,14 @@ def make(options) -> int:
             return 0
         began = time.monotonic()
         workflow.touch(request, study, order)
+        workflow.tell(request)
         screen = Screen(jobs, order, request.folder, request.cores)
         status = _run(request, order, screen, lock)
         for kind, name in order:
             if kind == FIGURES and (kind, name) not in {**screen.waiting, **screen.failed}:
-                workflow.note_drawn(request, study, name)
+                if missing := workflow.note_drawn(request, study, name):
+                    print(f"notebook {name} has ended, but has not left {', '.join(missing)}", file=sys.stderr)
+                    status, screen.failed[kind, name] = 1, "no figures"
         return _end(request, jobs, screen, status, time.monotonic() - began)
 
 

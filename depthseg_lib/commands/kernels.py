@@ -8,7 +8,6 @@ also trains with the library as it was when the study was planned, whatever is e
 process (by hand, on a cluster, on a system that can't fork PyTorch), `start` becomes an ordinary kernel.
 """
 
-import ast
 import gc
 import importlib
 import json
@@ -70,19 +69,17 @@ def serve(descriptor: str, notebooks: Iterable[str]) -> None:
     `descriptor` is the number of the socket that listens.
     """
     from depthseg_lib.commands.notebook import enter_headless_environment
+    from depthseg_lib.fingerprint import modules
 
     enter_headless_environment()
     with socket.socket(fileno=int(descriptor)) as listening:
         importlib.import_module("ipykernel.kernelapp")
-        os.environ["MPLBACKEND"] = (
-            "module://matplotlib_inline.backend_inline"  # a kernel's own, before matplotlib is there
-        )
-        for name in sorted({name for notebook in notebooks for name in imported(Path(notebook))}):
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # a kernel's, before matplotlib is there
+        for name in sorted(set().union(*(modules(Path(notebook)) for notebook in notebooks))):
             with suppress(Exception):  # the cell that imports it says what is wrong
                 importlib.import_module(name)
-        warnings.filterwarnings(
-            "ignore", category=DeprecationWarning
-        )  # of threads, which a library may have left waiting
+        # Python warns of a fork beside a thread that a library has left waiting
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         gc.freeze()  # what was imported stays in pages that all kernels share
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that have ended leave nothing behind
         while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
@@ -91,19 +88,6 @@ def serve(descriptor: str, notebooks: Iterable[str]) -> None:
                 if os.fork() == 0:
                     listening.close()
                     _become_kernel(calling)
-
-
-def imported(notebook: Path) -> set[str]:
-    """The modules that a notebook's cells import, a package's too of which they import names."""
-    names = set()
-    for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
-        with suppress(SyntaxError):  # a cell with a magic
-            for node in ast.walk(ast.parse("".join(cell["source"]))) if cell["cell_type"] == "code" else ():
-                if isinstance(node, ast.ImportFrom):
-                    names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-                elif isinstance(node, ast.Import):
-                    names |= {alias.name for alias in node.names}
-    return names
 
 
 def _become_kernel(calling: socket.socket) -> None:

@@ -149,7 +149,7 @@ class Panel(ABC):
         return self.box._repr_mimebundle_(**kwargs) | {"image/png": b64encode(self.picture.value).decode()}
 
 
-class WereRun:
+class ShownRuns:
     """What a panel has to show of runs with an encoder, a setting and an initialisation."""
 
     def __init__(self, rows: pd.DataFrame):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from depthseg_lib.analysis.results import Results, common_scores, rows_with
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels import panel
-from depthseg_lib.panels.panel import Panel, WereRun
+from depthseg_lib.panels.panel import Panel, ShownRuns
 from depthseg_lib.plots import style
 from depthseg_lib.plots.against import axes_against
 
@@ -33,7 +33,7 @@ class SizeState:
     """Which of the stored validation images, from 0."""
 
 
-class SizeResults(WereRun):
+class SizeResults(ShownRuns):
     """What the panel draws from, computed once for each encoder and setting; `Results` go in.
 
     Trials that diverged are left out: they have no confusion matrices."""

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from depthseg_lib.analysis.learning_curves import PREFIX, class_shares
 from depthseg_lib.analysis.results import Results
 from depthseg_lib.panels import panel
-from depthseg_lib.panels.panel import Panel, WereRun
+from depthseg_lib.panels.panel import Panel, ShownRuns
 from depthseg_lib.plots import style
 from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
 from depthseg_lib.settings import encoder_name
@@ -37,7 +37,7 @@ class TrajectoryState:
     """The evaluation that is marked."""
 
 
-class TrajectoryResults(WereRun):
+class TrajectoryResults(ShownRuns):
     """What the panel draws from: means over trials at each evaluation after iteration 0. `Results` go in."""
 
     def __init__(self, results: Results):

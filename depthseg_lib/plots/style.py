@@ -45,17 +45,7 @@ HOLLOW = dict(markerfacecolor="white", markeredgewidth=1.5, markersize=6.5, line
 """How our means with their intervals, and the paper's values, are drawn where they stand on lines of names."""
 SCREEN_DPI = 100
 GREY = "#5f6368"
-_BACKENDS = (
-    "backend",
-    "interactive",
-    "toolbar",
-    "timezone",
-    "webagg",
-    "tk.",
-    "keymap",
-    "savefig.directory",
-    "date.epoch",
-)
+_BACKENDS = ("backend", "interactive", "toolbar", "timezone", "webagg", "tk.", "savefig.directory", "date.epoch")
 RC = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_BACKENDS)} | {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

@@ -15,7 +15,7 @@ from depthseg_lib.study.plan import Plan
 SNAKEFILE = fingerprint.LIBRARY.parent / "workflow" / "Snakefile"
 FIGURES = "figures"
 """The kind of the notebooks that draw."""
-ASKED = "snakemake.json"
+TOLD = "snakemake.json"
 """The file beside plan.json that tells Snakemake where notebooks and figures are, and whether a job gets a GPU."""
 DRAWN = "drawn.json"
 """The file beside the log of a notebook that says from what it has drawn."""
@@ -89,18 +89,26 @@ def to_do(request: Request, study: Plan) -> list[Key]:
 
 
 def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
-    """Give results that are current, which are all but those of `keys`, dates in the graph's order, for Snakemake."""
+    """Give results that are current, which are all but those of `keys`, dates in the graph's order, for Snakemake; and
+    forget from what the figures of `keys` were drawn."""
     moment, again = time.time_ns(), set(keys)
     results = {(run.kind, run.name): request.folder((run.kind, run.name)) / "metrics.json" for run in study.runs}
     results |= {key: request.folder(key) / "executed.ipynb" for key in ((FIGURES, stem) for stem in study.figures)}
     for number, (key, file) in enumerate(results.items()):
-        if key not in again and file.is_file():
+        if key in again:
+            file.with_name(DRAWN).unlink(missing_ok=True)
+        elif file.is_file():
             os.utime(file, ns=(moment + 1000 * number,) * 2)
 
 
-def note_drawn(request: Request, study: Plan, stem: str) -> None:
-    """Note from what a notebook has drawn its figures, by which they are known to be current."""
+def note_drawn(request: Request, study: Plan, stem: str) -> list[str]:
+    """Note from what a notebook has drawn its figures, by which they are known to be current; returns the files that it
+    should have left and has not."""
+    files = drawn(Path(request.figures, request.profile), study.figures[stem])
+    if missing := [file for file in files if not Path(file).is_file()]:
+        return missing
     write_json(request.folder((FIGURES, stem)) / DRAWN, {"fingerprint": _of_drawing(request, study, stem)})
+    return []
 
 
 def _is_drawn(request: Request, study: Plan, stem: str) -> bool:
@@ -118,22 +126,28 @@ def _of_drawing(request: Request, study: Plan, stem: str) -> str:
 def command(request: Request, keys: Iterable[Key] = (), *options: str) -> list[str]:
     """The call of Snakemake that makes `keys` anew, and what is missing besides.
 
-    It works in the folder of the profile's runs, where its records go too, and reads what it is asked in a file there:
-    as an option of its command line, a folder called `2026_11_26` would be a number.
+    It works in the folder of the profile's runs, where its records go too, and reads there what `tell` wrote.
     """
-    gpu = int(bool(request.gpus))  # a cluster shares out its own GPUs, so only this machine's are counted
-    slots = len(request.gpus.split(",")) * request.jobs_per_gpu if gpu and request.executor == "local" else 0
+    # A cluster shares out its own GPUs, so only this machine's are counted.
+    slots = len(request.gpus.split(",")) * request.jobs_per_gpu if request.gpus and request.executor == "local" else 0
     limits = ["--resources", f"gpu={slots}"] if slots else []
     width = ["--cores", str(request.cores)] if request.executor == "local" else []
     anew = [f"{kind}/{name}/metrics.json" for kind, name in keys if kind in NOTEBOOKS]
     anew += [f"draw_{stem}" for kind, stem in keys if kind == FIGURES]
     profile = SNAKEFILE.parent / "profiles" / request.executor
-    folder, root = request.plan.parent.absolute(), SNAKEFILE.parents[1]
-    places = {"figures": root / request.figures / request.profile, "notebooks": root / request.notebooks}
-    write_json(folder / ASKED, {"gpu": gpu} | {name: str(place) for name, place in places.items()})
+    folder = request.plan.parent.absolute()
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--profile", str(profile)]
-    start += ["--directory", str(folder), "--configfile", str(folder / ASKED)]
+    start += ["--directory", str(folder), "--configfile", str(folder / TOLD)]
     return [*start, *width, *limits, *(["--forcerun", *anew] if anew else []), *options]
+
+
+def tell(request: Request) -> None:
+    """Write what Snakemake has to know besides the plan: in a file, since of its command line it would take a folder
+    called `2026_11_26` for a number."""
+    root = SNAKEFILE.parents[1]
+    places = {"figures": root / request.figures / request.profile, "notebooks": root / request.notebooks}
+    told = {"gpu": int(bool(request.gpus))} | {name: str(place) for name, place in places.items()}
+    write_json(request.plan.with_name(TOLD), told)
 
 
 def environment(request: Request) -> dict[str, str]:

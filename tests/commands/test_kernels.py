@@ -90,10 +90,3 @@ def test_without_that_process_a_job_starts_an_ordinary_kernel(project):
         pass
     left = job(project, "alone", prepared)
     assert str(project) in left.communicate(timeout=60)[0] and left.returncode == 0
-
-
-def test_what_a_notebook_imports_is_read_from_its_cells(tmp_path):
-    write_notebook(
-        tmp_path / "book.ipynb", "a = 1", "%matplotlib inline", "import a.b as c\nif a:\n    from d import e, f"
-    )
-    assert kernels.imported(tmp_path / "book.ipynb") == {"a.b", "d", "d.e", "d.f"}

@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from helpers.tiny_project import write_notebook
 
 from depthseg_lib import fingerprint
 from depthseg_lib.files import write_json
@@ -147,3 +148,11 @@ def test_a_result_without_one_of_its_files_is_not_current(tmp_path):
     assert not fingerprint.is_current(tmp_path, "abc") and fingerprint.missing(tmp_path) == ["history.parquet"]
     (tmp_path / "history.parquet").unlink()
     assert not fingerprint.is_current(tmp_path, "abc")
+
+
+def test_what_a_notebook_imports_is_read_from_its_cells_and_magics_are_no_obstacle(tmp_path):
+    cells = "a = 1", "%matplotlib inline", "import a.b as c\nif a:\n    from depthseg_lib.plots import style, saving"
+    book = write_notebook(tmp_path / "book.ipynb", *cells)
+    names = {"a.b", "depthseg_lib.plots", "depthseg_lib.plots.style", "depthseg_lib.plots.saving"}
+    assert fingerprint.modules(book) == names
+    assert fingerprint.of_figures(book, ["abc"]) != fingerprint.of_figures(book, ["abd"])

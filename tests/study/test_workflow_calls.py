@@ -19,7 +19,9 @@ def test_a_picture_has_three_files_and_a_table_five():
 
 def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
     def asked(profile, **fields):
-        called = workflow.command(Request(profile, runs=str(tmp_path), **fields))
+        request = Request(profile, runs=str(tmp_path), **fields)
+        workflow.tell(request)
+        called = workflow.command(request)
         return called, read_json(called[called.index("--configfile") + 1])["gpu"]
 
     local, gpu = asked("gpu", gpus="0,1", jobs_per_gpu=3, cores=8)
@@ -35,6 +37,7 @@ def test_gpus_are_shared_out_and_a_cluster_asks_for_one_each(tmp_path):
 @pytest.mark.parametrize("name", ["2026_11_26", "1e3", "a #2", "a {x}", 'it\'s "so"', "größe"])
 def test_names_of_folders_are_taken_literally(name, tmp_path):
     request = Request("smoke", runs=str(tmp_path / name), figures=str(tmp_path / "figures" / name))
+    workflow.tell(request)
     called = workflow.command(request)
     assert called[called.index("--directory") + 1] == f"{tmp_path / name}/smoke"
     assert read_json(called[called.index("--configfile") + 1])["figures"] == f"{tmp_path}/figures/{name}/smoke"
