@@ -21,6 +21,7 @@ from PIL import Image
 from depthseg_lib.commands import machine
 from depthseg_lib.commands.progress import estimated, jobs_of
 from depthseg_lib.data import image_files
+from depthseg_lib.data.cache import failures
 from depthseg_lib.data.ingest import Annotated
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import image_folder
@@ -231,7 +232,7 @@ def by_class(folder: str, report: Report) -> None:
     looked = "" if len(chosen) == len(found.files) else f", {len(chosen)} of them looked at"
     report.say(f"photographs in {found.root}: {len(found.files)}{looked}")
     report.say(f"  {len(counts)} classes, from {few} to {many}")
-    report.problems += map(str, image_folder.broken(chosen))
+    report.problems += map(str, failures(image_files.photograph, chosen))
     report.remarks += found.remarks
 
 

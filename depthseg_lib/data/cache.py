@@ -101,6 +101,7 @@ def packed(
     work: Callable[..., tuple[np.ndarray, ...]],
     progress: Progress = None,
     check: Callable | None = None,
+    of_all: Mapping | None = None,
 ) -> list[np.ndarray]:
     """Memory maps with a row per item, which `work` makes from it; made now unless the cache has them.
 
@@ -108,19 +109,14 @@ def packed(
     is read: their names, sizes and times belong to the key, and are looked at again at the end. `check` of every item
     comes first. Raises `InputError` where a file changed meanwhile, or the disk has too little space, and, after all
     items were tried, one with all that `check` or `work` raised. Where `files` are one for each item, the rows that
-    could be made are kept then: when the broken files are replaced or gone, the others are not read again.
+    could be made are kept then: when the broken files are replaced or gone, the others are not read again. What belongs
+    to the key only because of all items together, and would be another without one of them, is `of_all`.
     """
     source = _stats(files)
     whole = {name: (np.dtype(dtype), (len(items), *shape)) for name, (dtype, shape) in arrays.items()}
     about = [kind, key, {name: [dtype.str, shape[1:]] for name, (dtype, shape) in whole.items()}]
     about += [os.path.commonpath([os.path.abspath(file) for file in files])] if files else []
     left = f"{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]}.left.partial"
-
-    def attempt(one: Callable, item):
-        try:
-            return one(item)
-        except InputError as error:
-            return error
 
     def build(folder: Path) -> None:
         stored, made, done = {name: folder / f"{name}.npy" for name in whole}, [], 0
@@ -135,9 +131,8 @@ def packed(
             shutil.rmtree(beside)  # there is no room for both
         with suppress(OSError, ValueError):  # the rows that were made beside broken files
             if len(files) == len(items):
-                marks = np.load(beside / MARKS)
-                place = _places(_marks(files, source), marks)
                 kept = [np.load(beside / f"{name}.npy", mmap_mode="r") for name in whole]
+                place = _places(_marks(files, source), np.load(beside / MARKS))
         if progress:  # before anything is decoded
             known = done + int((place[done:] >= 0).sum())
             before, free = f", {known} of them read before" if known else "", shutil.disk_usage(folder).free
@@ -149,13 +144,11 @@ def packed(
         def row(number: int):
             if kept and place[number] >= 0:
                 return [array[place[number]] for array in kept]
-            return attempt(work, items[number])
+            return _attempt(work, items[number])
 
         try:
             failed = {}
-            if check and (
-                wrong := [e for e in mapped(lambda item: attempt(check, item), items, None) if e is not None]
-            ):
+            if check and (wrong := failures(check, items)):
                 raise together(wrong, f"of {len(items)} cannot be used")
             if not done or not hasattr(os, "posix_fallocate"):  # what is begun has its room, but on macOS
                 require_space(folder, missing)
@@ -194,7 +187,7 @@ def packed(
             raise
 
     rows = {name: [dtype.str, shape] for name, (dtype, shape) in whole.items()}
-    wanted = {**key, "files": files_digest(files, source), "rows": rows}
+    wanted = {**key, **(of_all or {}), "files": files_digest(files, source), "rows": rows}
     return load_arrays(cached(kind, wanted, build, progress, resumes=True), *arrays)
 
 
@@ -231,6 +224,19 @@ def mapped(work: Callable, items: Sequence, progress: Progress, done: int = 0) -
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def failures(work: Callable, items: Sequence) -> list[InputError]:
+    """What is wrong with those of `items` for which `work` raises an `InputError`; it tries all of them."""
+    return [found for found in mapped(lambda item: _attempt(work, item), items, None) if isinstance(found, InputError)]
+
+
+def _attempt(work: Callable, item):
+    """What `work` makes of `item`, or the `InputError` that it raises."""
+    try:
+        return work(item)
+    except InputError as error:
+        return error
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -278,7 +278,7 @@ def below(folder: str | Path) -> Iterator[tuple[str, list[str]]]:
 
 def unread(folders: Iterable[str | Path]) -> list[str]:
     """What lies in these folders and is pictures or video in a form that is not read, in a sentence each."""
-    return [line for f in folders for line in unread_of(f, sorted(file.name for file in Path(f).iterdir()))]
+    return [line for f in folders for line in unread_of(f, [file.name for file in entries(Path(f), "images")])]
 
 
 def unread_of(folder: str | Path, names: Iterable[str]) -> list[str]:

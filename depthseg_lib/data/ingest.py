@@ -113,10 +113,9 @@ def video(clips: Sequence[Clip], height: int, width: int, crop: bool = False, pr
     def one(frame: tuple[Path, tuple[int, int]]) -> tuple[np.ndarray]:
         return (resize.plan(frame[1], height, width, crop).image(image_files.photograph(frame[0])),)
 
-    key = _key(height, width, crop)
-    key["sizes"] = hashlib.sha256(repr([size for _, size in frames]).encode()).hexdigest()
+    key, sizes = _key(height, width, crop), hashlib.sha256(repr([size for _, size in frames]).encode()).hexdigest()
     arrays, files = {"images": (np.uint8, (3, height, width))}, [file for file, _ in frames]
-    (images,) = packed("ingest", key, files, arrays, frames, one, progress, check)
+    (images,) = packed("ingest", key, files, arrays, frames, one, progress, check, of_all={"sizes": sizes})
     lengths = [len(clip.files) for clip in clips]
     intrinsics = [resize.plan(clip.size, height, width, crop).intrinsics(clip.intrinsics) for clip in clips]
     sequence = np.repeat(np.arange(len(clips), dtype=np.int32), lengths)

@@ -401,6 +401,14 @@ def test_several_versions_of_labels_are_a_question_and_colours_beside_ids_are_no
     values, said = written(bare)
     assert values["labels"] == "labels/*.png" and "left aside: colours/*.png (another form of the labels" in said
     (bare / "dataset.json").unlink()
+    for file in (bare / "colours").iterdir():  # two forms in colours: the ids are still what is taken
+        (bare / "overlays").mkdir(exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(file))[..., ::-1]).save(bare / "overlays" / file.name)
+    for file in (bare / "labels").iterdir():  # of 16 bits they are ids too
+        Image.fromarray(IDS.astype(np.uint16)).save(file)
+    values, said = written(bare)
+    assert values["labels"] == "labels/*.png" and said.count("another form of the labels that labels/*.png") == 2
+    (bare / "dataset.json").unlink()
     pairs(bare, "images", "labels_v2", "abc")
     with pytest.raises(
         InputError, match=r"several versions of label images, labels.*/\*\.png and labels.*expected one"

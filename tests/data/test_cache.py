@@ -400,3 +400,22 @@ def test_the_digest_follows_names_sizes_and_times(files):
     files[2].unlink()
     with pytest.raises(InputError, match=r"c cannot be read \(No such file"):
         files_digest(files)
+
+
+def test_a_frame_that_is_broken_and_then_gone_has_the_others_read_once(source, root, decoded):
+    whole, broken = np.array(read(source)), source / "0003.png"
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"0003\.png cannot be read"):
+        read(source)
+    decoded.clear()
+    broken.unlink()
+    lines = []
+    assert (read(source, lines.append) == np.delete(whole, 3, axis=0)).all() and not decoded
+    assert f"{COUNT - 1} files to read once, {COUNT - 1} of them read before" in lines[0]
+    assert not list(root.glob("ingest/*.partial"))
+
+
+def test_a_file_system_that_takes_no_file_of_that_size_is_one_sentence(source):
+    with files_of_at_most(1_000), pytest.raises(InputError, match="cannot be written .File too large"):
+        read(source)

@@ -11,7 +11,7 @@ import numpy as np
 
 from depthseg_lib.data import image_files, resize
 from depthseg_lib.data.arrays import Photographs, held_out_photographs
-from depthseg_lib.data.cache import Progress, mapped, packed
+from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.errors import InputError, together
 from depthseg_lib.fingerprint import source_hash
 
@@ -101,19 +101,6 @@ def listed(folder: str | Path) -> Listed:
         remarks.append(f"{root} holds {loose} photographs beside the folders of classes, which are not read")
     remarks += image_files.unread_of(root, [*beside, *others])
     return Listed(root, files, labels, tuple(classes), tuple(remarks))
-
-
-def broken(files: Sequence[str]) -> list[InputError]:
-    """What is wrong with those of `files` that cannot be read as photographs; decodes all of them."""
-
-    def look(file: str) -> InputError | None:
-        try:
-            image_files.photograph(file)
-            return None
-        except InputError as error:
-            return error
-
-    return [error for error in mapped(look, files, None) if error]
 
 
 def digest(folder: str | Path) -> str:

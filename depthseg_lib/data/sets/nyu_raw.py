@@ -1,7 +1,6 @@
 """NYU-V2's raw dump: scene folders of `r-<time>-<n>.ppm` and `d-<time>-<n>.pgm`, paired by time."""
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -11,10 +10,10 @@ import numpy as np
 
 from depthseg_lib.data import image_files, ingest, resize
 from depthseg_lib.data.arrays import Video
-from depthseg_lib.data.cache import Progress, mapped, packed
+from depthseg_lib.data.cache import Progress, failures, packed
 from depthseg_lib.data.ingest import Clip
 from depthseg_lib.data.resize import Resize
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, together
 from depthseg_lib.fingerprint import source_hash
 
 SIZE = (480, 640)
@@ -176,7 +175,8 @@ def video(found: Sequence[Scene], height: int, width: int, progress: Progress = 
     if progress and (lost := sum(scene.left_out for scene in found)):
         progress(f"{lost} colour frames have no depth within {LATEST:.3f} s and are left out")
     files, how = [file for scene in found for file in scene.depth], resize.plan(SIZE, height, width, crop=False)
-    deque(mapped(check_pgm, files, None), maxlen=0)  # before hours of work
+    if wrong := failures(check_pgm, files):  # before hours of work
+        raise together(wrong, f"of {len(files)} depth frames cannot be used")
     clips = [Clip(scene.colour, SIZE, COLOUR.matrix) for scene in found]
     frames = ingest.video(clips, height, width, progress=progress)
     key = {"how": asdict(how), "code": source_hash(__file__, resize.__file__)}

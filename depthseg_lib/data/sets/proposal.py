@@ -168,20 +168,19 @@ def layout_of(folder: Path) -> Layout:
     found = [(of, label) for label in groups if label.is_label and (of := _counterpart(label, groups))]
 
     def rank(label: Group) -> tuple[bool, bool]:  # of several for the same images rather ids, and not instances
-        with Image.open(label.files[0]) as first:
-            return first.mode not in ("L", "P"), "instance" in str(label.files[0]).lower()
+        return is_coloured(label.files[0]), "instance" in str(label.files[0]).lower()
 
     others = {}
     for image, label in found:
-        same = [other for of, other in found if of is image and other is not label]
-        if alike := [other for other in same if rank(other) == rank(label)]:
+        first, *same = sorted((other for of, other in found if of is image), key=rank)
+        if rank(first) < rank(label):
+            others[label.glob] = f"another form of the labels that {first.glob} holds as ids"
+        elif same and rank(same[0]) == rank(first):
             raise InputError(
-                f"the images in {image.folder} have several versions of label images, {label.glob} and {alike[0].glob}: "
+                f"the images in {image.folder} have several versions of label images, {first.glob} and {same[0].glob}: "
                 "expected one of them; take the other out of the folder while `make describe` runs, or write the "
                 "description by hand (docs/data.md, Your own data)"
             )
-        if better := [other for other in same if rank(other) < rank(label)]:
-            others[label.glob] = f"another form of the labels that {better[0].glob} holds as ids"
     found = [(image, label) for image, label in found if label.glob not in others]
     smoothed = [group for group in everything if group.aside == SMOOTHED]
     if not found and smoothed:
@@ -190,7 +189,7 @@ def layout_of(folder: Path) -> Layout:
             "expected label images with nothing but the colours of the classes; write them without anti-aliasing"
         )
     aside = {str(Path(group.folder, f"*{group.ending}")): group.aside for group in everything if group.aside} | others
-    unread = image_files.unread(place for place, _ in image_files.below(folder))
+    unread = [line for place, names in image_files.below(folder) for line in image_files.unread_of(place, names)]
     if not found:
         left = [*(f"{place} has {what}" for place, what in aside.items()), *unread]
         raise InputError(
