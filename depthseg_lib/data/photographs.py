@@ -46,7 +46,7 @@ class Shots:
     labels: np.ndarray
     """(N,) int64, index into `CLASSES`."""
     settings: np.ndarray
-    """(N,) int64, index into `world.subjects.SETTINGS`: where the thing stands."""
+    """(N,) int64, index into `world.studio.SETTINGS`: where the thing stands."""
     scales: np.ndarray
     """(N,) float64, size of the thing as a share of the image."""
 
@@ -98,11 +98,11 @@ class Framed:
     """Photographs with the visible pixels of what they show."""
 
     images: np.ndarray
-    """(N, 3, S, S) uint8 RGB, as `objects.photographs` has them."""
+    """(N, 3, S, S) uint8 RGB, as `photographs` has them."""
     masks: np.ndarray
     """(N, S, S) bool, of the rays through the pixels' centres: the thing's part that its class names."""
     labels: np.ndarray
-    """(N,) int64, index into `objects.CLASSES`."""
+    """(N,) int64, index into `CLASSES`."""
 
 
 def framed(config: PhotographsConfig, numbers: Sequence[int]) -> Framed:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from depthseg_lib.data import photographs, streets
-from depthseg_lib.data.arrays import Labelled, Photographs, Video
+from depthseg_lib.data.arrays import Labelled, Photographs, Video, split_triplets
 from depthseg_lib.data.cache import Progress
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sets import image_folder
@@ -32,7 +32,10 @@ def load_video(settings: DataSettings, progress: Progress = None) -> Video:
     """The unlabelled video that depth is pre-trained on."""
     if settings.data_set == "streets":
         return streets.video(_streets(settings), _device(), progress)
-    return listed(settings).video(settings.height, settings.width, progress)
+    found = listed(settings)
+    for remark in found.remarks if progress else ():
+        progress(f"note: {remark}")
+    return found.video(settings.height, settings.width, progress)
 
 
 def load_flow(settings: DataSettings, pairs: np.ndarray, progress: Progress = None) -> np.ndarray | None:
@@ -54,7 +57,7 @@ def load_photographs(settings: PretrainConfig, progress: Progress = None) -> Pho
     """The photographs that classification is pre-trained on: a folder's where one is given, else the embedded world's,
     whatever the data set."""
     if settings.photographs_folder:
-        return image_folder.photographs(project_path(settings.photographs_folder), settings.photograph_size, progress)
+        return image_folder.photographs(settings.photographs_folder, settings.photograph_size, progress)
     config = photographs.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
     return photographs.photographs(config, _device(), progress)
 
@@ -90,11 +93,14 @@ def split_order(count: int) -> np.ndarray:
     return np.random.default_rng(SPLIT_SEED).permutation(count)
 
 
-def check(settings: DataSettings, images: int, progress: Progress = None, decode: bool = True) -> None:
+def check(
+    settings: DataSettings, images: int, frame_step: int = 1, progress: Progress = None, decode: bool = True
+) -> None:
     """Raise `InputError` now if the data set is not there, broken, or too small for `images` training images.
 
     What is annotated, and a short video, is read whole: what is cut short, of the wrong size or wrongly labelled is
-    found before training. Without `decode` only names and counts of files are looked at.
+    found before training, and so is video without triplets of frames that lie `frame_step` apart. Without `decode` only
+    names and counts of files are looked at.
     """
     if settings.data_set == "streets":
         return
@@ -110,7 +116,7 @@ def check(settings: DataSettings, images: int, progress: Progress = None, decode
         return
     load_annotated(settings, images, progress)
     if found.READ_FIRST:
-        load_video(settings, progress).triplets()
+        split_triplets(load_video(settings, progress), frame_step)
 
 
 def listed(settings: DataSettings) -> Listing:

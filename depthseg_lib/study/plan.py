@@ -139,13 +139,11 @@ def check(
 
         found = image_folder.listed(photographs)
         if decode and len(found.files) <= image_folder.READ_FIRST:
-            image_folder.photographs(project_path(photographs), PretrainConfig().photograph_size, print)
+            image_folder.photographs(photographs, PretrainConfig().photograph_size, print)
     if chosen.data.data_set != "streets":
-        from depthseg_lib.data import arrays, sources  # loads PyTorch: seconds that the embedded world does not need
+        from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 
-        sources.check(chosen.data, max(chosen.sizes), print, decode=decode)
-        if decode and sources.REAL_SETS[chosen.data.data_set].READ_FIRST:
-            arrays.split_triplets(sources.load_video(chosen.data), chosen.depth.get("frame_step", 1))
+        sources.check(chosen.data, max(chosen.sizes), chosen.depth.get("frame_step", 1), print, decode=decode)
     if published.places:
         from depthseg_lib.models.weights import starting_weights
 

@@ -129,6 +129,14 @@ def test_a_mirrored_camera_sees_the_mirrored_point_in_the_mirrored_pixel(video):
         assert torch.allclose(mirrored_x[flipped], W - 1 - x[flipped], atol=1e-5) and flipped.any()
 
 
+def test_only_the_chosen_clips_change():
+    clips = torch.rand(5, 3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    before = clips.clone()
+    result = batches.jitter_clips(clips, torch.tensor([1, 4]), batches.generator(0, 0))
+    assert torch.equal(clips, before) and torch.equal(result[[0, 2, 3]], clips[[0, 2, 3]])
+    assert (result[[1, 4]] != clips[[1, 4]]).flatten(1).any(1).all()
+
+
 def test_the_loss_sees_clean_frames_and_half_of_the_triplets_are_jittered(video):
     changed = []
     for generator in draws():

@@ -150,6 +150,14 @@ def test_a_result_without_one_of_its_files_is_not_current(tmp_path):
     assert not fingerprint.is_current(tmp_path, "abc")
 
 
+def test_the_hash_of_sources_follows_what_they_compute(tmp_path):
+    file, found = tmp_path / "a.py", []
+    for text in ("a = 1", "a = 1  # the same", "a = 2"):
+        file.write_text(text)
+        found.append(fingerprint.source_hash(file))
+    assert found[0] == found[1] != found[2]
+
+
 def test_what_a_notebook_imports_is_read_from_its_cells_and_magics_are_no_obstacle(tmp_path):
     cells = "a = 1", "%matplotlib inline", "import a.b as c\nif a:\n    from depthseg_lib.plots import style, saving"
     book = write_notebook(tmp_path / "book.ipynb", *cells)

@@ -85,8 +85,6 @@ class Cityscapes(Listing):
         Raises `InputError` where snippets have no camera or one without intrinsics, or files are broken or of another
         size.
         """
-        for remark in self.remarks if progress else ():
-            progress(f"note: {remark}")
         clips = [ingest.Clip(files, image_files.size(files[0]), matrix) for files, _, matrix in self._cameras]
         return ingest.video(clips, height, width, progress=progress)
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from depthseg_lib.data import image_files, resize
 from depthseg_lib.data.arrays import Photographs, held_out_photographs
 from depthseg_lib.data.cache import Progress, packed
 from depthseg_lib.errors import InputError, together
+from depthseg_lib.files import project_path
 from depthseg_lib.fingerprint import source_hash
 
 LAYOUT = "a folder per class with PNG or JPEG photographs of it, or such folders below `train`, as ImageNet has them"
@@ -66,7 +66,7 @@ def listed(folder: str | Path) -> Listed:
 
     Raises `InputError` where there are fewer than two classes, some have no photographs, or none to train on.
     """
-    root, remarks = _root(image_files.existing(folder, LAYOUT))
+    root, remarks = _root(image_files.existing(project_path(folder), LAYOUT))
     classes, counts, files, others, wrong = [], [], [], [], []
     for place in sorted(_folders(root), key=lambda entry: entry.name):
         names = [os.path.join(inner, name) for inner, of in image_files.below(place) for name in of]

@@ -149,8 +149,6 @@ class Kitti(Listing):
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """The triplets of the split in `splits/`, where there is one, or of one that is made."""
-        for remark in self.remarks if progress else ():
-            progress(f"note: {remark}")
         listed = self.lists.is_dir()
         split = read_split(self.raw, self.lists, progress) if listed else make_split(self.raw, progress)
         return video_of(self.raw, split, height, width, progress)

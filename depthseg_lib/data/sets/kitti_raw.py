@@ -201,6 +201,8 @@ def scanned_depth(
     `InputError` where a scan is missing or not whole, or a calibration is missing or broken.
     """
     scans = [scan(frame) for frame in frames]
+    cameras = [(frame.parents[3], frame.parents[1].name.removeprefix("image_")) for frame in frames]
+    motions = {camera: velodyne_calibration(*camera) for camera in set(cameras)}
     kept = crop(height, width) if cropped else np.ones((height, width), bool)
 
     def one(index: int) -> tuple[np.ndarray]:
@@ -215,8 +217,7 @@ def scanned_depth(
                 f"{scans[index]} has {len(content)} bytes: expected a velodyne scan, 4 floats (16 bytes) a point; "
                 "fetch it again"
             )
-        camera = frames[index].parents[1].name.removeprefix("image_")
-        rotation, translation = velodyne_calibration(frames[index].parents[3], camera)
+        rotation, translation = motions[cameras[index]]
         points = np.frombuffer(content, "<f4").reshape(-1, 4)[:, :3] @ rotation.T + translation  # the last: reflectance
         return (project(points, intrinsics[index], height, width) * kept,)
 

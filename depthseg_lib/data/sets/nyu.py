@@ -101,7 +101,7 @@ class Nyu(Listing):
     @property
     def remarks(self) -> Sequence[str]:
         lost = sum(scene.left_out for scene in self.scenes)
-        return [f"{lost} colour frames have no depth frame near in time and are left out"] if lost else []
+        return [f"{lost} colour frames have no depth within {nyu_raw.LATEST:.3f} s and are left out"] if lost else []
 
     def video(self, height: int, width: int, progress: Progress = None) -> Video:
         """Every pair of the raw dump."""

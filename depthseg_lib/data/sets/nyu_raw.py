@@ -172,8 +172,6 @@ def video(found: Sequence[Scene], height: int, width: int, progress: Progress = 
     in a sequence are not always 1/30 s apart. Raises `InputError` where a file is broken, of another size or, for
     depth, in the wrong byte order.
     """
-    if progress and (lost := sum(scene.left_out for scene in found)):
-        progress(f"{lost} colour frames have no depth within {LATEST:.3f} s and are left out")
     files, how = [file for scene in found for file in scene.depth], resize.plan(SIZE, height, width, crop=False)
     if wrong := failures(check_pgm, files):  # before hours of work
         raise together(wrong, f"of {len(files)} depth frames cannot be used")

@@ -106,11 +106,10 @@ def test_the_rest_of_a_snippet_has_the_snippets_camera(root, frame):
     values = {**tiny_cityscapes.CAMERA, "intrinsic": dict(fx=200, fy=210, u0=50, v0=20)}
     (root / "camera/train/aachen/aachen_000001_000002_camera.json").write_text(json.dumps(values))
     Cityscapes(root).check()
-    lines = []
-    found = Cityscapes(root).video(48, 96, lines.append)
+    found, (remark, *_) = Cityscapes(root).video(48, 96), Cityscapes(root).remarks
     assert np.bincount(found.sequence).tolist() == [5, frame, 4 - frame, 5, 5]
     assert found.intrinsics[:, 0, 0].tolist() == [110] * 5 + [200] * 4 + [110] * 10
-    assert "1 of 4 snippets lack frames and are cut there, " in lines[0] and "that of aachen_000001_000002" in lines[0]
+    assert "1 of 4 snippets lack frames and are cut there, " in remark and "that of aachen_000001_000002" in remark
 
 
 def test_a_camera_does_not_reach_to_another_snippet(root):

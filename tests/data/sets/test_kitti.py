@@ -142,9 +142,9 @@ def test_all_that_drives_lack_is_named_at_once(root, raw):
 def test_drives_with_one_camera_and_frames_that_are_not_read_are_remarked_on(root, raw):
     shutil.rmtree(raw / FIRST / "image_03")
     (raw / LAST / "image_02" / "data" / "0000000009.webp").write_bytes(b"x")
-    Kitti(root).video(64, 96, (lines := []).append)
-    assert "1 of 3 drives lack image_03, such as 2011_09_26_drive_0001_sync" in lines[0]
-    assert "image_02/data holds 0000000009.webp, which is not read" in lines[1]
+    remarks = Kitti(root).remarks
+    assert "1 of 3 drives lack image_03, such as 2011_09_26_drive_0001_sync" in remarks[0]
+    assert "image_02/data holds 0000000009.webp, which is not read" in remarks[1]
 
 
 def split(training, held_out) -> Split:

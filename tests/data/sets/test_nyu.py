@@ -187,12 +187,11 @@ def test_a_recording_is_cut_where_it_pauses_and_not_where_it_drops_a_frame(tmp_p
 
 
 def test_frames_without_depth_are_left_out_and_said(tmp_path):
-    tiny_nyu.raw(tmp_path, scenes=1, frames=4)
+    tiny_nyu.raw(tmp_path / "raw", scenes=1, frames=4)
     for file in sorted(tmp_path.rglob("d-*.pgm"))[1:]:
         file.unlink()
-    lines = []
-    found = video(tmp_path, lines.append)
-    assert len(found.images) == 3 and lines[0].startswith("1 colour frames have no depth within 0.067 s")
+    assert len(video(tmp_path / "raw").images) == 3
+    assert nyu.Nyu(tmp_path).remarks == ["1 colour frames have no depth within 0.067 s and are left out"]
 
 
 def test_metres_follow_the_formula_and_its_range():

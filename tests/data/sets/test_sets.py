@@ -103,6 +103,12 @@ def test_what_is_listed_is_what_is_read(name, root):
         assert metres.shape == one.image().size[::-1] and 0.5 < metres[metres > 0].min() and metres.max() < 20
 
 
+def test_what_is_remarked_on_is_said_before_the_video_is_read(name, root, monkeypatch):
+    monkeypatch.setattr(type(listed(name, root)), "remarks", ["intrinsics are guessed"])
+    sources.load_video(settings(name, root), (lines := []).append)
+    assert lines[0] == "note: intrinsics are guessed" and len(lines) > 1
+
+
 def test_single_images_are_no_video(name, copy):
     for files in listed(name, copy).sequences.values():
         for file in files[1:]:
