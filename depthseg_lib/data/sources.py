@@ -57,7 +57,8 @@ def load_photographs(settings: PretrainConfig, progress: Progress = None) -> Pho
     """The photographs that classification is pre-trained on: a folder's where one is given, else the embedded world's,
     whatever the data set."""
     if settings.photographs_folder:
-        return image_folder.photographs(settings.photographs_folder, settings.photograph_size, progress)
+        found = image_folder.listed(settings.photographs_folder)
+        return image_folder.photographs(found, settings.photograph_size, progress)
     config = photographs.PhotographsConfig(size=64, count=settings.photographs, seed=settings.world_seed)
     return photographs.photographs(config, _device(), progress)
 

@@ -112,7 +112,7 @@ def plan(
     if photographs:
         from depthseg_lib.data.sets import image_folder
 
-        digest = {"photographs_digest": image_folder.digest(photographs)}
+        digest = {"photographs_digest": image_folder.digest(image_folder.listed(photographs))}
         chosen = replace(chosen, classification=chosen.classification | digest)
     if data:
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
@@ -139,7 +139,7 @@ def check(
 
         found = image_folder.listed(photographs)
         if decode and len(found.files) <= image_folder.READ_FIRST:
-            image_folder.photographs(photographs, PretrainConfig().photograph_size, print)
+            image_folder.photographs(found, PretrainConfig().photograph_size, print)
     if chosen.data.data_set != "streets":
         from depthseg_lib.data import sources  # loads PyTorch: seconds that the embedded world does not need
 

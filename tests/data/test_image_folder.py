@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 
 def read(folder, size=32):
-    return image_folder.photographs(folder, size)
+    return image_folder.photographs(image_folder.listed(folder), size)
 
 
 def test_classes_are_the_folders_in_order_and_files_belong_to_theirs(folder):
@@ -154,7 +154,7 @@ def test_what_is_not_read_is_counted_by_ending(folder):
         (folder / name).write_bytes(b"x")
     picture(folder / "cover.jpg", 40, 60)
     lines = []
-    image_folder.photographs(folder, 32, lines.append)
+    image_folder.photographs(image_folder.listed(folder), 32, lines.append)
     assert [line.removeprefix(f"note: {folder} holds ").split(", ")[0] for line in lines[:4]] == [
         "1 photographs beside the folders of classes",
         "clip.avi",
@@ -211,7 +211,7 @@ def test_all_broken_files_are_named_at_once_and_the_others_are_not_read_again(fo
     picture(folder / "tabby/b.JPEG", 40, 60, seed=4)
     decoded, decode, lines = [], image_files.photograph, []
     monkeypatch.setattr(image_files, "photograph", lambda file: decoded.append(Path(file).name) or decode(file))
-    found = image_folder.photographs(folder, 32, lines.append).images
+    found = image_folder.photographs(image_folder.listed(folder), 32, lines.append).images
     assert sorted(decoded) == ["1.jpeg", "b.JPEG"] and "5 files to read once, 3 of them read before" in lines[0]
     assert [path for path in (tmp_path / "cache/photographs").iterdir() if path.is_dir()] == [
         Path(found.filename).parent
@@ -234,13 +234,13 @@ def test_they_are_read_once_and_the_source_stays_as_it_was(folder, monkeypatch):
 
 
 def test_the_digest_follows_names_and_sizes(folder):
-    digests = [image_folder.digest(folder)]
+    digests = [image_folder.digest(image_folder.listed(folder))]
     picture(folder / "car" / "11.png", 8, 8)
-    digests.append(image_folder.digest(folder))
+    digests.append(image_folder.digest(image_folder.listed(folder)))
     (folder / "car" / "11.png").rename(folder / "ant" / "11.png")
-    digests.append(image_folder.digest(folder))
+    digests.append(image_folder.digest(image_folder.listed(folder)))
     (folder / "ant" / "11.png").unlink()
-    assert len(set(digests)) == 3 and image_folder.digest(folder) == digests[0]
+    assert len(set(digests)) == 3 and image_folder.digest(image_folder.listed(folder)) == digests[0]
 
 
 def test_classification_takes_a_folder_where_one_is_given(folder):
@@ -261,7 +261,7 @@ def test_only_classification_is_made_anew_by_other_photographs(folder, data):
     assert changed == {name for name in runs if name.startswith("resnet18-slim-classification")}
     given = runs["resnet18-slim-classification"]
     assert given["photographs_folder"] == str(folder)
-    assert given["photographs_digest"] == image_folder.digest(folder)
+    assert given["photographs_digest"] == image_folder.digest(image_folder.listed(folder))
 
 
 def test_sizes_of_the_embedded_photographs_are_not_shown_for_others(folder, data):

@@ -41,13 +41,11 @@ class Listed:
     """What is there and not read, a sentence each."""
 
 
-def photographs(folder: str | Path, size: int, progress: Progress = None) -> Photographs:
-    """All photographs below `folder`, `size` x `size`: the shorter side resized, the middle of the longer one kept.
+def photographs(found: Listed, size: int, progress: Progress = None) -> Photographs:
+    """All photographs of a folder, `size` x `size`: the shorter side resized, the middle of the longer one kept.
 
-    Classes are the folders' names, in the order of their characters, as torchvision's ImageFolder has them. `progress`
-    is told what is not read. Raises `InputError` as `listed` does, and, after all were tried, where files are broken.
+    `progress` is told what is not read. Raises `InputError`, after all were tried, where files are broken.
     """
-    found = listed(folder)
     for remark in found.remarks if progress else ():
         progress(f"note: {remark}")
 
@@ -64,7 +62,7 @@ def photographs(folder: str | Path, size: int, progress: Progress = None) -> Pho
 def listed(folder: str | Path) -> Listed:
     """The photographs below `folder` and their classes; opens none.
 
-    Raises `InputError` where there are fewer than two classes, some have no photographs, or none to train on.
+    Classes are the folders' names, in the order of their characters, as torchvision's ImageFolder has them. Raises `InputError` where there are fewer than two classes, some have no photographs, or none to train on.
     """
     root, remarks = _root(image_files.existing(project_path(folder), LAYOUT))
     classes, counts, files, others, wrong = [], [], [], [], []
@@ -103,9 +101,9 @@ def listed(folder: str | Path) -> Listed:
     return Listed(root, files, labels, tuple(classes), tuple(remarks))
 
 
-def digest(folder: str | Path) -> str:
-    """A digest of the names and sizes of all photographs below `folder`, by which another set is noticed."""
-    found, whole = listed(folder), hashlib.sha256()
+def digest(found: Listed) -> str:
+    """A digest of the names and sizes of all photographs of a folder, by which another set is noticed."""
+    whole = hashlib.sha256()
     for file in found.files:
         whole.update(f"{file.removeprefix(f'{found.root}/')} {os.stat(file).st_size}\n".encode())
     return whole.hexdigest()[:16]
