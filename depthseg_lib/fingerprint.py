@@ -177,7 +177,7 @@ def _imported(source: str) -> list[Path]:
 
 
 def modules(notebook: Path) -> set[str]:
-    """The modules that a notebook's code cells import, by name; of `from a import b` both `a` and `a.b`, if that is one.
+    """The modules that a notebook's code cells import, by name; of `from a import b` both `a` and `a.b`.
 
     A cell that is no Python by itself, as one with a magic, imports nothing.
     """

@@ -135,7 +135,7 @@ def test_more_trials_are_added_to_what_is_there(project):
 
 
 def test_a_result_that_was_copied_in_part_is_made_anew(project):
-    """A finished run without its trial, or with a file that is shorter than it was."""
+    """A finished run without its trial."""
     folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
     (folder / "t0").rename(folder / "elsewhere")
     assert project.to_do() == [DRAWN, "finetune depth-full-n4"]

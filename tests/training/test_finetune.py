@@ -55,6 +55,8 @@ def test_a_run_leaves_consistent_results(finished):
         assert list(file["names"]) == list(names[-6:])
     assert np.array_equal(again, confusion[-6:])
     assert not (folder / "checkpoint.pt").exists()
+    parts = ("confusion.npz", "environment.json", "history.parquet", "predictions.npz")
+    assert stored["files"] == {name: (folder / name).stat().st_size for name in parts}
 
 
 def test_transfer_from_depth_takes_the_decoder_too(finished):

@@ -58,6 +58,9 @@ def test_a_run_leaves_history_metrics_with_baselines_and_weights(finished):
     assert all(stored[metric] == value for metric, value in history.iloc[-1].items() if metric in measured)
     assert result.metrics["diverged_at"] is stored["diverged_at"] is None
     assert stored["warnings"] == "; ".join(result.warnings)
+    apart = {"metrics.json", "weights.safetensors", "pose.safetensors", "checkpoint.pt"}
+    rest = {path.name: path.stat().st_size for path in folder.iterdir() if path.name not in apart}
+    assert stored["files"] == rest
     about = read_json(folder / "environment.json")
     assert about["settings"]["initialisation"] == name and about["peak_memory_mib"] > 0
 

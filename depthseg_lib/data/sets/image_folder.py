@@ -62,7 +62,8 @@ def photographs(found: Listed, size: int, progress: Progress = None) -> Photogra
 def listed(folder: str | Path) -> Listed:
     """The photographs below `folder` and their classes; opens none.
 
-    Classes are the folders' names, in the order of their characters, as torchvision's ImageFolder has them. Raises `InputError` where there are fewer than two classes, some have no photographs, or none to train on.
+    Classes are the folders' names, in the order of their characters, as torchvision's ImageFolder has them. Raises
+    `InputError` where there are fewer than two classes, some have no photographs, or none to train on.
     """
     root, remarks = _root(image_files.existing(project_path(folder), LAYOUT))
     classes, counts, files, others, wrong = [], [], [], [], []
