@@ -6,6 +6,10 @@ Pixel centres lie at whole numbers, x to the right, y down, z forward; everythin
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+NEAREST = 1e-4
+"""Metres in front of a camera at which a point is held that lies nearer to its plane, or behind it."""
 
 
 def rotation_matrix(axis_angle: Tensor) -> Tensor:
@@ -51,35 +55,88 @@ def pixel_grid(height: int, width: int, device=None) -> Tensor:
     return torch.stack([x.flatten(), y.flatten(), torch.ones(height * width, device=device)])
 
 
-def back_project(depth: Tensor, intrinsics: Tensor) -> Tensor:
-    """Points of the camera's frame, B 3 HW metres, for depth B 1 H W and intrinsics B 3 3 in pixels."""
-    rays = torch.linalg.inv(intrinsics) @ pixel_grid(*depth.shape[-2:], device=depth.device)
-    return rays * depth.flatten(2)
+def project(depth: Tensor, intrinsics: Tensor, transform: Tensor) -> Tensor:
+    """Where the points seen in one camera's pixels lie in another's image: pixel positions B S H W 2.
 
-
-def project(points: Tensor, intrinsics: Tensor, transform: Tensor, height: int, width: int) -> Tensor:
-    """Pixel positions B H W 2 of points (B 3 HW) after a rigid motion (B 4 4)."""
-    camera = intrinsics @ (transform[:, :3, :3] @ points + transform[:, :3, 3:])
-    # a point at or behind the camera has no projection: keep the division finite, it falls outside the image
-    pixels = camera[:, :2] / camera[:, 2:].clamp(min=1e-4)
-    return pixels.view(-1, 2, height, width).permute(0, 2, 3, 1)
+    `depth` (B S H W, metres) holds S depths of each pixel, `intrinsics` (B 3 3, pixels) are those of both cameras,
+    `transform` (B 4 4) takes points of the first camera to the second's (equations 2, 3): K (R K^-1 p d + T).
+    """
+    return _positions(depth, *_turn_and_shift(intrinsics, transform, intrinsics))[0].permute(0, 2, 3, 4, 1)
 
 
 def sample(image: Tensor, pixels: Tensor) -> Tensor:
     """Read an image (B C H W) at pixel positions (B H W 2), bilinear, the border repeated outside."""
     height, width = image.shape[-2:]
     scale = torch.tensor([2.0 / (width - 1), 2.0 / (height - 1)], device=image.device)
-    return F.grid_sample(image, pixels * scale - 1.0, mode="bilinear", padding_mode="border", align_corners=True)
+    return _read(image, pixels * scale - 1.0)
 
 
-def warp(source: Tensor, depth: Tensor, intrinsics: Tensor, transform: Tensor) -> Tensor:
-    """The target view made from a source image (equations 2, 3).
+def warp(source: Tensor, depth: Tensor, intrinsics: Tensor, transform: Tensor) -> tuple[Tensor, ...]:
+    """The target views made from a source image (B C H W), one for each of S depths of the target (B S H W, metres).
 
-    `source` is B C H W, `depth` B 1 H W of the target in metres, `transform` B 4 4 takes points of the target's
-    camera to the source's.
+    `intrinsics` and `transform` as in `project`; sampled as in `sample`. Gradients go to depth and transform.
     """
     height, width = depth.shape[-2:]
-    return sample(source, project(back_project(depth, intrinsics), intrinsics, transform, height, width))
+    rows = [[2.0 / (width - 1), 0.0, -1.0], [0.0, 2.0 / (height - 1), -1.0], [0.0, 0.0, 1.0]]
+    onto = torch.tensor(rows, device=depth.device, dtype=depth.dtype) @ intrinsics  # to -1..1 over the image
+    return _Warp.apply(source, depth, *_turn_and_shift(intrinsics, transform, onto)).unbind(2)
+
+
+class _Warp(torch.autograd.Function):
+    """Views B C S H W, image by image on a CPU, for its cache; positions are not kept but computed once more."""
+
+    @staticmethod
+    def forward(ctx, source: Tensor, depth: Tensor, turn: Tensor, shift: Tensor):
+        ctx.save_for_backward(source, depth, turn, shift)
+        parts = zip(*(of.split(_together(depth)) for of in (source, depth, turn, shift)), strict=True)
+        views = [_read(image, _grid(_positions(*rest)[0])) for image, *rest in parts]
+        return torch.cat(views).unflatten(2, depth.shape[1:3])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, upstream: Tensor):
+        found = []
+        pixels = pixel_grid(*upstream.shape[-2:], device=upstream.device).to(upstream.dtype)
+        for of in zip(*(of.split(_together(upstream)) for of in (*ctx.saved_tensors, upstream)), strict=True):
+            image, depth, turn, shift, views = of
+            places, rays, nearness = _positions(depth, turn, shift)
+            how = (0, 1, True, (False, True))  # bilinear, border repeated, corners aligned, no gradient by the image
+            by_grid = torch.ops.aten.grid_sampler_2d_backward(views.flatten(2, 3), image, _grid(places), *how)[1]
+            by_place = by_grid.permute(0, 3, 1, 2).unflatten(2, depth.shape[1:3]) * nearness
+            # a position is x / z: by z it is minus itself over z, but for points behind the camera, whose z is held
+            by_z = (by_place * places).sum(1, keepdim=True).neg_().mul_(nearness < 1 / NEAREST)
+            by_point = torch.cat([by_place, by_z], dim=1)
+            by_turn = (by_point * depth[:, None]).sum(2).flatten(2) @ pixels.T
+            found.append(((by_point * rays).sum(1), by_turn, by_point.sum((2, 3, 4))[:, :, None]))
+        return None, *map(torch.cat, zip(*found, strict=True))
+
+
+def _turn_and_shift(intrinsics: Tensor, transform: Tensor, onto: Tensor) -> tuple[Tensor, Tensor]:
+    """What takes a pixel p at depth d to the other camera's image: turn p d + shift, B 3 3 and B 3 1."""
+    return onto @ transform[:, :3, :3] @ torch.linalg.inv(intrinsics), onto @ transform[:, :3, 3:]
+
+
+def _positions(depth: Tensor, turn: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Positions B 2 S H W of pixels at S depths, their rays B 3 1 H W, and 1 / z of their points B 1 S H W."""
+    height, width = depth.shape[-2:]
+    rays = (turn @ pixel_grid(height, width, depth.device).to(depth.dtype)).view(-1, 3, 1, height, width)
+    points = torch.addcmul(shift[..., None, None], rays, depth[:, None])
+    # a point at or behind the camera has no projection: keep the division finite, it falls outside the image
+    nearness = points[:, 2:].clamp(min=NEAREST).reciprocal()
+    return points[:, :2] * nearness, rays, nearness
+
+
+def _grid(places: Tensor) -> Tensor:
+    """Positions B 2 S H W as `grid_sample` takes them, the S maps one below the other."""
+    return places.flatten(2, 3).permute(0, 2, 3, 1)
+
+
+def _read(image: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _together(images: Tensor) -> int:
+    return 1 if images.device.type == "cpu" else len(images)
 
 
 def warp_by_flow(source: Tensor, flow: Tensor) -> Tensor:

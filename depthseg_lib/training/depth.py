@@ -11,7 +11,8 @@ from depthseg_lib.data.streets import DepthCamera
 from depthseg_lib.errors import InputError
 from depthseg_lib.losses import evaluation
 from depthseg_lib.losses.geometry import depth_to_disparity, disparity_to_depth, warp
-from depthseg_lib.losses.losses import Photometric, masked_l1, minimum_reprojection, smoothness
+from depthseg_lib.losses.losses import masked_l1, smoothness
+from depthseg_lib.losses.photometric import Photometric
 from depthseg_lib.models.networks import DepthNetwork, PoseNetwork
 from depthseg_lib.settings import PretrainConfig
 from depthseg_lib.training.engine import tenth_from
@@ -44,23 +45,22 @@ class DepthTraining(nn.Module):
         """
         disparities, transforms = self.depth(triplet.jittered[:, 1]), self.pose.transforms(triplet.jittered)
         previous, target, following = triplet.frames.unbind(1)
-        losses, kept = [], []
+        image, size, losses, kept = target, target.shape[-2:], [], []
         # half precision breaks warps and SSIM: from here on float32, whatever the networks ran in
         with torch.autocast(triplet.frames.device.type, enabled=False):
-            motions = [transform.float() for transform in transforms]
+            disparities = [disparity.float() for disparity in disparities]
+            full = [F.interpolate(d, size=size, mode="bilinear", align_corners=False) for d in disparities]
+            depth = disparity_to_depth(torch.cat(full, dim=1))
+            sources = zip((previous, following), transforms, strict=True)
+            views = [warp(source, depth, triplet.intrinsics, motion.float()) for source, motion in sources]
             error = Photometric(target)
             identity = torch.cat([error(source) for source in (previous, following)], dim=1)
             identity = identity + 1e-5 * torch.randn_like(identity)  # breaks ties where nothing moves
-            for scale, disparity in enumerate(d.float() for d in disparities):
-                full = F.interpolate(disparity, size=target.shape[-2:], mode="bilinear", align_corners=False)
-                depth = disparity_to_depth(full)
-                sources = zip((previous, following), motions, strict=True)
-                views = [warp(source, depth, triplet.intrinsics, motion) for source, motion in sources]
-                warped = torch.cat([error(view) for view in views], dim=1)
-                reprojection, share = minimum_reprojection(warped, identity)
-                image = F.interpolate(target, size=disparity.shape[-2:], mode="area")
+            for scale, (disparity, *warped) in enumerate(zip(disparities, *views, strict=True)):
+                reprojection, share = error.least(warped, identity)
                 losses.append(reprojection + SMOOTHNESS_WEIGHT / 2**scale * smoothness(disparity, image))
                 kept.append(share)
+                image = F.avg_pool2d(image, 2)
         translation = torch.stack([t[:, :3, 3].norm(dim=1).mean() for t in transforms]).mean()
         return torch.stack(losses).mean(), {"kept": torch.stack(kept).mean(), "translation": translation}
 

@@ -9,10 +9,17 @@ from depthseg_lib.data.arrays import Video, split_triplets, spread
 from depthseg_lib.data.batches import Pair, images_to_float, pair_batch
 from depthseg_lib.losses import evaluation
 from depthseg_lib.losses.geometry import warp_by_flow
-from depthseg_lib.losses.losses import FLOW_SMOOTHNESS, Photometric, edge_aware, flow_photometric
+from depthseg_lib.losses.losses import edge_aware
+from depthseg_lib.losses.photometric import Photometric
 from depthseg_lib.models.networks import FlowNetwork
 from depthseg_lib.settings import PretrainConfig
 
+COLOUR = 0.15
+"""Weight of the photometric error's colour term, the paper's (equation 18)."""
+STRUCTURE = 0.15
+"""Weight of 1 - SSIM, which is not halved here: the paper's text; its released code has 0.85."""
+SMOOTHNESS = 5.0
+"""Weight of the flow's smoothness: the paper's text (equation 19); its released code has 2."""
 HALF_SIZES = (320.0, 96.0)
 """Half of the paper's image sizes across and down, in pixels."""
 
@@ -37,11 +44,12 @@ class FlowTraining(nn.Module):
         losses = []
         # half precision breaks warps and SSIM: from here on float32, whatever the network ran in
         with torch.autocast(pair.frames.device.type, enabled=False):
-            error, unit = Photometric(first), torch.tensor(HALF_SIZES, device=first.device).view(2, 1, 1)
+            error = Photometric(first, STRUCTURE, COLOUR)
+            unit = torch.tensor(HALF_SIZES, device=first.device).view(2, 1, 1)
             for flow in flows:
                 full = F.interpolate(flow.float(), size=first.shape[-2:], mode="bilinear", align_corners=False)
-                smooth = FLOW_SMOOTHNESS * edge_aware(full / unit, first)
-                losses.append(flow_photometric(error, warp_by_flow(second, full)) + smooth)
+                smooth = SMOOTHNESS * edge_aware(full / unit, first)
+                losses.append(error.least([warp_by_flow(second, full)])[0] + smooth)
         return torch.stack(losses).mean()
 
 

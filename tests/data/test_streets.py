@@ -8,7 +8,7 @@ from helpers.small import poses
 from depthseg_lib.data import streets
 from depthseg_lib.data.streets import DepthCamera, at_discontinuities
 from depthseg_lib.losses.evaluation import stays_inside
-from depthseg_lib.losses.geometry import back_project, pixel_grid, project, warp_by_flow
+from depthseg_lib.losses.geometry import pixel_grid, project, warp_by_flow
 
 CONFIG = streets.StreetsConfig(height=64, width=96, streets=2, frames=3)
 FRAMES = np.array([4, 0])
@@ -30,8 +30,7 @@ def still(video, flow):
     depth, intrinsics = torch.from_numpy(video.depth[FRAMES].astype(np.float32)), torch.from_numpy(video.intrinsics)
     world = torch.from_numpy(poses(CONFIG))
     ahead = torch.linalg.inv(world[FRAMES + 1]) @ world[FRAMES]
-    points = back_project(depth[:, None], intrinsics[FRAMES])
-    at = project(points, intrinsics[FRAMES], ahead, CONFIG.height, CONFIG.width).permute(0, 3, 1, 2)
+    at = project(depth[:, None], intrinsics[FRAMES], ahead)[:, 0].permute(0, 3, 1, 2)
     expected = at - pixel_grid(CONFIG.height, CONFIG.width)[:2].view(1, 2, CONFIG.height, CONFIG.width)
     known = (depth > 0) & stays_inside(flow)
     return known, (flow - expected).norm(dim=1)

@@ -1,5 +1,8 @@
 """Depth from video and from measured depth: their losses on exact answers, evaluation, baselines."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +68,28 @@ def test_the_loss_of_the_exact_depth_and_pose_is_far_below_that_of_wrong_ones(vi
     assert exact < 0.8 * loss(torch.full_like(metres, 10.0), motions)[0]
     assert exact < 0.8 * loss(metres, motions[::-1])[0]
     assert found["kept"] > 0.5 and found["translation"] > 0.3
+
+
+@pytest.mark.parametrize("precision, loss_error, cosine", [(None, 1e-5, 0.9999), (torch.bfloat16, 1e-3, 0.999)])
+def test_a_step_is_that_of_the_plain_one_left_to_autograd(video, precision, loss_error, cosine):
+    plain = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/plain.py"))["PlainDepthTraining"]
+    triplet = triplet_batch(video, video.triplets()[:4], torch.arange(4), torch.Generator().manual_seed(0), "cpu")
+    torch.manual_seed(0)
+    modules = [kind("resnet18-slim").to(memory_format=torch.channels_last) for kind in (plain, depth.DepthTraining)]
+    # else nothing moves, and half of the errors are ties
+    nn.init.normal_(modules[0].pose.head.weight, std=0.05, generator=torch.Generator().manual_seed(1))
+    modules[1].load_state_dict(modules[0].state_dict())
+    found = []
+    for module in modules:
+        torch.manual_seed(2)
+        with torch.autocast("cpu", precision, enabled=precision is not None):
+            loss = module(triplet)
+        loss.backward()
+        found.append((loss.item(), torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])))
+    (expected, theirs), (loss, ours) = found
+    assert loss == pytest.approx(expected, rel=loss_error)
+    assert nn.functional.cosine_similarity(ours, theirs, dim=0) > cosine
+    assert ours.norm().item() == pytest.approx(theirs.norm().item(), rel=0.01)
 
 
 def test_evaluation_is_on_sequences_held_out_of_training(video):
