@@ -1,5 +1,8 @@
 """One check for all encoders, and what each network promises."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +32,7 @@ def parameters(*modules):
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
+PLAIN = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks/plain.py"))
 SLIM = "resnet18-slim"
 SCALES = [(64, 96), (32, 48), (16, 24), (8, 12)]
 NETWORKS = {
@@ -94,6 +98,23 @@ def test_encoder_computes_what_torchvisions_resnet_computes(name, build):
 def test_decoder_has_monodepth2s_parameters(name, count):
     channels = Encoder(name).channels
     assert parameters(Decoder(channels), DisparityHeads()) == count
+
+
+def test_decoder_is_that_of_up_sampled_joined_and_reflected_maps():
+    """Its filters work on the small maps: the same numbers, and gradients, as the layers' on the large ones."""
+    torch.manual_seed(0)
+    channels = Encoder(SLIM).channels
+    ours, plain = Decoder(channels).double(), PLAIN["PlainDecoder"](channels).double()
+    plain.load_state_dict(ours.state_dict())
+    sizes = [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
+    maps = [torch.randn(2, c, *s, dtype=torch.float64).requires_grad_() for c, s in zip(channels, sizes, strict=True)]
+    found, expected = ours(maps), plain(maps)
+    torch.testing.assert_close(found, expected)
+    gradients = [
+        torch.autograd.grad(sum(level.square().sum() for level in levels), [*network.parameters(), *maps])
+        for network, levels in ((ours, found), (plain, expected))
+    ]
+    torch.testing.assert_close(*gradients)
 
 
 def test_unknown_encoder_and_odd_image_size_are_named():
