@@ -114,7 +114,8 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
     rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
     trained = [p for p in task.module.parameters() if p.requires_grad]
     kinds = {"adam": torch.optim.Adam, "sgd": partial(torch.optim.SGD, momentum=MOMENTUM)}
-    _, optimiser = fabric.setup(task.module, kinds[schedule.optimiser](trained, lr=schedule.learning_rate))
+    optimiser = kinds[schedule.optimiser](trained, lr=schedule.learning_rate, fused=True)
+    _, optimiser = fabric.setup(task.module, optimiser)
 
     def seconds() -> float:
         return seconds_before + time.perf_counter() - began

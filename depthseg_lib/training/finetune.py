@@ -30,8 +30,8 @@ SHOWN = 6
 """Validation images whose predictions are stored: the last of the fixed order, which all training sizes share."""
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take, for training and for validation images each."""
-TOGETHER = 8
-"""Images that are evaluated at a time."""
+PIXELS = 2**18
+"""Pixels that are evaluated at a time: 21 images of the laptop study, 2 of the paper's size."""
 
 
 class SegmentationTraining(nn.Module):
@@ -65,6 +65,7 @@ class SegmentationTask:
         network = make_network(config, len(training.label_set.classes))
         self.module = SegmentationTraining(network, config.setting == "frozen")
         self.module.to(device, memory_format=torch.channels_last)
+        self.together = max(1, PIXELS // (config.height * config.width))
         self.confusion = np.zeros((0, 0, 0), np.int64)
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
@@ -79,10 +80,10 @@ class SegmentationTask:
 
     def evaluate(self) -> dict[str, float]:
         nll, pixels, counted = 0.0, 0, []
-        for start in range(0, len(self.validation.labels), TOGETHER):
-            labels = self.validation.labels[start : start + TOGETHER]
+        for start in range(0, len(self.validation.labels), self.together):
+            labels = self.validation.labels[start : start + self.together]
             truth = torch.from_numpy(labels).to(self.device).long()
-            logits = self._logits(start, start + TOGETHER)
+            logits = self._logits(start, start + self.together)
             count = int((truth != VOID).sum())
             nll, pixels = nll + segmentation_nll(logits, truth).item() * count, pixels + count
             counted.append(confusion_matrix(logits.argmax(1), truth, logits.shape[1]))
@@ -128,7 +129,9 @@ class SegmentationTask:
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> list[Tensor]:
-        return [torch.cat(maps) for maps in zip(*map(self.module.network.encoder, images.split(TOGETHER)), strict=True)]
+        return [
+            torch.cat(maps) for maps in zip(*map(self.module.network.encoder, images.split(self.together)), strict=True)
+        ]
 
 
 def make_network(config: FinetuneConfig, classes: int) -> nn.Module:
