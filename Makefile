@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help figures redraw describe check-data lab test doctor clean environment
+.PHONY: help figures redraw describe check-data lab test bench doctor clean environment
 
 PROFILE ?=
 DATA ?=
 IMAGENET ?=
 PHOTOGRAPHS ?=
 MONODEPTH2 ?=
+OFFICIAL ?=
 WEIGHTS ?=
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 RUNS ?= runs
@@ -46,6 +47,7 @@ help:
 	@echo 'make check-data  look into the data of PROFILE in DATA: what is there, what is wrong, pictures, disk, hours'
 	@echo 'make lab       JupyterLab on notebooks/'
 	@echo 'make test      all tests, with the smallest profile of the whole study'
+	@echo 'make bench     what training costs here, beside plainer ways of the same (OFFICIAL=a clone of Monodepth2: beside it)'
 	@echo 'make doctor    versions, device, kernel, folders: can it run here?'
 	@echo 'make clean     remove the environment and build leftovers; runs/, figures/ and the cache stay'
 	@echo
@@ -75,6 +77,9 @@ lab: $(READY)
 
 test: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/training.py $(if $(OFFICIAL),--monodepth2 $(call given,OFFICIAL))
 
 doctor: $(READY)
 	@$(BIN)/python -m depthseg_lib.commands.doctor

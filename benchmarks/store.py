@@ -24,7 +24,7 @@ def row(what: str, ours: float, reference: float | None, unit: str, goal: float)
 
 def save(rows: list[dict]) -> Path:
     """Print the rows and store them, in place of earlier ones of the same name, for the device of this machine."""
-    path = RESULTS / f"{re.sub('[^a-z0-9]+', '-', device().lower()).strip('-')}.json"
+    path = RESULTS / f"{slug()}.json"
     known = json.loads(path.read_text()) if path.exists() else []
     names = {row["what"] for row in rows}
     path.parent.mkdir(exist_ok=True)
@@ -33,6 +33,11 @@ def save(rows: list[dict]) -> Path:
         beside = f", beside {found['reference']}: ratio {found['ratio']}" if found["ratio"] else ""
         print(f"{found['what']}: {found['ours']} {found['unit']}{beside} (goal {found['goal']})")
     return path
+
+
+def slug() -> str:
+    """The device's name as files have it."""
+    return re.sub("[^a-z0-9]+", "-", device().lower()).strip("-")
 
 
 def device() -> str:
