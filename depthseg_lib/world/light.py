@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, split
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, of_each, split
 
 _FAR = 1500.0
 """Distance of the two map cameras: so far that their rays are nearly parallel."""
@@ -121,13 +121,17 @@ def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel:
 
 
 def with_moving(maps: Maps, moving: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sun's distance maps and the maps of shade (V, H, W), the height of what stands around, moving things too."""
+    """The sun's distance maps (V * H * W,), and (2, V * H * W) the height of what stands around and the ground's distance.
+
+    Moving things cast their shadows too.
+    """
     keys = [maps.sun_keys, maps.above_keys]
     if len(moving.corners) or len(moving.centres):
         keys = [nearest(view, cast(view, moving), k) for view, k in zip((maps.sun, maps.above), keys, strict=True)]
     sun, above = _distance(keys[0], maps.sun), _distance(keys[1], maps.above)
     height = (maps.ground - above).clamp(0, _TALLEST)
-    return sun, F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
+    shade = F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
+    return sun.view(-1), torch.stack([shade.view(-1), maps.ground.reshape(-1)])
 
 
 def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
@@ -138,15 +142,14 @@ def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
 def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
     index, shares, depth = _texels(maps.sun, points, views)
-    flat = sun.reshape(-1)
-    return sum(share * (flat.index_select(0, i) > depth - 0.12) for i, share in zip(index, shares, strict=True))
+    depth -= 0.12
+    return sum(share * (sun.index_select(0, i) > depth) for i, share in zip(index, shares, strict=True))
 
 
 def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what is higher."""
     index, shares, depth = _texels(maps.above, points, views)
-    layers = torch.stack([shade.reshape(-1), maps.ground.reshape(-1)])
-    around, floor = sum(share * layers.index_select(1, i) for i, share in zip(index, shares, strict=True))
+    around, floor = sum(share * shade.index_select(1, i) for i, share in zip(index, shares, strict=True))
     return 1 / (1 + 0.55 * (around - (floor - depth).clamp(0, _TALLEST)).clamp(min=0))
 
 
@@ -159,13 +162,13 @@ def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
         pose = view.world_to_camera[0].float()
         x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
     else:
-        pose = view.world_to_camera.float().view(-1, 16).T.index_select(1, views).view(4, 4, -1)
+        pose = of_each(view.world_to_camera.float(), views)
         x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
-    focal, centre = view.focal.float().T.index_select(1, views), view.centre.float().T.index_select(1, views)
+    focal, centre = of_each(view.focal.float(), views), of_each(view.centre.float(), views)
     x = (x / depth * focal[0] + centre[0]).clamp(0, view.width - 1.001)
     y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
     column, row = x.floor(), y.floor()
-    first = (views * view.height + row.long()) * view.width + column.long()
+    first = (views.int() * view.height + row.int()) * view.width + column.int()
     x, y = x - column, y - row
     shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
     return [first + step for step in (0, 1, view.width, view.width + 1)], shares, depth

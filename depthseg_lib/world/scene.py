@@ -79,12 +79,16 @@ def together(scenes: list[Scene]) -> Scene:
 
 def shapes_at(scene: Scene, time: int) -> Shapes:
     """The primitives where they are at `time`."""
-    quads = len(scene.corners)
-    transforms = scene.bodies[time][scene.body]
-    turn, shift = transforms[:, :3, :3], transforms[:, :3, 3]
-    corners = scene.corners.double() @ turn[:quads].mT + shift[:quads, None]
-    centres = (turn[quads:] @ scene.centres.double()[:, :, None])[..., 0] + shift[quads:]
-    return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
+    quads, own = len(scene.corners), scene.body.nonzero()[:, 0]
+    corners, centres, axes = (part.double() for part in (scene.corners, scene.centres, scene.axes))
+    flat, rounded = own[own < quads], own[own >= quads]
+    turn, shift = (part[scene.body[flat]] for part in (scene.bodies[time, :, :3, :3], scene.bodies[time, :, :3, 3]))
+    corners = corners.index_copy(0, flat, corners[flat] @ turn.mT + shift[:, None])
+    turn, shift = (part[scene.body[rounded]] for part in (scene.bodies[time, :, :3, :3], scene.bodies[time, :, :3, 3]))
+    rounded = rounded - quads
+    centres = centres.index_copy(0, rounded, (turn @ centres[rounded][:, :, None])[..., 0] + shift)
+    axes = axes.index_copy(0, rounded, turn @ axes[rounded])
+    return Shapes(corners, centres, axes, scene.view[:quads], scene.view[quads:])
 
 
 def turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:
