@@ -141,22 +141,23 @@ def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
 
 def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
-    index, shares, depth = _texels(maps.sun, points, views)
+    texels, depth = _texels(maps.sun, points, views)
     depth -= 0.12
-    return sum(share * (sun.index_select(0, i) > depth) for i, share in zip(index, shares, strict=True))
+    return sum(share * (sun[step:].index_select(0, first) > depth) for step, first, share in texels)
 
 
 def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what is higher."""
-    index, shares, depth = _texels(maps.above, points, views)
-    around, floor = sum(share * shade.index_select(1, i) for i, share in zip(index, shares, strict=True))
+    texels, depth = _texels(maps.above, points, views)
+    around, floor = sum(share * shade[:, step:].index_select(1, first) for step, first, share in texels)
     return 1 / (1 + 0.55 * (around - (floor - depth).clamp(0, _TALLEST)).clamp(min=0))
 
 
 def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
-    """The four texels around each of the world's `points` (3, N) in the map of its view, their bilinear shares, depth.
+    """The four texels around each of the world's `points` (3, N) in the map of its view, and the points' depth (N,).
 
-    Outside the map they are those at its border.
+    A texel is a number added to the index (N,) of the first, that index, and its bilinear share (N,). Outside the map
+    they are those at its border.
     """
     if len(view.focal) == 1:
         pose = view.world_to_camera[0].float()
@@ -168,7 +169,10 @@ def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
     x = (x / depth * focal[0] + centre[0]).clamp(0, view.width - 1.001)
     y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
     column, row = x.floor(), y.floor()
-    first = (views.int() * view.height + row.int()) * view.width + column.int()
-    x, y = x - column, y - row
-    shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
-    return [first + step for step in (0, 1, view.width, view.width + 1)], shares, depth
+    size = view.height * view.width
+    first = (row * view.width + column).int() + of_each(torch.arange(len(view.focal), device=row.device) * size, views)
+    right, below = x.sub_(column), y.sub_(row)
+    left, over = 1 - right, 1 - below
+    shares = (left * over, right * over, left * below, right * below)
+    steps = (0, 1, view.width, view.width + 1)
+    return [(step, first, share) for step, share in zip(steps, shares, strict=True)], depth

@@ -109,20 +109,20 @@ def render(street: Street, time: int, height: int, width: int) -> Frame:
 def _flow(street: Street, time: int, depth: torch.Tensor, body: torch.Tensor, matrix: torch.Tensor):
     """Flow (2, H, W) to the next frame and the mask of what moves by itself; the sky is infinitely far."""
     height, width = depth.shape
-    y, x = torch.meshgrid(*(torch.arange(n, device=depth.device).double() for n in (height, width)), indexing="ij")
-    pixels = torch.stack([x, y, torch.ones_like(x)], -1)
-    matrix = matrix.to(depth.device)
-    rays = pixels @ torch.linalg.inv(matrix).T
-    pose, following = street.poses[time, 0], torch.linalg.inv(street.poses[time + 1, 0])
-    known = depth > 0
-    points = torch.cat([rays * torch.where(known, depth, 1.0).double()[..., None], known[..., None].double()], -1)
-    world = points @ pose.T
-    own, bodies = body.nonzero(as_tuple=True), street.scene.bodies
-    step = (bodies[time + 1] @ torch.linalg.inv(bodies[time]))[body[own]]
-    moved = world.index_put(own, (step @ world[own][..., None])[..., 0])
-    ahead = (moved @ following.T)[..., :3]
-    projected = (ahead @ matrix.T)[..., :2] / ahead[..., 2:].clamp(min=1e-3)
-    return (projected - pixels[..., :2]).permute(2, 0, 1).float(), (moved - world).norm(dim=-1) > 1e-3
+    matrix, known = matrix.to(depth.device), depth > 0
+    pixels = matrix.new_ones(3, height, width)
+    pixels[0] = torch.arange(width, device=depth.device)
+    pixels[1] = torch.arange(height, device=depth.device)[:, None]
+    rays = torch.linalg.inv(matrix) @ pixels.flatten(1)
+    points = torch.cat([rays * torch.where(known, depth, 1.0).view(-1), known.view(1, -1)])
+    world, own, bodies = street.poses[time, 0] @ points, body.view(-1).nonzero()[:, 0], street.scene.bodies
+    step = (bodies[time + 1] @ torch.linalg.inv(bodies[time]))[body.view(-1)[own]]
+    before = world.index_select(1, own)
+    after = (step @ before.T[..., None])[..., 0].T
+    moving = torch.zeros_like(known).view(-1).index_copy_(0, own, (after - before).norm(dim=0) > 1e-3)
+    x, y, ahead = matrix @ torch.linalg.inv(street.poses[time + 1, 0])[:3] @ world.index_copy_(1, own, after)
+    projected = torch.stack([x, y]) / ahead.clamp(min=1e-3)
+    return (projected - pixels[:2].flatten(1)).view(2, height, width).float(), moving.view(height, width)
 
 
 @torch.inference_mode()
@@ -144,14 +144,16 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
 def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
     """Colours (3, V * H * W) of all samples as film shows them, 0..1; samples that need the same work go together."""
     scene, turn = street.scene, street.poses[time, :, :3, :3].float()
-    y, x = torch.meshgrid(*(torch.arange(n, device=turn.device) for n in (view.height, view.width)), indexing="ij")
-    samples = torch.stack([x, y]).view(1, 2, -1)
-    flat = (samples - view.centre.float()[:, :, None]) / view.focal.float()[:, :, None]
-    rays = (turn @ torch.cat([flat, torch.ones_like(flat[:, :1])], 1)).transpose(0, 1).reshape(3, -1)
+    columns, rows = (torch.arange(n, device=turn.device) for n in (view.width, view.height))
+    flat = turn.new_ones(len(turn), 3, view.height, view.width)
+    centre, focal = view.centre.float()[:, :, None], view.focal.float()[:, :, None]
+    flat[:, 0] = ((columns - centre[:, 0]) / focal[:, 0])[:, None]
+    flat[:, 1] = ((rows - centre[:, 1]) / focal[:, 1])[:, :, None]
+    rays = (turn @ flat.flatten(2)).transpose(0, 1).reshape(3, -1)
     patterned = (scene.materials[:, COLUMNS["grid"]][:, 0] > 0) | (scene.materials[:, COLUMNS["windows"]][:, 0] > 0)
     kind = (scene.materials[:, COLUMNS["bump"]] > 0)[scene.material].to(torch.uint8)
     kind[: len(scene.corners)] += 2 * patterned[scene.material[: len(scene.corners)]]
-    kinds = torch.where(keys == EMPTY, 4, kind.index_select(0, split(keys)[1]))
+    kinds = kind.index_select(0, split(keys)[1]).masked_fill_(keys == EMPTY, 4)
     look, film = _look(street, time, view, shapes), torch.empty_like(rays)
     for number in range(5):
         for at in (kinds == number).nonzero()[:, 0].split(at_a_time(keys.device)):
@@ -166,7 +168,7 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
             else:
                 continue
             # a soft shoulder, then gamma 2
-            film.index_copy_(1, at, (1 - torch.exp(-1.6 * lights.exposure * colour.clamp(min=0))).sqrt())
+            film.index_copy_(1, at, (1 - colour.clamp_(min=0).mul_(-1.6 * lights.exposure).exp_()).sqrt_())
     return film
 
 
@@ -189,7 +191,7 @@ class _Look:
     axes: torch.Tensor
     """(10, Q) unit vectors along u and v of the quads, in the frame of their bodies, their origins and widths."""
     back: torch.Tensor
-    """(B, 4, 4) world-to-body."""
+    """(12, B) world-to-body, its first three rows."""
     materials: torch.Tensor
     """(K, M)."""
     shade: tuple[torch.Tensor, torch.Tensor]
@@ -210,7 +212,7 @@ def _look(street: Street, time: int, view: View, shapes: Shapes) -> _Look:
         gradient=(inverse.mT @ inverse).float().view(-1, 9).T.contiguous(),
         centres=shapes.centres.float().T.contiguous(),
         axes=torch.cat(axes, 1).T.contiguous(),
-        back=torch.linalg.inv(scene.bodies[time]).float(),
+        back=torch.linalg.inv(scene.bodies[time])[:, :3].float().flatten(1).T.contiguous(),
         materials=scene.materials.T.contiguous(),
         shade=with_moving(street.maps, shapes.only(scene.body > 0)),
     )
@@ -235,9 +237,9 @@ def _surface(street: Street, look: _Look, rays, depth, primitive, bumped: bool, 
     lifted = points + 0.12 * normals
     body = scene.body.index_select(0, primitive)
     own = (body > 0).nonzero()[:, 0]
-    back = look.back[body.index_select(0, own)]
-    moved = (back[:, :3, :3] @ points.index_select(1, own).T[:, :, None])[..., 0] + back[:, :3, 3]
-    local = points.index_copy(1, own, moved.T)  # in the frames of their bodies
+    back = look.back.index_select(1, body.index_select(0, own)).view(3, 4, -1)
+    moved = (back[:, :3] * points.index_select(1, own)).sum(1) + back[:, 3]
+    local = points.index_copy(1, own, moved)  # in the frames of their bodies
     flat = None
     if patterned:
         axes = look.axes.index_select(1, primitive)

@@ -232,14 +232,18 @@ def noise_table() -> torch.Tensor:
 
 def noise(table: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Value noises (C, N) in -1..1, one for each channel of the table, at `points` (3, N); a lattice cell is a unit."""
-    x, y, z = points - (points / _PERIOD).floor() * _PERIOD
-    cell = z.floor().clamp(max=_PERIOD - 1)
+    x, y, z = points.sub((points / _PERIOD).floor_(), alpha=_PERIOD)
+    cell = z.floor().clamp_(max=_PERIOD - 1)
+    before = F.threshold(-1 - cell, 0.5 - _PERIOD, 0.0)  # the next cell, negative
+    at = points.new_empty(2, 2, len(x))  # x and y in the table, in this cell's slice and the next one's
+    torch.mul(x, 2 / _PERIOD, out=at[0, 0])
+    at[0, 1] = at[0, 0].sub_(1)
+    torch.add(y, cell, alpha=_PERIOD + 1, out=at[1, 0])
+    torch.sub(y, before, alpha=_PERIOD + 1, out=at[1, 1])
+    at[1].mul_(2 / (_PERIOD * (_PERIOD + 1) - 1)).sub_(1)
+    low, high = F.grid_sample(table, at.permute(1, 2, 0)[None], align_corners=True, padding_mode="border")[0].unbind(1)
     blend = z - cell
-    layers = torch.stack([cell, torch.where(cell < _PERIOD - 1, cell + 1, 0.0)])
-    rows = (layers * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
-    at = torch.stack([(x * (2 / _PERIOD) - 1).expand_as(rows), rows]).permute(1, 2, 0)[None]
-    low, high = F.grid_sample(table, at, align_corners=True, padding_mode="border")[0].unbind(1)
-    return torch.lerp(low, high, blend * blend * (3 - 2 * blend))
+    return torch.lerp(low, high, (3 - 2 * blend).mul_(blend * blend))
 
 
 def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
