@@ -120,15 +120,12 @@ def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel:
     return View(pose, focal, centre, height, width)
 
 
-def with_moving(maps: Maps, moving: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
+def shadows(maps: Maps, sun_keys: torch.Tensor, above_keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The sun's distance maps (V * H * W,), and (2, V * H * W) the height of what stands around and the ground's distance.
 
-    Moving things cast their shadows too.
+    The keys are those of `maps` with the nearer ones of moving things.
     """
-    keys = [maps.sun_keys, maps.above_keys]
-    if len(moving.corners) or len(moving.centres):
-        keys = [nearest(view, cast(view, moving), k) for view, k in zip((maps.sun, maps.above), keys, strict=True)]
-    sun, above = _distance(keys[0], maps.sun), _distance(keys[1], maps.above)
+    sun, above = _distance(sun_keys, maps.sun), _distance(above_keys, maps.above)
     height = (maps.ground - above).clamp(0, _TALLEST)
     shade = F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
     return sun.view(-1), torch.stack([shade.view(-1), maps.ground.reshape(-1)])
@@ -170,7 +167,8 @@ def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
     y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
     column, row = x.floor(), y.floor()
     size = view.height * view.width
-    first = (row * view.width + column).int() + of_each(torch.arange(len(view.focal), device=row.device) * size, views)
+    starts = torch.arange(0, len(view.focal) * size, size, dtype=torch.int32, device=row.device)
+    first = (row * view.width + column).int() + of_each(starts, views)
     right, below = x.sub_(column), y.sub_(row)
     left, over = 1 - right, 1 - below
     shares = (left * over, right * over, left * below, right * below)

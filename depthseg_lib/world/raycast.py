@@ -21,7 +21,7 @@ EMPTY = 0x7F800000 << 32
 
 @dataclass(frozen=True)
 class View:
-    """V pinhole cameras, each over a grid of samples of the same size, centres at whole numbers."""
+    """V pinhole cameras, each over a grid of samples, centres at whole numbers."""
 
     world_to_camera: torch.Tensor
     """(V, 4, 4) float64."""
@@ -29,10 +29,23 @@ class View:
     """(V, 2) float64, in samples, along x and y."""
     centre: torch.Tensor
     """(V, 2) float64, principal point in samples."""
-    height: int
-    """Rows of samples."""
-    width: int
+    height: int | tuple[int, ...]
+    """Rows of samples; one number of all cameras, or one of each."""
+    width: int | tuple[int, ...]
     """Columns of samples."""
+
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Columns and rows of each camera."""
+        return tuple(
+            size if isinstance(size, tuple) else (size,) * len(self.focal) for size in (self.width, self.height)
+        )
+
+
+def beside(views: list[View]) -> View:
+    """The cameras of all `views`, in this order."""
+    whole = (torch.cat([getattr(view, name) for view in views]) for name in ("world_to_camera", "focal", "centre"))
+    widths, heights = (sum(sizes, ()) for sizes in zip(*(view.sizes() for view in views), strict=True))
+    return View(*whole, heights, widths)
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,8 @@ class Shapes:
     """(Q,) int64, the one camera that sees each."""
     ellipsoid_views: torch.Tensor
     """(E,) int64."""
+    first: int | None = None
+    """Number of the first ellipsoid, where it isn't Q."""
 
     def only(self, chosen: torch.Tensor) -> "Shapes":
         """Those with `chosen` (Q + E,); their numbers are lost."""
@@ -76,9 +91,10 @@ def cast(view: View, shapes: Shapes) -> Iterator[tuple[torch.Tensor, torch.Tenso
 
 
 def nearest(view: View, hits: Iterable, before: torch.Tensor | None = None) -> torch.Tensor:
-    """The least key per sample (V * H * W,), `EMPTY` where no ray hits; `before` are keys that are there already."""
+    """The least key per sample, camera by camera, row by row, `EMPTY` where no ray hits; `before` are keys that are there already."""
     if before is None:
-        before = torch.tensor(EMPTY, device=view.focal.device).expand(len(view.focal) * view.height * view.width)
+        count = sum(width * height for width, height in zip(*view.sizes(), strict=True))
+        before = torch.tensor(EMPTY, device=view.focal.device).expand(count)
     least = before.clone()
     for keys, samples in hits:
         least.scatter_reduce_(0, samples, keys, "amin")
@@ -98,14 +114,14 @@ def of_each(values: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
 
 def at_a_time(device: torch.device) -> int:
     """How many samples to work on at a time: as many as fit a processor's cache, or keep a GPU busy."""
-    return 2**15 if device.type == "cpu" else 2**22
+    return 2**16 if device.type == "cpu" else 2**22
 
 
 def _quad_hits(view: View, shapes: Shapes):
     camera = shapes.quad_views
     points = _from_camera(view, camera, shapes.corners.permute(2, 1, 0))
     lens = of_each(view.focal, camera), of_each(view.centre, camera)
-    box = _quad_bounds(view, lens, points)
+    box = _quad_bounds(view, camera, lens, points)
     seen = (points[2].amax(0) > NEAR) & (box[0] <= box[1]) & (box[2] <= box[3])
     number = seen.nonzero()[:, 0]
     points, box, camera = points.index_select(2, number), box.index_select(1, number), camera[number]
@@ -131,14 +147,15 @@ def _quad_hits(view: View, shapes: Shapes):
         yield _keys(F.threshold(inverse, 1e-6, 0.0).reciprocal_(), *place)
 
 
-def _quad_bounds(view: View, lens, points: torch.Tensor) -> torch.Tensor:
+def _quad_bounds(view: View, camera: torch.Tensor, lens, points: torch.Tensor) -> torch.Tensor:
     """Bounds (x0, x1, y0, y1) in samples of the part of each quad before the near plane."""
     ahead = points.roll(-1, 1) - points
     step = (NEAR - points[2]) / ahead[2].where(ahead[2].abs() > 1e-12, 1e-12)
     candidates = torch.cat([points, points + step.clamp_(0, 1) * ahead], 1)
     hidden = candidates[2] < NEAR * 0.999
     flat = candidates[:2] / candidates[2].clamp(min=NEAR) * lens[0][:, None] + lens[1][:, None]
-    return _clip(view, torch.where(hidden, torch.inf, flat).amin(1), torch.where(hidden, -torch.inf, flat).amax(1))
+    low, high = torch.where(hidden, torch.inf, flat).amin(1), torch.where(hidden, -torch.inf, flat).amax(1)
+    return _clip(_size(view, camera), low, high)
 
 
 def _ellipsoid_hits(view: View, shapes: Shapes):
@@ -169,7 +186,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
     left = torch.where(closed, torch.maximum((-q + width) / (2 * safe), x0), x0)
     right = torch.where(closed, torch.minimum((-q - width) / (2 * safe), x1), x1)
     right = torch.where(closed & (inside < 0), -2.0, right)
-    number = number[rows] + len(shapes.corners)
+    number = number[rows] + (len(shapes.corners) if shapes.first is None else shapes.first)
     for x, terms, place in _spans(view, left, right, torch.cat([a, b, root]), number, camera[rows], row_y):
         a, b, root = terms[:3], terms[3:5], terms[5:]
         root = (root[0] * x + root[1]) * x + root[2]
@@ -180,7 +197,7 @@ def _ellipsoid_hits(view: View, shapes: Shapes):
 def _ellipsoid_bounds(view: View, camera: torch.Tensor, centres: torch.Tensor, spread: torch.Tensor):
     """Which ellipsoids can be seen, and their bounds: tangent planes through the camera; spread is axes axes^T."""
     focal, middle = of_each(view.focal, camera), of_each(view.centre, camera)
-    size = torch.tensor([[view.width], [view.height]], device=middle.device)
+    size = _size(view, camera)
     (flat, z), (across, depth) = (centres[:2], centres[2]), (spread[:2, 2], spread[2, 2])
     along = torch.stack([spread[0, 0], spread[1, 1]])
     behind = z <= depth.sqrt() + NEAR
@@ -194,17 +211,21 @@ def _ellipsoid_bounds(view: View, camera: torch.Tensor, centres: torch.Tensor, s
         variance = along - 2 * bound * across + bound**2 * depth
         inside = inside & (sign * (flat - bound * z) + variance.sqrt() > 0)
     low = torch.where(behind, torch.where(inside, -1.0, torch.inf), low)
-    high = torch.where(behind, torch.where(inside, size.double(), -torch.inf), high)
-    box = _clip(view, low, high)
+    high = torch.where(behind, torch.where(inside, size, -torch.inf), high)
+    box = _clip(size, low, high)
     return (box[0] <= box[1]) & (box[2] <= box[3]) & (z + depth.sqrt() > NEAR), box
 
 
-def _clip(view: View, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+def _size(view: View, camera: torch.Tensor) -> torch.Tensor:
+    """Columns and rows (2, n) of these cameras, float64."""
+    return of_each(torch.tensor(view.sizes(), dtype=torch.float64, device=camera.device).T, camera)
+
+
+def _clip(size: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     """Bounds (4, n) x0, x1, y0, y1, whole and in the view, from the low and high ones (2, n) along x and y."""
-    x1, y1 = (end.clamp(max=size - 1) for end, size in zip(high + SLACK, (view.width, view.height), strict=True))
-    x0, y0 = (low - SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil()
-    x1, y1 = torch.stack([x1, y1]).nan_to_num(neginf=-1e9).floor()
-    return torch.stack([x0, x1, y0, y1])
+    low = (low - SLACK).clamp(min=0).nan_to_num(posinf=1e9).ceil()
+    high = torch.minimum(high + SLACK, size - 1).nan_to_num(neginf=-1e9).floor()
+    return torch.stack([low, high], 1).flatten(0, 1)
 
 
 def _from_camera(view: View, camera: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
@@ -244,10 +265,12 @@ def _spans(view: View, left, right, terms, number, camera, row_y):
     length, limit, begin = length.cpu().numpy(), at_a_time(left.device), 0
     order = order[: int((length > 0).sum())]
     ends, terms = (part.float().index_select(1, order)[..., None] for part in (torch.stack([first, last]), terms))
-    row = (camera * view.height + row_y) * view.width
+    widths, heights = torch.tensor(view.sizes(), device=left.device)
+    starts = (widths * heights).cumsum(0) - widths * heights
+    row = of_each(starts, camera) + row_y * of_each(widths, camera)
     samples = (torch.stack([first, last]).long() + row).index_select(1, order)[..., None]
     number = number.index_select(0, order)[:, None]
-    steps = torch.arange(view.width, device=left.device)
+    steps = torch.arange(max(view.sizes()[0]), device=left.device)
     whole = steps.float()
     while begin < len(order):
         part, upto = slice(begin, begin + max(1, limit // int(length[begin]))), length[begin]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.light import Light, Maps, light_maps, openness, stacked, sunlit, with_moving
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, at_a_time, cast, moved, nearest, of_each, split
+from depthseg_lib.world.light import Light, Maps, light_maps, openness, shadows, stacked, sunlit
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, at_a_time, beside, cast, moved, nearest, of_each, split
 from depthseg_lib.world.scene import Label, Scene, shapes_at
 from depthseg_lib.world.surfaces import COLUMNS, PLAIN, Surface, noise_table, shade, sky, unit
 
@@ -133,15 +133,23 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
     focal = 2 * torch.stack([matrices[:, 0, 0], matrices[:, 1, 1]], -1).double()
     centre = 2 * matrices[:, :2, 2].double() + 1
     view = View(torch.linalg.inv(street.poses[time]), focal, centre, 2 * height + 1, 2 * width + 1)
-    shapes = shapes_at(street.scene, time)
-    keys = nearest(view, cast(view, shapes))
-    images = _colours(street, time, view, keys, shapes).view(-1, 1, view.height, view.width)
+    maps, shapes = street.maps, shapes_at(street.scene, time)
+    # the light maps' still things are known; moving ones are cast in one go with what the cameras see
+    views, moving = beside([view, maps.sun, maps.above]), shapes.only(street.scene.body > 0)
+    before = maps.sun_keys.new_full((len(focal) * view.height * view.width,), EMPTY)
+    parts = [list(vars(part).values())[:5] for part in (shapes, moving, moving)]
+    parts = [[*part[:3], *(own + number * len(focal) for own in part[3:])] for number, part in enumerate(parts)]
+    everything = Shapes(*map(torch.cat, zip(*parts, strict=True)), first=len(shapes.corners))
+    keys = nearest(views, cast(views, everything), torch.cat([before, maps.sun_keys, maps.above_keys]))
+    keys, *light_keys = keys.split([len(before), len(maps.sun_keys), len(maps.above_keys)])
+    images = _colours(street, time, view, keys, shapes, shadows(maps, *light_keys))
+    images = images.view(-1, 1, view.height, view.width)
     tent = torch.tensor([0.25, 0.5, 0.25], device=images.device)
     images = F.conv2d(images, (tent[:, None] * tent)[None, None], stride=2).view(3, -1, height, width)
     return (images.transpose(0, 1) * 255).round().to(torch.uint8), keys.view(-1, view.height, view.width)
 
 
-def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes) -> torch.Tensor:
+def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: Shapes, shadows) -> torch.Tensor:
     """Colours (3, V * H * W) of all samples as film shows them, 0..1; samples that need the same work go together."""
     scene, turn = street.scene, street.poses[time, :, :3, :3].float()
     columns, rows = (torch.arange(n, device=turn.device) for n in (view.width, view.height))
@@ -154,7 +162,7 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
     kind = (scene.materials[:, COLUMNS["bump"]] > 0)[scene.material].to(torch.uint8)
     kind[: len(scene.corners)] += 2 * patterned[scene.material[: len(scene.corners)]]
     kinds = kind.index_select(0, split(keys)[1]).masked_fill_(keys == EMPTY, 4)
-    look, film = _look(street, time, view, shapes), torch.empty_like(rays)
+    look, film = _look(street, time, view, shapes, shadows), torch.empty_like(rays)
     for number in range(5):
         for at in (kinds == number).nonzero()[:, 0].split(at_a_time(keys.device)):
             if number == 4:
@@ -194,11 +202,11 @@ class _Look:
     """(12, B) world-to-body, its first three rows."""
     materials: torch.Tensor
     """(K, M)."""
-    shade: tuple[torch.Tensor, torch.Tensor]
-    """See `light.with_moving`."""
+    shadows: tuple[torch.Tensor, torch.Tensor]
+    """See `light.shadows`."""
 
 
-def _look(street: Street, time: int, view: View, shapes: Shapes) -> _Look:
+def _look(street: Street, time: int, view: View, shapes: Shapes, shadows) -> _Look:
     scene, corners = street.scene, shapes.corners
     normals = F.normalize(torch.linalg.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]), dim=-1)
     inverse = torch.linalg.inv(shapes.axes)
@@ -214,7 +222,7 @@ def _look(street: Street, time: int, view: View, shapes: Shapes) -> _Look:
         axes=torch.cat(axes, 1).T.contiguous(),
         back=torch.linalg.inv(scene.bodies[time])[:, :3].float().flatten(1).T.contiguous(),
         materials=scene.materials.T.contiguous(),
-        shade=with_moving(street.maps, shapes.only(scene.body > 0)),
+        shadows=shadows,
     )
 
 
@@ -254,6 +262,6 @@ def _surface(street: Street, look: _Look, rays, depth, primitive, bumped: bool, 
         material=look.materials[: None if patterned else PLAIN].index_select(1, material),
         distance=distance,
         footprint=distance / (of_each(look.focal, views) * facing.abs().clamp(min=0.04).sqrt()),
-        lit=sunlit(street.maps, look.shade[0], lifted, views),
-        open=openness(street.maps, look.shade[1], lifted, views),
+        lit=sunlit(street.maps, look.shadows[0], lifted, views),
+        open=openness(street.maps, look.shadows[1], lifted, views),
     )

@@ -155,18 +155,22 @@ def _albedo(surface: Surface, table: torch.Tensor) -> tuple[torch.Tensor, torch.
     """Colours (3, N) from noise and the cell pattern, and the noise's tilt of the normals (3, N)."""
     wavelength, footprint = surface.of("wavelength"), surface.footprint
     points, shift = surface.points / wavelength, surface.of("shift")
-    seen = [fade(wavelength * share, footprint) for share, _ in _OCTAVES]
-    # the coarse octaves are seen nearly everywhere; they alone tilt
-    channels = 4 if surface.bumped else 2
-    coarse = noise(table[:, :channels], points / _OCTAVES[0][0] + shift)
-    finer = noise(table[:, : channels if surface.bumped else 1], points / _OCTAVES[1][0] + shift)
-    total = coarse[0] * seen[0] * _OCTAVES[0][1] + finer[0] * seen[1] * _OCTAVES[1][1]
-    for (share, weight), faded in zip(_OCTAVES[2:], seen[2:], strict=True):
-        near = (faded > 0).nonzero()[:, 0]
-        moved = points.index_select(1, near) / share + shift.index_select(1, near)
-        total.index_add_(0, near, noise(table[:, :1], moved)[0] * faded.index_select(0, near) * weight)
-    tilt = coarse[1:4] * seen[0] + finer[1:4] * seen[1] if surface.bumped else None
-    patches = torch.where(seen[0] > 0, coarse[1], 0.0)
+    seen = fade(wavelength * torch.tensor([[share] for share, _ in _OCTAVES], device=table.device), footprint)
+    # the first two octaves tilt, the first one mixes; only the last, finest one is hidden from many points
+    channels = (4, 4, 1, 1) if surface.bumped else (2, 1, 1, 1)
+    total, tilt = 0.0, 0.0
+    for index, ((share, weight), faded) in enumerate(zip(_OCTAVES, seen, strict=True)):
+        near = None
+        if index == 3:
+            near = (faded > 0).nonzero()[:, 0]
+            points, shift, faded = (part.index_select(-1, near) for part in (points, shift, faded))
+        value = noise(table[:, : channels[index]], points / share + shift)
+        if index == 0:
+            patches = torch.where(faded > 0, value[1], 0.0)
+        if channels[index] == 4:
+            tilt = tilt + value[1:] * faded
+        part = value[0] * faded * weight
+        total = total + part if near is None else total.index_add_(0, near, part)
     blend = (0.5 + 1.4 * patches).clamp(0, 1) * surface.of("mix")
     bright = (1 + surface.of("contrast") * total).clamp(min=0.12) ** 1.5
     if surface.flat is not None:
@@ -234,12 +238,13 @@ def noise(table: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Value noises (C, N) in -1..1, one for each channel of the table, at `points` (3, N); a lattice cell is a unit."""
     x, y, z = points.sub((points / _PERIOD).floor_(), alpha=_PERIOD)
     cell = z.floor().clamp_(max=_PERIOD - 1)
-    before = F.threshold(-1 - cell, 0.5 - _PERIOD, 0.0)  # the next cell, negative
+    following = cell + 1
+    following.sub_((following / _PERIOD).floor_(), alpha=_PERIOD)
     at = points.new_empty(2, 2, len(x))  # x and y in the table, in this cell's slice and the next one's
     torch.mul(x, 2 / _PERIOD, out=at[0, 0])
     at[0, 1] = at[0, 0].sub_(1)
     torch.add(y, cell, alpha=_PERIOD + 1, out=at[1, 0])
-    torch.sub(y, before, alpha=_PERIOD + 1, out=at[1, 1])
+    torch.add(y, following, alpha=_PERIOD + 1, out=at[1, 1])
     at[1].mul_(2 / (_PERIOD * (_PERIOD + 1) - 1)).sub_(1)
     low, high = F.grid_sample(table, at.permute(1, 2, 0)[None], align_corners=True, padding_mode="border")[0].unbind(1)
     blend = z - cell
