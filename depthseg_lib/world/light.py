@@ -160,17 +160,16 @@ def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
         pose = view.world_to_camera[0].float()
         x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
     else:
-        pose = of_each(view.world_to_camera.float(), views)
-        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
+        pose = of_each(view.world_to_camera[:, :3].float(), views)
+        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose)
     focal, centre = of_each(view.focal.float(), views), of_each(view.centre.float(), views)
-    x = (x / depth * focal[0] + centre[0]).clamp(0, view.width - 1.001)
-    y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
-    column, row = x.floor(), y.floor()
+    right = (x / depth * focal[0] + centre[0]).clamp_(0, view.width - 1.001)
+    below = (y / depth * focal[1] + centre[1]).clamp_(0, view.height - 1.001)
+    column, row = right.floor(), below.floor()
     size = view.height * view.width
     starts = torch.arange(0, len(view.focal) * size, size, dtype=torch.int32, device=row.device)
     first = (row * view.width + column).int() + of_each(starts, views)
-    right, below = x.sub_(column), y.sub_(row)
-    left, over = 1 - right, 1 - below
+    left, over = 1 - right.sub_(column), 1 - below.sub_(row)
     shares = (left * over, right * over, left * below, right * below)
     steps = (0, 1, view.width, view.width + 1)
     return [(step, first, share) for step, share in zip(steps, shares, strict=True)], depth

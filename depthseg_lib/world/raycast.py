@@ -108,8 +108,9 @@ def split(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def of_each(values: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Of `values` (V, ...), those of each one's view, as (..., N); (..., 1) to be broadcast where there is but one."""
-    last = values.movedim(0, -1)
-    return last if len(values) == 1 else last.index_select(-1, views)
+    if len(values) == 1:
+        return values.movedim(0, -1)
+    return values.reshape(len(values), -1).T.contiguous().index_select(1, views).view(*values.shape[1:], -1)
 
 
 def at_a_time(device: torch.device) -> int:
@@ -136,10 +137,10 @@ def _quad_hits(view: View, shapes: Shapes):
     # in a row of samples the quad is where the functions slope X + level of all its edges are positive
     edge, start = slope[:4], level[:4]
     flat = edge.abs() < 1e-14
-    bound = -start / torch.where(flat, 1.0, edge)
-    left = torch.where(flat | (edge < 0), -torch.inf, bound).amax(0)
-    right = torch.where(flat | (edge > 0), torch.inf, bound).amin(0)
-    right = torch.where((flat & (start < -1e-9)).any(0), -torch.inf, right)
+    bound = -start / edge.masked_fill(flat, 1.0)
+    left = bound.masked_fill(flat | (edge < 0), -torch.inf).amax(0)
+    right = bound.masked_fill(flat | (edge > 0), torch.inf).amin(0)
+    right.masked_fill_((flat & (start < -1e-9)).any(0), -torch.inf)
     x0, x1 = box[:2].index_select(1, rows)
     ends = torch.maximum(left, x0), torch.minimum(right, x1).clamp(min=-2.0)
     for x, terms, place in _spans(view, *ends, torch.stack([slope[4], level[4]]), number[rows], camera[rows], row_y):

@@ -241,7 +241,7 @@ def _surface(street: Street, look: _Look, rays, depth, primitive, bumped: bool, 
         normals.index_copy_(1, rounded, unit((gradient * offset).sum(1)))
     facing = (normals * rays).sum(0)
     distance = depth / (of_each(look.forward, views) * rays).sum(0)
-    normals = normals * -torch.where(facing > 0, 1.0, -1.0)
+    normals = normals * torch.ones_like(facing).masked_fill_(facing > 0, -1.0)
     lifted = points + 0.12 * normals
     body = scene.body.index_select(0, primitive)
     own = (body > 0).nonzero()[:, 0]

@@ -166,7 +166,7 @@ def _albedo(surface: Surface, table: torch.Tensor) -> tuple[torch.Tensor, torch.
             points, shift, faded = (part.index_select(-1, near) for part in (points, shift, faded))
         value = noise(table[:, : channels[index]], points / share + shift)
         if index == 0:
-            patches = torch.where(faded > 0, value[1], 0.0)
+            patches = value[1].masked_fill(faded == 0, 0.0)
         if channels[index] == 4:
             tilt = tilt + value[1:] * faded
         part = value[0] * faded * weight
