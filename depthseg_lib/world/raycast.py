@@ -91,19 +91,26 @@ def cast(view: View, shapes: Shapes) -> Iterator[tuple[torch.Tensor, torch.Tenso
 
 
 def nearest(view: View, hits: Iterable, before: torch.Tensor | None = None) -> torch.Tensor:
-    """The least key per sample, camera by camera, row by row, `EMPTY` where no ray hits; `before` are keys that are there already."""
+    """The least key per sample, camera by camera, row by row, `EMPTY` where no ray hits.
+
+    `before` are keys that are there already; they are overwritten.
+    """
     if before is None:
         count = sum(width * height for width, height in zip(*view.sizes(), strict=True))
-        before = torch.tensor(EMPTY, device=view.focal.device).expand(count)
-    least = before.clone()
+        before = torch.full((count,), EMPTY, device=view.focal.device)
     for keys, samples in hits:
-        least.scatter_reduce_(0, samples, keys, "amin")
-    return least.clamp_(max=EMPTY)
+        before.scatter_reduce_(0, samples, keys, "amin")
+    return before.clamp_(max=EMPTY)
 
 
 def split(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Depth along the optical axis (float32, metres) and primitive of keys that are not `EMPTY`."""
-    return (keys >> 32).to(torch.int32).view(torch.float32), keys & 0xFFFFFFFF
+    return (keys >> 32).to(torch.int32).view(torch.float32), primitives(keys)
+
+
+def primitives(keys: torch.Tensor) -> torch.Tensor:
+    """Numbers (N,) of the primitives that were hit, 0 for `EMPTY`."""
+    return keys & 0xFFFFFFFF
 
 
 def of_each(values: torch.Tensor, views: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from depthseg_lib.world.light import Light, Maps, light_maps, openness, shadows, stacked, sunlit
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, at_a_time, beside, cast, moved, nearest, of_each, split
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, at_a_time, beside, cast, moved, nearest, of_each, primitives, split
 from depthseg_lib.world.scene import Label, Scene, shapes_at
 from depthseg_lib.world.surfaces import COLUMNS, PLAIN, Surface, noise_table, shade, sky, unit
 
@@ -116,9 +116,9 @@ def _flow(street: Street, time: int, depth: torch.Tensor, body: torch.Tensor, ma
     rays = torch.linalg.inv(matrix) @ pixels.flatten(1)
     points = torch.cat([rays * torch.where(known, depth, 1.0).view(-1), known.view(1, -1)])
     world, own, bodies = street.poses[time, 0] @ points, body.view(-1).nonzero()[:, 0], street.scene.bodies
-    step = (bodies[time + 1] @ torch.linalg.inv(bodies[time]))[body.view(-1)[own]]
+    step = (bodies[time + 1] @ torch.linalg.inv(bodies[time])).flatten(1).T.contiguous()
     before = world.index_select(1, own)
-    after = (step @ before.T[..., None])[..., 0].T
+    after = (step.index_select(1, body.view(-1)[own]).view(4, 4, -1) * before).sum(1)
     moving = torch.zeros_like(known).view(-1).index_copy_(0, own, (after - before).norm(dim=0) > 1e-3)
     x, y, ahead = matrix @ torch.linalg.inv(street.poses[time + 1, 0])[:3] @ world.index_copy_(1, own, after)
     projected = torch.stack([x, y]) / ahead.clamp(min=1e-3)
@@ -161,10 +161,11 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
     patterned = (scene.materials[:, COLUMNS["grid"]][:, 0] > 0) | (scene.materials[:, COLUMNS["windows"]][:, 0] > 0)
     kind = (scene.materials[:, COLUMNS["bump"]] > 0)[scene.material].to(torch.uint8)
     kind[: len(scene.corners)] += 2 * patterned[scene.material[: len(scene.corners)]]
-    kinds = kind.index_select(0, split(keys)[1]).masked_fill_(keys == EMPTY, 4)
+    kinds = kind.index_select(0, primitives(keys)).masked_fill_(keys == EMPTY, 4)
+    counts, order = torch.bincount(kinds, minlength=5).tolist(), kinds.sort(stable=True)[1]
     look, film = _look(street, time, view, shapes, shadows), torch.empty_like(rays)
-    for number in range(5):
-        for at in (kinds == number).nonzero()[:, 0].split(at_a_time(keys.device)):
+    for number, chosen in enumerate(order.split(counts)):
+        for at in chosen.split(at_a_time(keys.device)):
             if number == 4:
                 lights = street.lights.at(at // (view.height * view.width))
                 colour = sky(unit(rays.index_select(1, at)), lights, street.noise)
@@ -176,7 +177,8 @@ def _colours(street: Street, time: int, view: View, keys: torch.Tensor, shapes: 
             else:
                 continue
             # a soft shoulder, then gamma 2
-            film.index_copy_(1, at, (1 - colour.clamp_(min=0).mul_(-1.6 * lights.exposure).exp_()).sqrt_())
+            colour = (1 - colour.clamp_(min=0).mul_(-1.6 * lights.exposure).exp_()).sqrt_()
+            film.scatter_(1, at.expand_as(colour), colour)
     return film
 
 
