@@ -172,7 +172,8 @@ def _albedo(surface: Surface, table: torch.Tensor) -> tuple[torch.Tensor, torch.
         part = value[0] * faded * weight
         total = total + part if near is None else total.index_add_(0, near, part)
     blend = (0.5 + 1.4 * patches).clamp(0, 1) * surface.of("mix")
-    bright = (1 + surface.of("contrast") * total).clamp(min=0.12) ** 1.5
+    bright = (1 + surface.of("contrast") * total).clamp(min=0.12)
+    bright = bright * bright.sqrt()
     if surface.flat is not None:
         chosen = {name: surface.of(name) for name in ("grid", "joint", "tint")}
         bright = bright * grid_pattern(*surface.flat[:2], **chosen, footprint=footprint)
