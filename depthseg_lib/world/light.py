@@ -121,9 +121,9 @@ def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel:
 
 
 def shadows(maps: Maps, sun_keys: torch.Tensor, above_keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sun's distance maps (V * H * W,), and (2, V * H * W) the height of what stands around and the ground's distance.
+    """The sun's distance maps (V * H * W,), and from above (2, V * H * W) the height of what stands around, the ground.
 
-    The keys are those of `maps` with the nearer ones of moving things.
+    The keys are those of `maps`, or the nearer ones of moving things.
     """
     sun, above = _distance(sun_keys, maps.sun), _distance(above_keys, maps.above)
     height = (maps.ground - above).clamp(0, _TALLEST)

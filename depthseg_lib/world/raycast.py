@@ -74,6 +74,14 @@ class Shapes:
         )
 
 
+def apart(parts: list[Shapes], cameras: int) -> Shapes:
+    """All `parts`, the second one seen by the next `cameras` cameras and so on; the first one keeps its numbers."""
+    names = ("corners", "centres", "axes", "quad_views", "ellipsoid_views")
+    corners, centres, axes, *views = ([getattr(part, name) for part in parts] for name in names)
+    views = [[view + number * cameras for number, view in enumerate(column)] for column in views]
+    return Shapes(*map(torch.cat, (corners, centres, axes, *views)), first=len(corners[0]))
+
+
 def moved(value, device: str | torch.device):
     """A copy of a dataclass whose tensors, and those of the dataclasses in it, are in the memory of `device`."""
     parts = {field.name: getattr(value, field.name) for field in fields(value)}

@@ -6,7 +6,20 @@ import torch
 import torch.nn.functional as F
 
 from depthseg_lib.world.light import Light, Maps, light_maps, openness, shadows, stacked, sunlit
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, at_a_time, beside, cast, moved, nearest, of_each, primitives, split
+from depthseg_lib.world.raycast import (
+    EMPTY,
+    Shapes,
+    View,
+    apart,
+    at_a_time,
+    beside,
+    cast,
+    moved,
+    nearest,
+    of_each,
+    primitives,
+    split,
+)
 from depthseg_lib.world.scene import Label, Scene, shapes_at
 from depthseg_lib.world.surfaces import COLUMNS, PLAIN, Surface, noise_table, shade, sky, unit
 
@@ -137,9 +150,7 @@ def pictures(street: Street, time: int, height: int, width: int, matrices: torch
     # the light maps' still things are known; moving ones are cast in one go with what the cameras see
     views, moving = beside([view, maps.sun, maps.above]), shapes.only(street.scene.body > 0)
     before = maps.sun_keys.new_full((len(focal) * view.height * view.width,), EMPTY)
-    parts = [list(vars(part).values())[:5] for part in (shapes, moving, moving)]
-    parts = [[*part[:3], *(own + number * len(focal) for own in part[3:])] for number, part in enumerate(parts)]
-    everything = Shapes(*map(torch.cat, zip(*parts, strict=True)), first=len(shapes.corners))
+    everything = apart([shapes, moving, moving], len(focal))
     keys = nearest(views, cast(views, everything), torch.cat([before, maps.sun_keys, maps.above_keys]))
     keys, *light_keys = keys.split([len(before), len(maps.sun_keys), len(maps.above_keys)])
     images = _colours(street, time, view, keys, shapes, shadows(maps, *light_keys))

@@ -79,15 +79,13 @@ def together(scenes: list[Scene]) -> Scene:
 
 def shapes_at(scene: Scene, time: int) -> Shapes:
     """The primitives where they are at `time`."""
-    quads, own = len(scene.corners), scene.body.nonzero()[:, 0]
+    quads, own = len(scene.corners), scene.body.nonzero()[:, 0]  # body 0 stands still
     corners, centres, axes = (part.double() for part in (scene.corners, scene.centres, scene.axes))
-    flat, rounded = own[own < quads], own[own >= quads]
-    turn, shift = (part[scene.body[flat]] for part in (scene.bodies[time, :, :3, :3], scene.bodies[time, :, :3, 3]))
-    corners = corners.index_copy(0, flat, corners[flat] @ turn.mT + shift[:, None])
-    turn, shift = (part[scene.body[rounded]] for part in (scene.bodies[time, :, :3, :3], scene.bodies[time, :, :3, 3]))
-    rounded = rounded - quads
-    centres = centres.index_copy(0, rounded, (turn @ centres[rounded][:, :, None])[..., 0] + shift)
-    axes = axes.index_copy(0, rounded, turn @ axes[rounded])
+    flat, rounded, transforms = own[own < quads], own[own >= quads] - quads, scene.bodies[time][scene.body[own]]
+    turn, shift, count = transforms[:, :3, :3], transforms[:, :3, 3], len(flat)
+    corners[flat] = corners[flat] @ turn[:count].mT + shift[:count, None]
+    centres[rounded] = (turn[count:] @ centres[rounded][:, :, None])[..., 0] + shift[count:]
+    axes[rounded] = turn[count:] @ axes[rounded]
     return Shapes(corners, centres, axes, scene.view[:quads], scene.view[quads:])
 
 
