@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, split
+from depthseg_lib.world.raycast import EMPTY, Shapes, View, cast, nearest, of_each, split
 
 _FAR = 1500.0
 """Distance of the two map cameras: so far that their rays are nearly parallel."""
@@ -120,14 +120,15 @@ def _aimed(back: torch.Tensor, points: torch.Tensor, along: torch.Tensor, texel:
     return View(pose, focal, centre, height, width)
 
 
-def with_moving(maps: Maps, moving: Shapes) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sun's distance maps and the maps of shade (V, H, W), the height of what stands around, moving things too."""
-    keys = [maps.sun_keys, maps.above_keys]
-    if len(moving.corners) or len(moving.centres):
-        keys = [nearest(view, cast(view, moving), k) for view, k in zip((maps.sun, maps.above), keys, strict=True)]
-    sun, above = _distance(keys[0], maps.sun), _distance(keys[1], maps.above)
+def shadows(maps: Maps, sun_keys: torch.Tensor, above_keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sun's distance maps (V * H * W,), and from above (2, V * H * W) the height of what stands around, the ground.
+
+    The keys are those of `maps`, or the nearer ones of moving things.
+    """
+    sun, above = _distance(sun_keys, maps.sun), _distance(above_keys, maps.above)
     height = (maps.ground - above).clamp(0, _TALLEST)
-    return sun, F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
+    shade = F.avg_pool2d(height, 5, 1, 2, count_include_pad=False)
+    return sun.view(-1), torch.stack([shade.view(-1), maps.ground.reshape(-1)])
 
 
 def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
@@ -137,35 +138,38 @@ def _distance(keys: torch.Tensor, view: View) -> torch.Tensor:
 
 def sunlit(maps: Maps, sun: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of each of `points` (3, N) that the sun reaches: four texels compared, then blended."""
-    index, shares, depth = _texels(maps.sun, points, views)
-    flat = sun.reshape(-1)
-    return sum(share * (flat.index_select(0, i) > depth - 0.12) for i, share in zip(index, shares, strict=True))
+    texels, depth = _texels(maps.sun, points, views)
+    depth -= 0.12
+    return sum(share * (sun[step:].index_select(0, first) > depth) for step, first, share in texels)
 
 
 def openness(maps: Maps, shade: torch.Tensor, points: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
     """Share (N,) of the sky's light that reaches each of `points` (3, N), less near and under what is higher."""
-    index, shares, depth = _texels(maps.above, points, views)
-    layers = torch.stack([shade.reshape(-1), maps.ground.reshape(-1)])
-    around, floor = sum(share * layers.index_select(1, i) for i, share in zip(index, shares, strict=True))
+    texels, depth = _texels(maps.above, points, views)
+    around, floor = sum(share * shade[:, step:].index_select(1, first) for step, first, share in texels)
     return 1 / (1 + 0.55 * (around - (floor - depth).clamp(0, _TALLEST)).clamp(min=0))
 
 
 def _texels(view: View, points: torch.Tensor, views: torch.Tensor):
-    """The four texels around each of the world's `points` (3, N) in the map of its view, their bilinear shares, depth.
+    """The four texels around each of the world's `points` (3, N) in the map of its view, and the points' depth (N,).
 
-    Outside the map they are those at its border.
+    A texel is a number added to the index (N,) of the first, that index, and its bilinear share (N,). Outside the map
+    they are those at its border.
     """
     if len(view.focal) == 1:
         pose = view.world_to_camera[0].float()
         x, y, depth = pose[:3, :3] @ points + pose[:3, 3:]
     else:
-        pose = view.world_to_camera.float().view(-1, 16).T.index_select(1, views).view(4, 4, -1)
-        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose[:3])
-    focal, centre = view.focal.float().T.index_select(1, views), view.centre.float().T.index_select(1, views)
-    x = (x / depth * focal[0] + centre[0]).clamp(0, view.width - 1.001)
-    y = (y / depth * focal[1] + centre[1]).clamp(0, view.height - 1.001)
-    column, row = x.floor(), y.floor()
-    first = (views * view.height + row.long()) * view.width + column.long()
-    x, y = x - column, y - row
-    shares = ((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)
-    return [first + step for step in (0, 1, view.width, view.width + 1)], shares, depth
+        pose = of_each(view.world_to_camera[:, :3].float(), views)
+        x, y, depth = ((row[:3] * points).sum(0) + row[3] for row in pose)
+    focal, centre = of_each(view.focal.float(), views), of_each(view.centre.float(), views)
+    right = (x / depth * focal[0] + centre[0]).clamp_(0, view.width - 1.001)
+    below = (y / depth * focal[1] + centre[1]).clamp_(0, view.height - 1.001)
+    column, row = right.floor(), below.floor()
+    size = view.height * view.width
+    starts = torch.arange(0, len(view.focal) * size, size, dtype=torch.int32, device=row.device)
+    first = (row * view.width + column).int() + of_each(starts, views)
+    left, over = 1 - right.sub_(column), 1 - below.sub_(row)
+    shares = (left * over, right * over, left * below, right * below)
+    steps = (0, 1, view.width, view.width + 1)
+    return [(step, first, share) for step, share in zip(steps, shares, strict=True)], depth

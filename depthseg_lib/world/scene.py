@@ -79,12 +79,14 @@ def together(scenes: list[Scene]) -> Scene:
 
 def shapes_at(scene: Scene, time: int) -> Shapes:
     """The primitives where they are at `time`."""
-    quads = len(scene.corners)
-    transforms = scene.bodies[time][scene.body]
-    turn, shift = transforms[:, :3, :3], transforms[:, :3, 3]
-    corners = scene.corners.double() @ turn[:quads].mT + shift[:quads, None]
-    centres = (turn[quads:] @ scene.centres.double()[:, :, None])[..., 0] + shift[quads:]
-    return Shapes(corners, centres, turn[quads:] @ scene.axes.double(), scene.view[:quads], scene.view[quads:])
+    quads, own = len(scene.corners), scene.body.nonzero()[:, 0]  # body 0 stands still
+    corners, centres, axes = (part.double() for part in (scene.corners, scene.centres, scene.axes))
+    flat, rounded, transforms = own[own < quads], own[own >= quads] - quads, scene.bodies[time][scene.body[own]]
+    turn, shift, count = transforms[:, :3, :3], transforms[:, :3, 3], len(flat)
+    corners[flat] = corners[flat] @ turn[:count].mT + shift[:count, None]
+    centres[rounded] = (turn[count:] @ centres[rounded][:, :, None])[..., 0] + shift[count:]
+    axes[rounded] = turn[count:] @ axes[rounded]
+    return Shapes(corners, centres, axes, scene.view[:quads], scene.view[quads:])
 
 
 def turned(angle: np.ndarray, first: int, second: int) -> np.ndarray:

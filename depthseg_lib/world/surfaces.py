@@ -67,16 +67,24 @@ class Material:
     """Share of the ground floor's windows that are doors."""
 
     def row(self, number: int) -> list[float]:
-        """The fields as `COLUMNS` names them, with the material's number; colours squared: the shader is linear."""
+        """The fields as `COLUMNS` names them; colours squared: the shader is linear.
+
+        The material's number shifts the noise, so that no two materials show the same.
+        """
         colours = [channel**2 for colour in (self.colour, self.other or self.colour) for channel in colour]
         single = (self.mix, self.wavelength, self.contrast, self.bump, self.gloss, self.glow)
-        return [*colours, *single, *self.grid, self.joint, self.tint, *self.windows, self.frame, self.door, number]
+        shift = np.float32(number) * np.float32((7.31, 3.77, 5.13)) % np.float32(_PERIOD)
+        pattern = (*self.grid, self.joint, self.tint, *self.windows, self.frame, self.door)
+        return [*colours, *single, *shift.tolist(), *pattern]
 
 
-COLUMNS = {"colour": slice(0, 3), "other": slice(3, 6), "grid": slice(12, 16), "windows": slice(18, 22)}
+COLUMNS = {"colour": slice(0, 3), "other": slice(3, 6)}
 COLUMNS |= {name: 6 + n for n, name in enumerate(("mix", "wavelength", "contrast", "bump", "gloss", "glow"))}
-COLUMNS |= {"joint": 16, "tint": 17, "frame": 22, "door": 23, "number": 24}
+COLUMNS |= {"shift": slice(12, 15), "grid": slice(15, 19), "joint": 19, "tint": 20, "windows": slice(21, 25)}
+COLUMNS |= {"frame": 25, "door": 26}
 """Where the fields stand in a row."""
+PLAIN = 15
+"""As many columns, the first ones, are all that surfaces without a pattern need."""
 
 
 def vary(rng: np.random.Generator, colour: Colour, hue: float = 0.04, light: float = 0.1) -> Colour:
@@ -101,12 +109,12 @@ class Surface:
     """(3, N) unit, towards the camera, world frame."""
     rays: torch.Tensor
     """(3, N) direction from the camera, unit, world frame."""
-    patterned: torch.Tensor
-    """(M,) which of the N points lie on a quad with a cell pattern or windows."""
-    flat: torch.Tensor
-    """(3, M) u and v along the quad of these and its width, metres."""
+    flat: torch.Tensor | None
+    """(3, N) u and v along the quad and its width, metres; None where none of them has a cell pattern or windows."""
+    bumped: bool
+    """Whether the noise tilts any of the normals."""
     material: torch.Tensor
-    """(K, N) columns of the material table."""
+    """(K, N) columns of the material table, or the `PLAIN` ones."""
     distance: torch.Tensor
     """(N,) from the camera, metres."""
     footprint: torch.Tensor
@@ -116,68 +124,78 @@ class Surface:
     open: torch.Tensor
     """(N,) share of the sky's light that arrives."""
 
+    def of(self, name: str) -> torch.Tensor:
+        """One of `COLUMNS`, (N,) or (k, N)."""
+        return self.material[COLUMNS[name]]
+
 
 def shade(surface: Surface, light: Light, table: torch.Tensor) -> torch.Tensor:
     """Linear colours (3, N) of the surface under the light at each point (or one for all), through the haze."""
-    columns = {name: surface.material[at] for name, at in COLUMNS.items()}
-    albedo, tilt = _albedo(surface, columns, table)
-    pane = _paint_windows(surface, columns, albedo)
-    normals = unit(surface.normals + columns["bump"] * tilt)
-    soft = 0.35 * columns["bump"].clamp(max=1)  # light passes through leaves
-    direct = ((_dot(light.sun, normals) + soft) / (1 + soft)).clamp(min=0) * surface.lit
+    albedo, tilt = _albedo(surface, table)
+    gloss, normals = surface.of("gloss"), surface.normals
+    if surface.flat is not None:
+        gloss = gloss + 0.35 * _paint_windows(surface, albedo)
+    if surface.bumped:
+        normals = normals + surface.of("bump") * tilt
+    normals = unit(normals)
+    direct = _dot(light.sun, normals)
+    if surface.bumped:
+        soft = 0.35 * surface.of("bump").clamp(max=1)  # light passes through leaves
+        direct = (direct + soft) / (1 + soft)
     ambient = (0.68 - 0.32 * normals[1]) * surface.open
-    colour = albedo * (direct * light.sun_colour + ambient * light.sky_colour)
-    gloss = (columns["gloss"] + 0.35 * pane).clamp(max=0.6)
+    colour = albedo * (direct.clamp(min=0) * surface.lit * light.sun_colour + ambient * light.sky_colour)
     mirrored = surface.rays[1] - 2 * _dot(surface.rays, surface.normals) * surface.normals[1]
     upward = (0.2 - 0.9 * mirrored).clamp(0, 1)
-    colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss * upward)
-    colour = colour + columns["glow"] * columns["colour"]
+    colour = torch.lerp(colour, light.horizon * (upward * surface.open), gloss.clamp(max=0.6) * upward)
+    colour = colour + surface.of("glow") * surface.of("colour")
     return torch.lerp(light.horizon.expand_as(colour), colour, torch.exp(-surface.distance / light.visibility))
 
 
-def _albedo(surface: Surface, columns, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _albedo(surface: Surface, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Colours (3, N) from noise and the cell pattern, and the noise's tilt of the normals (3, N)."""
-    number = columns["number"]  # shifts the noise, so that no two materials show the same
-    points = surface.points / columns["wavelength"]
-    shift = [(number * factor) % 32 for factor in (7.31, 3.77, 5.13)]
-    total = torch.zeros_like(number)
-    for index, (share, weight) in enumerate(_OCTAVES):
-        seen = fade(columns["wavelength"] * share, surface.footprint)
-        near = (seen > 0).nonzero()[:, 0]
-        faded = seen.index_select(0, near)
-        moved = [p.index_select(0, near) / share + s.index_select(0, near) for p, s in zip(points, shift, strict=True)]
-        value = noise(table, *moved)
-        total.index_add_(0, near, value[0] * faded * weight)
+    wavelength, footprint = surface.of("wavelength"), surface.footprint
+    points, shift = surface.points / wavelength, surface.of("shift")
+    seen = fade(wavelength * torch.tensor([[share] for share, _ in _OCTAVES], device=table.device), footprint)
+    # the first two octaves tilt, the first one mixes; only the last, finest one is hidden from many points
+    channels = (4, 4, 1, 1) if surface.bumped else (2, 1, 1, 1)
+    total, tilt = 0.0, 0.0
+    for index, ((share, weight), faded) in enumerate(zip(_OCTAVES, seen, strict=True)):
+        near = None
+        if index == 3:
+            near = (faded > 0).nonzero()[:, 0]
+            points, shift, faded = (part.index_select(-1, near) for part in (points, shift, faded))
+        value = noise(table[:, : channels[index]], points / share + shift)
         if index == 0:
-            tilt = torch.zeros_like(surface.points)
-            patches = torch.zeros_like(total).index_copy_(0, near, value[1])
-        if index < 2:
-            tilt.index_add_(1, near, value[1:4] * faded)
-    blend = (0.5 + 1.4 * patches).clamp(0, 1) * columns["mix"]
-    bright = (1 + columns["contrast"] * total).clamp(min=0.12) ** 1.5
-    at = surface.patterned
-    chosen = {name: columns[name].index_select(-1, at) for name in ("grid", "joint", "tint")}
-    pattern = grid_pattern(*surface.flat[:2], **chosen, footprint=surface.footprint[at])
-    bright.index_copy_(0, at, bright[at] * pattern)
-    return torch.lerp(columns["colour"], columns["other"], blend) * bright, tilt
+            patches = value[1].masked_fill(faded == 0, 0.0)
+        if channels[index] == 4:
+            tilt = tilt + value[1:] * faded
+        part = value[0] * faded * weight
+        total = total + part if near is None else total.index_add_(0, near, part)
+    blend = (0.5 + 1.4 * patches).clamp(0, 1) * surface.of("mix")
+    bright = (1 + surface.of("contrast") * total).clamp(min=0.12)
+    bright = bright * bright.sqrt()
+    if surface.flat is not None:
+        chosen = {name: surface.of(name) for name in ("grid", "joint", "tint")}
+        bright = bright * grid_pattern(*surface.flat[:2], **chosen, footprint=footprint)
+    return torch.lerp(surface.of("colour"), surface.of("other"), blend) * bright, tilt
 
 
-def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Tensor:
+def _paint_windows(surface: Surface, albedo: torch.Tensor) -> torch.Tensor:
     """Paint windows and doors over the albedo of facades, see `Material`; returns the share of glass (N,).
 
     Windows stand in whole columns, centred. On the ground floor a share of them are doors and reach down to the ground.
     """
     glass = torch.zeros_like(surface.distance)
-    facade = (columns["windows"][0, surface.patterned] > 0).nonzero()[:, 0]
-    at, (u, v, width) = surface.patterned[facade], surface.flat[:, facade]
-    footprint, (spacing, storey, wide, high) = surface.footprint[at], columns["windows"].index_select(1, at)
+    at = (surface.of("windows")[0] > 0).nonzero()[:, 0]
+    u, v, width = surface.flat.index_select(1, at)
+    footprint, (spacing, storey, wide, high) = surface.footprint[at], surface.of("windows").index_select(1, at)
     count = (width / spacing).floor().clamp(min=1)
     across = (u - width / 2) / spacing + count / 2
     column, row = across.floor(), (v / storey).floor()
     number = cell_hash(column, row, wide * 91.7)
     x = (across - column - 0.5).abs() * spacing
     inside = torch.minimum(wide / 2 * spacing - x, high / 2 * storey - (v - (row + 0.55) * storey).abs())
-    door = (row == 0) & (number < columns["door"][at])
+    door = (row == 0) & (number < surface.of("door")[at])
     inside = torch.where(door, torch.minimum(0.55 - x, torch.minimum(v, 2.15 - v)), inside)
     inside = torch.where((across > 0) & (across < count) & (v > 0), inside, -1.0)
     bar = torch.where(door, inside - 0.08, torch.minimum(x - 0.03, inside - 0.1))
@@ -187,7 +205,7 @@ def _paint_windows(surface: Surface, columns, albedo: torch.Tensor) -> torch.Ten
     curtain = (number > 0.68).float() * 0.35
     dark = 0.02 + curtain + torch.where(door, 0.3 * number, 0.0)
     tint = torch.stack([dark * (1 + 0.3 * (number - 0.5)), dark, dark * (1.15 - 0.5 * door * number)])
-    painted = torch.lerp(albedo.index_select(1, at), columns["frame"][at] ** 2, frame)
+    painted = torch.lerp(albedo.index_select(1, at), surface.of("frame")[at] ** 2, frame)
     albedo.index_copy_(1, at, torch.lerp(painted, tint, pane))
     return glass.index_copy_(0, at, pane * (~door) * (curtain == 0))
 
@@ -197,8 +215,10 @@ def sky(rays: torch.Tensor, light: Light, table: torch.Tensor) -> torch.Tensor:
     up = (-rays[1]).clamp(min=0.0)
     colour = torch.lerp(light.horizon, light.zenith, (up * 2.2).clamp(max=1).sqrt())
     x, z = rays[0] / (up + 0.12), rays[2] / (up + 0.12)
-    still = torch.full_like(x, 3.3)
-    layer = sum(weight * noise(table, x * f, still, z * f)[0] for f, weight in ((0.9, 1.0), (2.3, 0.55), (6.0, 0.3)))
+    plane = torch.stack([x, torch.zeros_like(x), z])
+    lift = torch.tensor([[0.0], [3.3], [0.0]], device=x.device)
+    waves = ((0.9, 1.0), (2.3, 0.55), (6.0, 0.3))
+    layer = sum(weight * noise(table[:, :1], plane * f + lift)[0] for f, weight in waves)
     cover = ((layer + 1.6 * light.clouds - 0.9) * 1.6).clamp(0, 1) * (up * 6).clamp(0, 1)
     white = (0.4 * light.horizon + 0.6) * (0.85 + 0.25 * layer).clamp(0.5, 1.2)
     return torch.lerp(colour, white, 0.85 * cover)
@@ -215,18 +235,21 @@ def noise_table() -> torch.Tensor:
     return padded.reshape(1, 4, _PERIOD * (_PERIOD + 1), _PERIOD + 1).contiguous()
 
 
-def noise(table: torch.Tensor, x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """Four value noises (4, N) in -1..1 at the points x, y, z (N,), one lattice cell per unit."""
-    x, y, z = (value - (value / _PERIOD).floor() * _PERIOD for value in (x, y, z))
-    cell = z.floor().clamp(max=_PERIOD - 1)
+def noise(table: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Value noises (C, N) in -1..1, one for each channel of the table, at `points` (3, N); a lattice cell is a unit."""
+    x, y, z = points.sub((points / _PERIOD).floor_(), alpha=_PERIOD)
+    cell = z.floor().clamp_(max=_PERIOD - 1)
+    following = cell + 1
+    following.sub_((following / _PERIOD).floor_(), alpha=_PERIOD)
+    at = points.new_empty(2, 2, len(x))  # x and y in the table, in this cell's slice and the next one's
+    torch.mul(x, 2 / _PERIOD, out=at[0, 0])
+    at[0, 1] = at[0, 0].sub_(1)
+    torch.add(y, cell, alpha=_PERIOD + 1, out=at[1, 0])
+    torch.add(y, following, alpha=_PERIOD + 1, out=at[1, 1])
+    at[1].mul_(2 / (_PERIOD * (_PERIOD + 1) - 1)).sub_(1)
+    low, high = F.grid_sample(table, at.permute(1, 2, 0)[None], align_corners=True, padding_mode="border")[0].unbind(1)
     blend = z - cell
-    x = x * (2 / _PERIOD) - 1
-    values = []
-    for layer in (cell, (cell + 1) % _PERIOD):
-        row = (layer * (_PERIOD + 1) + y) * (2 / (_PERIOD * (_PERIOD + 1) - 1)) - 1
-        at = torch.stack([x, row], -1)[None, None]
-        values.append(F.grid_sample(table, at, align_corners=True, padding_mode="border")[0, :, 0])
-    return torch.lerp(values[0], values[1], blend * blend * (3 - 2 * blend))
+    return torch.lerp(low, high, (3 - 2 * blend).mul_(blend * blend))
 
 
 def grid_pattern(u, v, grid, joint, tint, footprint) -> torch.Tensor:
