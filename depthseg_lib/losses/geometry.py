@@ -102,12 +102,16 @@ class _Warp(torch.autograd.Function):
             places, rays, nearness = _positions(depth, turn, shift)
             how = (0, 1, True, (False, True))  # bilinear, border repeated, corners aligned, no gradient by the image
             by_grid = torch.ops.aten.grid_sampler_2d_backward(views.flatten(2, 3), image, _grid(places), *how)[1]
-            by_place = by_grid.permute(0, 3, 1, 2).unflatten(2, depth.shape[1:3]) * nearness
+            by_point = depth.new_empty(len(depth), 3, *depth.shape[1:])
+            across, down, away = by_point.unbind(1)
+            for axis, part in enumerate((across, down)):
+                torch.mul(by_grid[..., axis].view_as(depth), nearness[:, 0], out=part)
             # a position is x / z: by z it is minus itself over z, but for points behind the camera, whose z is held
-            by_z = (by_place * places).sum(1, keepdim=True).neg_().mul_(nearness < 1 / NEAREST)
-            by_point = torch.cat([by_place, by_z], dim=1)
+            torch.mul(across, places[:, 0], out=away).addcmul_(down, places[:, 1]).neg_()
+            away.mul_(nearness[:, 0] < 1 / NEAREST)
+            by_depth = (across * rays[:, 0]).addcmul_(down, rays[:, 1]).addcmul_(away, rays[:, 2])
             by_turn = (by_point * depth[:, None]).sum(2).flatten(2) @ pixels.T
-            found.append(((by_point * rays).sum(1), by_turn, by_point.sum((2, 3, 4))[:, :, None]))
+            found.append((by_depth, by_turn, by_point.flatten(2).sum(2, keepdim=True)))
         return None, *map(torch.cat, zip(*found, strict=True))
 
 

@@ -16,6 +16,7 @@ in the processor's cache. Images carry a border of one reflected pixel; what is 
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -70,17 +71,16 @@ class _Least(torch.autograd.Function):
         rows = zip(*(image.split(photometric.rows) for image in images), strict=True)
         for part, unwarped, warped in zip(photometric.parts, others, rows, strict=True):
             found = [part.similarity(image) for image in warped]
-            lowest, which = torch.cat([part.error(*one) for one in found], dim=1).min(1, keepdim=True)
-            wins = torch.ones_like(which, dtype=torch.bool)
-            if unwarped is not None:
-                unwarped = unwarped.amin(1, keepdim=True)
-                wins = lowest <= unwarped
-                lowest = torch.minimum(lowest, unwarped)
+            errors = [part.error(*one) for one in found]
+            lowest = reduce(torch.minimum, errors if unwarped is None else [*errors, *unwarped.split(1, dim=1)])
             least.append(lowest)
-            won.append(wins)
-            if any(ctx.needs_input_grad):
-                for number, one in enumerate(found):
-                    gradients[number].append(part.gradient(*one, (which == number) & wins))
+            left = torch.ones_like(lowest, dtype=torch.bool)  # pixels that no image has won yet
+            for number, (error, one) in enumerate(zip(errors, found, strict=True)):
+                wins = left & (error <= lowest)
+                left &= ~wins
+                if any(ctx.needs_input_grad):
+                    gradients[number].append(part.gradient(*one, wins))
+            won.append(~left)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*map(torch.cat, gradients))
         least = torch.cat(least)
@@ -135,7 +135,10 @@ class _Comparison:
         by_x = by_p.addcmul_(by_q, image, value=2).sub_(by_r.mul_(self.twice)).mul_(self.structure)
         by_x.addcmul_(image.sub(self.target).sign_(), counted, value=self.colour)
         # what the border got belongs to the pixels that it reflects
-        return torch.ops.aten.reflection_pad2d_backward(by_x, image[..., 1:-1, 1:-1], (1, 1, 1, 1))
+        for axis in (-2, -1):
+            by_x.select(axis, 2).add_(by_x.select(axis, 0))
+            by_x.select(axis, -3).add_(by_x.select(axis, -1))
+        return by_x[..., 1:-1, 1:-1]
 
 
 class _WindowSums:
