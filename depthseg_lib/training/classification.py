@@ -49,7 +49,8 @@ class ClassificationTask:
         return {"accuracy": right / len(self.held_out)}
 
     def baselines(self) -> dict[str, float]:
-        return {}
+        """The accuracy of always naming the commonest class."""
+        return {"accuracy_chance": np.bincount(self.photographs.labels[self.held_out]).max() / len(self.held_out)}
 
     def examples(self) -> dict[str, np.ndarray]:
         return {}

@@ -22,7 +22,7 @@ ERRORS = ("abs_rel", "rmse", "a1")
 DEPTH = {f"{error}{of}" for error in ERRORS for of in ("", "_mean_map", "_untrained")}
 METRIC = {f"{error}_unscaled{of}" for error in ERRORS for of in ("", "_mean_map", "_untrained")}
 TASKS = {
-    "classification": (set(), {"accuracy"}, (4, 0.9)),
+    "classification": (set(), {"accuracy", "accuracy_chance"}, (4, 0.9)),
     "depth": ({"pose.safetensors", "examples.npz"}, {*DEPTH, "kept", "translation"}, (12, 0.97)),
     "depth-supervised": ({"examples.npz"}, DEPTH | METRIC, (20, 0.9)),
     "flow": ({"flow_examples.npz"}, {"epe", "epe_zero", "epe_mean_map"}, (15, 0.95)),
@@ -58,6 +58,7 @@ def test_a_run_leaves_history_metrics_with_baselines_and_weights(finished):
     assert all(stored[metric] == value for metric, value in history.iloc[-1].items() if metric in measured)
     assert result.metrics["diverged_at"] is stored["diverged_at"] is None
     assert stored["warnings"] == "; ".join(result.warnings)
+    assert stored["learned"] in ("yes", "in part", "no") and stored["learned_because"] == result.learned
     apart = {"metrics.json", "weights.safetensors", "pose.safetensors", "checkpoint.pt"}
     rest = {path.name: path.stat().st_size for path in folder.iterdir() if path.name not in apart}
     assert stored["files"] == rest
@@ -209,8 +210,26 @@ def test_missing_start_weights_stop_the_run_before_it_trains(tmp_path):
 def test_what_looks_wrong_is_warned_of():
     warnings = pretrain.check_training({"kept": 0.01, "translation": 1e-7})
     assert "auto-mask removed 99 %" in warnings[0] and "stays at zero" in warnings[1]
-    (warning,) = pretrain.check_training({"epe": 4.2, "epe_zero": 3.8})
-    assert "4.20 px" in warning and "nothing was learned" in warning
-    (warning,) = pretrain.check_training({"epe": 2.0, "epe_zero": 3.8, "epe_mean_map": 2.05})
-    assert "hardly below that of the mean flow" in warning
-    assert pretrain.check_training({"kept": 0.6, "translation": 0.01, "epe": 2.0, "epe_zero": 3.8}) == ()
+    assert pretrain.check_training({"kept": 0.6, "translation": 0.01}) == ()
+
+
+FLOW = {"task": "flow", "epe_zero": 3.8, "epe_mean_map": 1.93}
+MEAN = {"task": "depth", "abs_rel_mean_map": 0.48, "rmse_mean_map": 9.0, "a1_mean_map": 0.3}
+
+
+@pytest.mark.parametrize(
+    "found, verdict, said",
+    [
+        ({**MEAN, "abs_rel": 0.33, "rmse": 8.0, "a1": 0.5}, "yes", "abs-rel 0.33, the mean depth map 0.48"),
+        ({**MEAN, "abs_rel": 0.33, "rmse": 9.1, "a1": 0.5}, "in part", "not by RMSE 9.1 m, the mean depth map 9 m"),
+        ({**MEAN, "abs_rel": 0.80, "rmse": 12.0, "a1": 0.1}, "no", "abs-rel 0.8"),
+        ({**FLOW, "epe": 1.84}, "in part", "not by end-point error 1.84 px, the mean flow 1.93 px"),
+        ({**FLOW, "epe": 1.5}, "yes", "no flow 3.8 px"),
+        ({**FLOW, "epe": 4.2}, "no", "Not learned"),
+        ({"task": "classification", "accuracy": 0.09, "accuracy_chance": 0.088}, "no", "the commonest class 0.088"),
+        ({"task": "depth", "loss": 0.1}, None, "cannot be said"),
+    ],
+)
+def test_whether_anything_was_learned_is_said_with_the_numbers(found, verdict, said):
+    told, sentence = pretrain.what_was_learned(found)
+    assert told == verdict and said in sentence
