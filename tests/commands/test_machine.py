@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,6 +54,30 @@ def test_gpus_are_called_what_is_visible_and_a_driver_without_one_is_a_cpu(monke
     gpus(monkeypatch, "H200")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert machine.device().ids == "3"
+
+
+CORES = Path(__file__).parents[2] / "workflow/cores"
+
+
+def cores(*before, group="/nowhere"):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    found = subprocess.run([*before, CORES, group], capture_output=True, text=True, check=True, env=environment)
+    return int(found.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's number of processors is taken")
+def test_cores_are_what_the_process_may_use(tmp_path):
+    one = min(os.sched_getaffinity(0))
+    assert cores() == len(os.sched_getaffinity(0))  # whatever OMP_NUM_THREADS says
+    assert cores("taskset", "-c", str(one)) == 1
+    for quota, expected in (("max 100000", cores()), ("50000 100000", 1), (f"{100000 * cores() - 1} 100000", cores())):
+        (tmp_path / "cpu.max").write_text(quota + "\n")
+        assert cores(group=tmp_path) == expected
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    for name, value in (("quota", 100000), ("period", 100000)):
+        (tmp_path / f"cpu/cpu.cfs_{name}_us").write_text(f"{value}\n")
+    assert cores(group=tmp_path) == 1
 
 
 def test_a_good_folder_is_made_and_left_empty(tmp_path):
