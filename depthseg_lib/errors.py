@@ -1,8 +1,9 @@
-"""The one exception that the study raises for input it cannot use, and what a command makes of it."""
+"""The exception that the study raises for input it cannot use, what a command makes of it, and a run's quiet end."""
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -10,6 +11,23 @@ class InputError(ValueError):
 
     The command line and the notebook runner print it as one sentence, without a traceback.
     """
+
+
+class Stopped(KeyboardInterrupt):
+    """A run was interrupted; a notebook shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython asks an exception for in place of its traceback."""
+        return [str(self)]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """An interruption becomes `Stopped`, whose one line says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped("stopped; run this again to go on from the last evaluation") from None
 
 
 def together(errors: Sequence[InputError], of: str) -> InputError:

@@ -153,7 +153,8 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
             torch.save(state, packed)
             with replacing(folder / CHECKPOINT) as scratch:
                 scratch.write_bytes(packed.getbuffer())
-            shown = ", ".join([f"{name} {value:.4g}" for name, value in row.items() if name != "iteration"][:5])
+            known = [name for name, value in row.items() if name != "iteration" and not math.isnan(value)]
+            shown = ", ".join(f"{name} {row[name]:.4g}" for name in known[:5])
             if iteration > start and not last:
                 left = (time.perf_counter() - began) / (iteration - start) * (schedule.iterations - iteration)
                 shown += f", {left:.0f} s left"

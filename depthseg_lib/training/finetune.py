@@ -14,7 +14,7 @@ from depthseg_lib.data.arrays import Labelled
 from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sources import load_annotated
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, interruptible
 from depthseg_lib.files import CHECKPOINT, read_json, replacing, write_json
 from depthseg_lib.losses.evaluation import confusion_matrix
 from depthseg_lib.losses.losses import segmentation_nll
@@ -163,6 +163,7 @@ class Finetuned:
     """Predicted classes of these (K H W)."""
 
 
+@interruptible()
 def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress: Progress = print) -> list[Finetuned]:
     """Fine-tune as `config` says, `trials` times from `config.trial` on, each in a folder `t<trial>` below `folder`.
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from depthseg_lib import fingerprint
 from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, interruptible
 from depthseg_lib.files import replacing
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PretrainConfig
@@ -61,6 +61,7 @@ class Pretrained:
     """What looks wrong, in words."""
 
 
+@interruptible()
 def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) -> Pretrained:
     """Pre-train as `config` says and leave weights, history, metrics and examples in `folder`.
 

@@ -64,6 +64,7 @@ def test_training_learns_and_history_has_a_row_per_evaluation(tmp_path):
     assert np.isnan(history["train_loss"][0]) and history["train_loss"][1:].notna().all()
     assert history["error"].iloc[-1] < 0.1 * history["error"].iloc[0]
     assert outcome.diverged_at is None and len(lines) == 5
+    assert "nan" not in lines[0] and "error" in lines[0]  # there is no training loss before the first step
 
 
 def test_learning_rate_follows_the_schedule_per_iteration(tmp_path):

@@ -1,5 +1,10 @@
 """Fine-tuning: what is trained and what is not, what a run leaves, that trials are paired and repeat."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +13,14 @@ import torch
 from helpers.small import finetuning
 
 from depthseg_lib.data.sources import load_annotated
-from depthseg_lib.errors import InputError
+from depthseg_lib.errors import InputError, Stopped
 from depthseg_lib.files import read_json
 from depthseg_lib.losses import evaluation, metrics
 from depthseg_lib.models.networks import Classifier, DepthNetwork
 from depthseg_lib.models.weights import save_weights
 from depthseg_lib.training import finetune
 
+ROOT = Path(__file__).parents[2]
 SLIM = "resnet18-slim"
 
 
@@ -137,6 +143,22 @@ def test_a_training_set_is_part_of_the_larger_ones_and_apart_from_validation():
     large, rest = load_annotated(finetuning(images=8), 8)
     assert large.names[:4] == small.names and rest.names == validation.names[4:]
     assert not set(large.names) & set(rest.names)
+
+
+def test_an_interruption_is_one_line_that_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finetune, "train", interrupted)
+    with pytest.raises(Stopped, match="run this again to go on") as stopped:
+        finetune.run_trials(finetuning(), 1, tmp_path, quiet)
+    assert isinstance(stopped.value, KeyboardInterrupt)  # what ends a command still does
+    cell = "from depthseg_lib.errors import interruptible\nwith interruptible():\n    raise KeyboardInterrupt"
+    call = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", cell]
+    environment = os.environ | {"IPYTHONDIR": str(tmp_path)}
+    shown = subprocess.run(call, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (shown.stdout + shown.stderr).split("\n")[0] == "stopped; run this again to go on from the last evaluation"
+    assert "Traceback" not in shown.stdout + shown.stderr
 
 
 def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
