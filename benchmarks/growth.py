@@ -8,10 +8,7 @@ that take no space; a step should cost the same for all of them. Draws `benchmar
 
 import argparse
 import json
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +22,6 @@ from training import DEVICE, GPU, optimised
 from depthseg_lib.data.arrays import Labelled, Video
 from depthseg_lib.data.labels import KITTI
 from depthseg_lib.settings import FinetuneConfig, PretrainConfig
-from depthseg_lib.study.workflow import MALLOC
 from depthseg_lib.training.depth import DepthTask
 from depthseg_lib.training.finetune import SegmentationTask
 
@@ -59,17 +55,10 @@ def measure(kind: str, batch: int, height: int, width: int, count: int) -> None:
         for _ in range(8):
             began = time.perf_counter()
             step()
-            if GPU:
-                torch.cuda.synchronize()
+            store.synchronise()
             seconds.append(time.perf_counter() - began)
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
     print(json.dumps({"seconds": min(seconds), "peak": torch.cuda.max_memory_allocated() / 2**20 if GPU else peak}))
-
-
-def child(kind: str, settings: dict) -> dict:
-    environment = {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": MALLOC, **os.environ}
-    call = [sys.executable, __file__, "--point", json.dumps({"kind": kind, **settings})]
-    return json.loads(subprocess.run(call, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main() -> None:
@@ -83,7 +72,8 @@ def main() -> None:
     for column, (what, (kinds, steps)) in zip(axes.T, GROWING.items(), strict=True):
         for kind in kinds:
             points = [USUAL | changed for changed in steps]
-            found = [child(kind, settings) for settings in points]
+            arguments = [json.dumps({"kind": kind, **settings}) for settings in points]
+            found = [store.in_process(__file__, "--point", of) for of in arguments]
             grows = {"samples of a batch": "batch", "pixels of an image": "pixels"}.get(what, "count")
             x = [dict(settings, pixels=settings["height"] * settings["width"])[grows] for settings in points]
             label = {"depth": "depth pre-training", "finetune": "fine-tuning"}[kind]

@@ -47,8 +47,7 @@ def _rate(work, count: int) -> float:
     for _ in range(2):
         begin = time.perf_counter()
         work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        store.synchronise()
         seconds.append(time.perf_counter() - begin)
     return count / min(seconds)
 

@@ -1,11 +1,16 @@
 """Results of benchmarks: one JSON list per device under `benchmarks/results/`, a row per thing measured."""
 
 import json
+import os
 import platform
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
+
+from depthseg_lib.study.workflow import MALLOC
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -33,6 +38,20 @@ def save(rows: list[dict]) -> Path:
         beside = f", beside {found['reference']}: ratio {found['ratio']}" if found["ratio"] else ""
         print(f"{found['what']}: {found['ours']} {found['unit']}{beside} (goal {found['goal']})")
     return path
+
+
+def in_process(script: str, *arguments: str) -> dict:
+    """What a benchmark prints, as JSON, from a process of its own, with the environment of a study's jobs."""
+    environment = {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": MALLOC, **os.environ}
+    environment["PYTHONPATH"] = str(RESULTS.parents[1])
+    call = [sys.executable, script, *arguments]
+    return json.loads(subprocess.run(call, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def synchronise() -> None:
+    """Wait for the GPU, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def slug() -> str:

@@ -11,15 +11,12 @@ additions of our step over the rate at which this machine multiplies large matri
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -34,7 +31,6 @@ from depthseg_lib.data.labels import KITTI
 from depthseg_lib.losses import evaluation, metrics
 from depthseg_lib.models.decoder import decoder_widths
 from depthseg_lib.settings import FinetuneConfig, PretrainConfig
-from depthseg_lib.study.workflow import MALLOC
 from depthseg_lib.training import finetune
 from depthseg_lib.training.depth import DepthTask
 
@@ -137,7 +133,8 @@ def official_depth_step(path: str, height: int, width: int, batch: int):
 
 
 def segmentation_task(encoder: str, height: int, width: int, setting: str, plain: bool, validation: int = 4):
-    """Fine-tuning of 16 images of noise; `plain` has the decoder as it was and images one channel after the other."""
+    """Fine-tuning of 16 images of noise; `plain` has the decoder as it was, one channel after the other,
+    and is evaluated by eight."""
     draw, count = np.random.default_rng(0), 16 + validation
     images = draw.integers(0, 255, (count, 3, height, width), np.uint8)
     labels = draw.integers(0, 19, (count, height, width), np.uint8)
@@ -148,6 +145,7 @@ def segmentation_task(encoder: str, height: int, width: int, setting: str, plain
         network = task.module.network
         network.decoder = PlainDecoder(network.encoder.channels, decoder_widths(encoder)).to(DEVICE)
         task.module.to(memory_format=torch.contiguous_format)
+        task.together = 8
     return task
 
 
@@ -165,12 +163,8 @@ def frozen_step(encoder: str, height: int, width: int, batch: int, stored: bool)
 
 def trial(plain: bool):
     """A sixth of a trial of the laptop study, which has 280 steps of 4 images and 6 evaluations on 184."""
-    task = segmentation_task("resnet18-slim", 64, 192, "full", False, validation=184)
-    if plain:  # with channels last all the same, as it had them
-        network = task.module.network
-        network.decoder = PlainDecoder(network.encoder.channels, decoder_widths("resnet18-slim"))
-        task.module.to(DEVICE, memory_format=torch.channels_last)
-        task.together = 8
+    task = segmentation_task("resnet18-slim", 64, 192, "full", plain, validation=184)
+    task.module.to(memory_format=torch.channels_last)  # it had that before
     step, _ = optimised(task, 4, not plain)
 
     def part():
@@ -282,8 +276,7 @@ def measure(case: str, side: str, given: argparse.Namespace) -> None:
     while time.perf_counter() - began < SECONDS or not seconds:
         before = time.perf_counter()
         step()
-        if GPU:
-            torch.cuda.synchronize()
+        store.synchronise()
         seconds.append(time.perf_counter() - before)
     peak = (
         torch.cuda.max_memory_allocated() / 2**20 if GPU else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -300,19 +293,15 @@ def matrix_rate() -> float:
     for _ in range(8):
         before = time.perf_counter()
         first @ second
-        if GPU:
-            torch.cuda.synchronize()
+        store.synchronise()
         seconds.append(time.perf_counter() - before)
     return 2 * size**3 / min(seconds)
 
 
 def child(case: str, side: str, given: argparse.Namespace) -> dict:
     """What a process of its own measures."""
-    call = [sys.executable, __file__, "--case", case, "--side", side]
-    call += ["--monodepth2", given.monodepth2] if given.monodepth2 else []
-    environment = {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": MALLOC, **os.environ}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
-    return json.loads(subprocess.run(call, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    official = ["--monodepth2", given.monodepth2] if given.monodepth2 else []
+    return store.in_process(__file__, "--case", case, "--side", side, *official)
 
 
 def compare(case: str, given: argparse.Namespace) -> dict:
@@ -359,6 +348,8 @@ def main() -> None:
             continue
         row = compare(case, given)
         store.save([row])
+        if not row["operations"]:  # counts of pixels are no multiplications
+            continue
         reached = f"{100 * row['floor_share']:.0f} % of {row['matrix_rate']} GFLOP/s"
         print(f"  {row['operations']} GFLOP a sample (plain {row['plain_operations']}), {reached}", end=", ")
         print(f"peak {row['peak_mib']} MiB (plain {row['plain_peak_mib']})", flush=True)
