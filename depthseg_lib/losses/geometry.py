@@ -12,6 +12,11 @@ NEAREST = 1e-4
 """Metres in front of a camera at which a point is held that lies nearer to its plane, or behind it."""
 
 
+def at_once(images: Tensor) -> int:
+    """How many images of a batch to work on together: one on a CPU, for its cache, else all."""
+    return 1 if images.device.type == "cpu" else len(images)
+
+
 def rotation_matrix(axis_angle: Tensor) -> Tensor:
     """Rodrigues' formula: axis times angle in radians, B 3 -> B 3 3; smooth at the zero rotation."""
     # sin(t)/t and (1 - cos t)/t^2 through sinc: exact values and finite gradients at t = 0
@@ -88,7 +93,7 @@ class _Warp(torch.autograd.Function):
     @staticmethod
     def forward(ctx, source: Tensor, depth: Tensor, turn: Tensor, shift: Tensor):
         ctx.save_for_backward(source, depth, turn, shift)
-        parts = zip(*(of.split(_together(depth)) for of in (source, depth, turn, shift)), strict=True)
+        parts = zip(*(of.split(at_once(depth)) for of in (source, depth, turn, shift)), strict=True)
         views = [_read(image, _grid(_positions(*rest)[0])) for image, *rest in parts]
         return torch.cat(views).unflatten(2, depth.shape[1:3])
 
@@ -97,7 +102,7 @@ class _Warp(torch.autograd.Function):
     def backward(ctx, upstream: Tensor):
         found = []
         pixels = pixel_grid(*upstream.shape[-2:], device=upstream.device).to(upstream.dtype)
-        for of in zip(*(of.split(_together(upstream)) for of in (*ctx.saved_tensors, upstream)), strict=True):
+        for of in zip(*(of.split(at_once(upstream)) for of in (*ctx.saved_tensors, upstream)), strict=True):
             image, depth, turn, shift, views = of
             places, rays, nearness = _positions(depth, turn, shift)
             how = (0, 1, True, (False, True))  # bilinear, border repeated, corners aligned, no gradient by the image
@@ -137,10 +142,6 @@ def _grid(places: Tensor) -> Tensor:
 
 def _read(image: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
-
-
-def _together(images: Tensor) -> int:
-    return 1 if images.device.type == "cpu" else len(images)
 
 
 def warp_by_flow(source: Tensor, flow: Tensor) -> Tensor:

@@ -1,6 +1,9 @@
-"""Segmentation metrics from integer confusion matrices [truth, prediction], by NumPy alone."""
+"""Segmentation metrics from integer confusion matrices [truth, prediction], by NumPy alone; what counts as learned."""
 
 import numpy as np
+
+LEARNED = 0.95
+"""A network has learned something of its image when its error is below this share of the error without an image."""
 
 
 def iou(confusion: np.ndarray, on_void: np.ndarray | int = 0) -> np.ndarray:

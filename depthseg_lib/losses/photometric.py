@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from depthseg_lib.losses.geometry import at_once
+
 C1, C2 = 81 * 0.01**2, 9 * 0.03**2
 """The constants of SSIM for images in 0..1, times 81 and 9."""
 
@@ -36,7 +38,7 @@ class Photometric:
     """
 
     def __init__(self, target: Tensor, structure: float = 0.85 / 2, colour: float = 0.15):
-        self.rows = 1 if target.device.type == "cpu" else len(target)
+        self.rows = at_once(target)
         sums = _WindowSums(F.pad(target[: self.rows], (1, 1, 1, 1)))
         self.parts = [_Comparison(rows, sums, structure, colour) for rows in target.split(self.rows)]
 
@@ -44,12 +46,6 @@ class Photometric:
     def __call__(self, image: Tensor) -> Tensor:
         rows = zip(self.parts, image.split(self.rows), strict=True)
         return torch.cat([part.error(*part.similarity(image)) for part, image in rows])
-
-    @torch.no_grad()
-    def ssim(self, image: Tensor) -> Tensor:
-        """Structural similarity, B C H W -> B C H W, at most 1."""
-        rows = zip(self.parts, image.split(self.rows), strict=True)
-        return torch.cat([part.similarity(image)[1][..., 1:-1, 1:-1] for part, image in rows])
 
     def least(self, images: Sequence[Tensor], other: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The mean over pixels of the least error that any of `images` or `other` has, and the share won by an image.

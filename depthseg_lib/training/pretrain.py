@@ -13,6 +13,7 @@ from depthseg_lib import fingerprint
 from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
 from depthseg_lib.errors import InputError, interruptible
 from depthseg_lib.files import replacing
+from depthseg_lib.losses.metrics import LEARNED
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PretrainConfig
 from depthseg_lib.training import engine
@@ -21,8 +22,6 @@ from depthseg_lib.training.depth import DepthTask, SupervisedTask
 from depthseg_lib.training.engine import Progress, Schedule, Task, make_fabric, train
 from depthseg_lib.training.flow import FlowTask, held_out_pairs
 
-BEATEN = 0.05
-"""Share by which a metric has to be better than a baseline that sees no image before it counts as learned."""
 STILL = 1e-5
 """Mean translation below which the pose counts as stuck at zero."""
 FEW = 0.05
@@ -135,7 +134,7 @@ def what_was_learned(found: dict) -> tuple[Literal["yes", "in part", "no"] | Non
     """Whether the last evaluation of a run beats what sees no image, on all of its metrics, and that in a sentence.
 
     Depth is held against the mean depth map, flow against the mean flow and no flow, classification against always
-    naming the commonest class; by `BEATEN` at least. None where nothing is known to compare with.
+    naming the commonest class; by the share `LEARNED`. None where nothing is known to compare with.
     """
     rivals = {
         "abs_rel": ("abs-rel", "", {"mean_map": "the mean depth map"}),
@@ -151,14 +150,17 @@ def what_was_learned(found: dict) -> tuple[Literal["yes", "in part", "no"] | Non
             own, other = found.get(metric), found.get(f"{metric}_{baseline}")
             if own is None or other is None:
                 continue
-            better = own > (1 + BEATEN) * other if metric in ("a1", "accuracy") else own < (1 - BEATEN) * other
+            better = other < LEARNED * own if metric in ("a1", "accuracy") else own < LEARNED * other
             (won if better else lost).append(f"{name} {own:.3g}{unit}, {described} {other:.3g}{unit}")
     if not won and not lost:
         return None, f"Whether {what} was learned cannot be said: there is no truth to hold it against."
     if not lost:
         return "yes", f"Learned: {what} beats what sees no image ({'; '.join(won)})."
     if not won:
-        return "no", f"Not learned: {what} is no better, by {BEATEN:.0%}, than what sees no image ({'; '.join(lost)})."
+        return (
+            "no",
+            f"Not learned: {what} is no better, by {1 - LEARNED:.0%}, than what sees no image ({'; '.join(lost)}).",
+        )
     return "in part", f"Learned in part: {what} beats what sees no image by {'; '.join(won)}; not by {'; '.join(lost)}."
 
 

@@ -10,6 +10,7 @@ from depthseg_lib.analysis.claims.claims import BASE, EVERY, Part, Side
 from depthseg_lib.analysis.claims.effects import Trials
 from depthseg_lib.analysis.results import DATA, Results
 from depthseg_lib.errors import InputError
+from depthseg_lib.losses.metrics import LEARNED
 from depthseg_lib.settings import FROM_LARGE, pretrained_name
 
 STAND_INS = {"imagenet": "classification", "depth-imagenet": "depth-classification"}
@@ -112,8 +113,6 @@ def _text(side: Side) -> str:
     return ", ".join(part for part in parts if part)
 
 
-LEARNED = 0.95
-"""A network has learned something of its image when its error is below this share of the error without an image."""
 _ERRORS = {"epe": ("the mean flow", " px"), "abs_rel": ("the mean depth map", "")}
 """The errors of pre-trained networks: what has the same error without an image, and the unit."""
 
