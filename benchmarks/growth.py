@@ -27,7 +27,7 @@ from depthseg_lib.training.finetune import SegmentationTask
 
 USUAL = dict(batch=8, height=64, width=192, count=1000)
 """What does not grow."""
-SIZES = [dict(height=height, width=3 * height) for height in (32, 64, 96, 128, 192)]
+SIZES = [dict(height=height, width=3 * height) for height in (64, 96, 128, 192)]
 GROWING = {
     "samples of a batch": (("depth", "finetune"), [dict(batch=batch) for batch in (1, 2, 4, 8, 16)]),
     "pixels of an image": (("depth", "finetune"), SIZES),
@@ -83,14 +83,21 @@ def main() -> None:
                 f"{what}, {kind}: "
                 + ", ".join(f"{a}: {b['seconds']:.3f} s {b['peak']:.0f} MiB" for a, b in zip(x, found))
             )
-        column[0].set(xscale="log", yscale="log")
-        column[1].set(xlabel=what, xscale="log", ylim=(0, None))
-        column[0].grid(alpha=0.3), column[1].grid(alpha=0.3)
+        for axis in column:  # from zero on, so that what stays the same looks so
+            axis.set_xscale("log" if grows == "count" else "linear")
+            axis.set_xticks(x, [f"{value:,}" for value in x], rotation=30, ha="right")
+            axis.minorticks_off()
+            axis.set_ylim(0, 1.1 * axis.dataLim.y1)
+            axis.grid(alpha=0.3)
+        column[1].set_xlabel(what)
     axes[0, 0].set_ylabel("milliseconds of a step")
-    axes[1, 0].set_ylabel("peak memory beyond the libraries', MiB")
+    axes[1, 0].set_ylabel("peak memory, MiB")
     axes[0, 0].legend(frameon=False)
     usual = f"{USUAL['height']}x{USUAL['width']}, batch {USUAL['batch']}, {USUAL['count']} frames or images"
-    figure.suptitle(f"quarter-width ResNet-18 on {store.device()}; what does not grow: {usual}", fontsize=10)
+    figure.suptitle(
+        f"quarter-width ResNet-18 on {store.device()}; what does not grow: {usual}; memory beyond the libraries'",
+        fontsize=10,
+    )
     figure.savefig(store.RESULTS / f"growth-{store.slug()}.png", dpi=110)
 
 
