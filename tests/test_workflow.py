@@ -14,7 +14,7 @@ from helpers.tiny_project import TinyProject, copy_project
 from depthseg_lib.study.workflow import drawn
 
 PRETRAININGS = ["pretrain classification", "pretrain depth", "pretrain depth-classification"]
-FINETUNINGS = [f"finetune {name}-full-n4" for name in ("depth", "depth-classification", "none")]
+FINETUNINGS = [f"finetune {name}-full-n4/t0" for name in ("depth", "depth-classification", "none")]
 DRAWN = "figures 03_results"
 SHOWN = "depth depth; none; classification depth-classification depth-classification"
 
@@ -34,16 +34,17 @@ def picture(project) -> str:
 
 def test_the_whole_study_is_made_and_shown(project):
     shown = project.first.stdout
-    assert "6 runs and 1 notebooks that draw; to do: 6 and 1" in shown
+    counts = "3 of 3 pre-trainings, 3 of 3 trials of fine-tuning, 1 of 1 notebooks that draw"
+    assert f"to do: {counts}; about" in shown
     assert "pretrain resnet18-slim-depth  iteration 1/2" in shown
-    assert "/7] finetune resnet18-slim-none-full-n4  finished in" in shown and "diverged at iteration 7" in shown
-    assert "left" in shown and "1 runs diverged, which is a result: resnet18-slim-none-full-n4" in shown
+    assert "/10] finetune resnet18-slim-none-full-n4/t0  finished in" in shown and "diverged at iteration 7" in shown
+    assert "left" in shown and "1 runs diverged, which is a result: resnet18-slim-none-full-n4/t0" in shown
     assert sorted(picture(project).split("; ")) == sorted(SHOWN.split("; "))
 
 
 def test_the_executed_notebooks_are_the_logs_of_the_runs(project):
-    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
-    left = {"executed.ipynb", "metrics.json", "params.json", "progress.jsonl", "t0", "weights.safetensors"}
+    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4/t0"
+    left = {"executed.ipynb", "metrics.json", "params.json", "progress.jsonl", "weights.safetensors"}
     assert {path.name for path in folder.iterdir()} == left
     assert "iteration 1/2" in (folder / "executed.ipynb").read_text()
 
@@ -111,7 +112,7 @@ def test_a_changed_loss_retrains_what_used_it(project):
         assert project.to_do() == sorted([DRAWN, *FINETUNINGS, *used])
     with changed(project.root / "depthseg_lib/training/classification.py"):
         both = ["pretrain classification", "pretrain depth-classification"]
-        assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4", *both]
+        assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
 
 
 def test_a_changed_reader_retrains_no_other_set(project):
@@ -122,24 +123,24 @@ def test_a_changed_reader_retrains_no_other_set(project):
 def test_a_changed_setting_reruns_that_run_and_what_depends_on_it(project):
     project.change(classification={"iterations": 7})
     both = ["pretrain classification", "pretrain depth-classification"]
-    assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4", *both]
+    assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
     project.change()
     assert project.to_do() == []
 
 
 def test_more_trials_are_added_to_what_is_there(project):
     project.change(trials=2)
-    assert project.to_do() == sorted([DRAWN, *FINETUNINGS])
+    assert project.to_do() == sorted([DRAWN, *(name.replace("t0", "t1") for name in FINETUNINGS)])
     project.change()
     assert project.to_do() == []
 
 
 def test_a_result_that_was_copied_in_part_is_made_anew(project):
-    """A finished run without its trial."""
-    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4"
-    (folder / "t0").rename(folder / "elsewhere")
-    assert project.to_do() == [DRAWN, "finetune depth-full-n4"]
-    (folder / "elsewhere").rename(folder / "t0")
+    """A trial without its metrics."""
+    folder = project.root / "runs/tiny/finetune/resnet18-slim-depth-full-n4/t0"
+    (folder / "metrics.json").rename(folder / "elsewhere")
+    assert project.to_do() == [DRAWN, "finetune depth-full-n4/t0"]
+    (folder / "elsewhere").rename(folder / "metrics.json")
     assert project.to_do() == []
 
 
@@ -188,9 +189,9 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
     for file in tmp_path.rglob("weights.safetensors"):
         file.unlink()
     assert project.to_do(tmp_path / "runs") == []
-    (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/metrics.json").unlink()
+    (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/t0/metrics.json").unlink()
     both = ["pretrain classification", "pretrain depth-classification"]
-    assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4", *both]
+    assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
     before = files_of(project.root)
     again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "2026_11_26"))
     assert again.returncode == 0, again.stdout + again.stderr
@@ -202,7 +203,7 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
 @pytest.mark.timeout(400)
 def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     names = {name: f"resnet18-slim-{name}-full-n4" for name in ("depth", "none")}
-    folders = {name: project.root / "runs/tiny/finetune" / of for name, of in names.items()}
+    folders = {name: project.root / "runs/tiny/finetune" / of / "t0" for name, of in names.items()}
     asked = project.root / "asked.json"
     project.change(finetune={"iterations": 9}, depth={"iterations": 9})
     asked.write_text(json.dumps({"broken": [names["depth"]]}))
@@ -210,10 +211,9 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     assert failed.returncode == 1
     assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
     assert f"log: {folders['depth']}/failed.ipynb" in failed.stdout
-    assert f"finetune {names['none']}  finished" in failed.stdout
-    waited = [
-        failed.stdout.index(f"{of} started") for of in ("pretrain resnet18-slim-depth ", f"finetune {names['depth']} ")
-    ]
+    assert f"finetune {names['none']}/t0  finished" in failed.stdout
+    of_both = ("pretrain resnet18-slim-depth ", f"finetune {names['depth']}/t0 ")
+    waited = [failed.stdout.index(f"{of} started") for of in of_both]
     assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth  finished") < waited[1]
     assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
     assert not (folders["depth"] / "metrics.json").exists()
@@ -255,7 +255,8 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     plan = json.loads((tmp_path / "runs/smoke/plan.json").read_text())
     for run in plan["runs"]:
-        assert (tmp_path / "runs/smoke" / run["kind"] / run["name"] / "metrics.json").exists()
+        place = tmp_path / "runs/smoke" / run["kind"] / run["name"] / ("t0" if run["kind"] == "finetune" else "")
+        assert (place / "metrics.json").exists()
     for notebook, names in plan["figures"].items():
         executed = (tmp_path / f"runs/smoke/figures/{notebook}/executed.ipynb").read_text()
         panel = notebook[:2] in ("04", "05", "06", "07")
@@ -268,7 +269,8 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
     assert left == set(drawn(tmp_path / "figures/smoke", names))
     assert "everything is up to date" in figures().stdout
     for log in (tmp_path / "runs/smoke").rglob("executed.ipynb"):  # with outputs, counts, injected parameters
-        stem = {"pretrain": "01_pretrain", "finetune": "02_finetune"}.get(log.parents[1].name, log.parent.name)
+        kind = log.relative_to(tmp_path / "runs/smoke").parts[0]
+        stem = {"pretrain": "01_pretrain", "finetune": "02_finetune"}.get(kind, log.parent.name)
         shutil.copy(log, tmp_path / f"notebooks/{stem}.ipynb")
     assert "everything is up to date" in figures().stdout
 

@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from depthseg_lib.commands import kernels, machine
-from depthseg_lib.commands.progress import Job, Screen, diverged, duration, estimated, jobs_of, rates, seconds_left
+from depthseg_lib.commands.progress import Screen, diverged, duration, estimated, rates, seconds_left
 from depthseg_lib.errors import InputError, exit_status
 from depthseg_lib.files import PLAN, cache_root, read_json
 from depthseg_lib.models.published import Published, add_options
 from depthseg_lib.study import plan as study_plan
 from depthseg_lib.study import workflow
-from depthseg_lib.study.workflow import FIGURES, Key, Request
+from depthseg_lib.study.jobs import DATA, FIGURES, Job, Key, jobs_of
+from depthseg_lib.study.workflow import Request
 
 ROOT = workflow.SNAKEFILE.parents[1]
 PATIENCE = 20.0
@@ -59,7 +60,8 @@ def make(options) -> int:
     request.plan.parent.mkdir(parents=True, exist_ok=True)
     with machine.alone(request.plan.parent) as lock:
         study_plan.write(study, request.runs)
-        jobs, order = jobs_of(study.runs, study.figures), workflow.to_do(request, study)
+        jobs = jobs_of(study)
+        order = workflow.to_do(request, study, jobs)
         if not order:
             print(f"everything is up to date: {Path(request.figures, request.profile)}")
             return 0
@@ -67,14 +69,14 @@ def make(options) -> int:
         if options.dry:
             asked = [job for job in jobs if job.key in order]
             for number, job in enumerate(asked, 1):
-                needs = ", ".join(name for _, name in job.needs) if job.key[0] != FIGURES else "all runs"
+                needs = ", ".join(" ".join(key) for key in job.needs) if job.key[0] != FIGURES else "all runs"
                 after = f"  after {needs}" if needs else ""
                 print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}{after}")
             print(*estimated(asked), sep="\n")
             return 0
         began = time.monotonic()
-        workflow.touch(request, study, order)
-        workflow.tell(request)
+        workflow.touch(request, jobs, order)
+        workflow.tell(request, order)
         screen = Screen(jobs, order, request.folder, request.cores)
         status = _run(request, order, screen, lock)
         for kind, name in order:
@@ -132,10 +134,9 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
 
     `lock` is the descriptor of the lock on the folder of runs, which Snakemake holds too.
     """
-    stems = {workflow.NOTEBOOKS.get(kind, name) for kind, name in order} if request.executor == "local" else set()
-    prepared = kernels.prepared(
-        [ROOT / request.notebooks / f"{stem}.ipynb" for stem in stems], workflow.environment(request)
-    )
+    stems = {workflow.NOTEBOOKS.get(kind, name) for kind, name in order if kind != DATA}
+    notebooks = [ROOT / request.notebooks / f"{stem}.ipynb" for stem in stems if request.executor == "local"]
+    prepared = kernels.prepared(notebooks, workflow.environment(request))
     with request.plan.with_name("snakemake.log").open("w", encoding="utf-8") as log, prepared as environment:
         process = subprocess.Popen(
             workflow.command(request, order),
@@ -166,18 +167,20 @@ def _run(request: Request, order: list[Key], screen: Screen, lock: int) -> int:
 
 
 def _header(request: Request, jobs: list[Job], order: list[Key]) -> None:
-    runs = [job for job in jobs if job.key[0] != FIGURES]
     here = machine.device() if request.gpus else "the CPU"
     where = f"{here}, {request.cores} jobs side by side" if request.executor == "local" else request.executor
     left = seconds_left([job for job in jobs if job.key in order], {}, rates(jobs, request.folder), request.cores)
-    trained = sum(key[0] != FIGURES for key in order)
-    counts = f"{len(runs)} runs and {len(jobs) - len(runs)} notebooks that draw"
     print(f"depthseg: profile {request.profile} on {where}")
-    print(f"{counts}; to do: {trained} and {len(order) - trained}, about {duration(left)}")
+    kinds = {"pretrain": "pre-trainings", "finetune": "trials of fine-tuning", FIGURES: "notebooks that draw"}
+    counts = (
+        f"{sum(kind == key[0] for key in order)} of {sum(kind == job.key[0] for job in jobs)} {name}"
+        for kind, name in kinds.items()
+    )
+    print(f"to do: {', '.join(counts)}; about {duration(left)}")
 
 
 def _end(request: Request, jobs: list[Job], screen: Screen, status: int, seconds: float) -> int:
-    runs = [job.key for job in jobs if job.key[0] != FIGURES]
+    runs = [job.key for job in jobs if job.key[0] in workflow.NOTEBOOKS]
     wrong = [name for kind, name in runs if diverged(request.folder((kind, name))) is not None]
     if wrong:
         print(f"{len(wrong)} runs diverged, which is a result: {', '.join(wrong)}")

@@ -160,7 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     log = Path(options.out).absolute()  # papermill changes to the notebook's folder while it runs
     folder = log.parent
-    name = f"{folder.parent.name} {folder.name}" if folder.parent.name else Path(options.notebook).stem
+    *_, run, last = (*folder.parts[:-1], folder.name)
+    is_trial = re.fullmatch(r"t\d+", last) and len(folder.parts) > 3
+    name = f"{folder.parts[-3]} {run}/{last}" if is_trial else f"{run} {last}"
 
     def report(line: str) -> None:
         print(f"{name}  {line}", flush=True)

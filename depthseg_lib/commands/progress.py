@@ -3,54 +3,21 @@
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from depthseg_lib.commands import journal
 from depthseg_lib.files import read_json
-from depthseg_lib.study.plan import GPU_BASIS, on_gpu
-from depthseg_lib.study.workflow import FIGURES, Key
+from depthseg_lib.study.jobs import DATA, FIGURES, Job, Key
+from depthseg_lib.study.plan import GPU_BASIS
 
-DRAWING = 30.0
-"""Rough seconds of a notebook that draws."""
 LINE = 120
 """Characters of what a run says that are shown; its log has all of it."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One notebook to run."""
-
-    key: Key
-    """Its kind and name."""
-    cost: float
-    """Rough seconds, as the study estimates them."""
-    needs: tuple[Key, ...] = ()
-    """The jobs that come before it."""
-    group: str = ""
-    """Runs that are alike, for a table of them."""
-    on_gpu: bool = False
-    """Whether `cost` is for a GPU."""
-
-
-def jobs_of(runs: Iterable, figures: Iterable[str]) -> list[Job]:
-    """The jobs of a `study.Plan`'s runs, in their order, then of its notebooks that draw."""
-    training = []
-    for run in runs:
-        asked = run.parameters
-        group = f"{run.kind} {asked['encoder']} {asked['initialisation' if run.kind == 'pretrain' else 'setting']}"
-        if asked.get("experiment", "main") != "main":
-            group += f", {asked['experiment']}"
-        needs = tuple(("pretrain", name) for name in run.needs)
-        training.append(Job((run.kind, run.name), run.cost, needs, group, on_gpu(asked["encoder"])))
-    everything = tuple(job.key for job in training)
-    return training + [Job((FIGURES, stem), DRAWING, everything) for stem in figures]
-
-
 def estimated(jobs: Iterable[Job]) -> Iterator[str]:
     """A table of the runs of `jobs` by group, with the hours of each, and what these rest on; a line each."""
-    runs = [job for job in jobs if job.key[0] != FIGURES]
+    runs = [job for job in jobs if job.key[0] not in (DATA, FIGURES)]
     groups: dict[str, list[float]] = {}
     for job in runs:
         groups.setdefault(job.group, []).append(job.cost / 3600)

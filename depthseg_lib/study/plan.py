@@ -1,7 +1,7 @@
 """The grid: which runs a study needs, what each starts from, which figures they make; written to plan.json."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,15 @@ from depthseg_lib.data.sets.own import Own
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json, write_json
 from depthseg_lib.models.published import ENCODERS, NONE, Published
-from depthseg_lib.settings import NEEDS_VIDEO, TRAINED_HERE, FinetuneConfig, PretrainConfig, Settings, pretrained_name
+from depthseg_lib.settings import (
+    NEEDS_VIDEO,
+    TASKS,
+    TRAINED_HERE,
+    FinetuneConfig,
+    PretrainConfig,
+    Settings,
+    pretrained_name,
+)
 from depthseg_lib.study.profile import Profile
 from depthseg_lib.study.profiles import PROFILES, finetune_config, fitted, get_profile, parts, pretrain_config
 
@@ -71,8 +79,31 @@ class Run:
     """Its settings as plain JSON values, the number of trials among them, and its fingerprint."""
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
+    reads: str
+    """Name of the data that it reads: one of `Plan.data`."""
     cost: float
-    """Rough seconds: on a core, or on a GPU such as `GPU_BASIS` names, as the encoder needs."""
+    """Rough seconds, of one trial: on a core, or on a GPU such as `GPU_BASIS` names, as the encoder needs."""
+
+    def trials(self) -> dict[str, dict]:
+        """The settings of each trial by the name of its folder; of a pre-training, which has none, the run's own."""
+        settings = {name: value for name, value in self.parameters.items() if name != "trials"}
+        if self.kind == "pretrain":
+            return {self.name: settings}
+        return {f"{self.name}/t{n}": settings | {"trial": n} for n in range(self.parameters["trials"])}
+
+
+@dataclass(frozen=True)
+class Data:
+    """What several runs read, made ready once before they start."""
+
+    name: str
+    """Such as video-64x192."""
+    readers: tuple[str, ...]
+    """Kind and name of a run of each task that reads it: what they read is made ready."""
+    rendered: bool
+    """Whether it is of the embedded world, which a GPU renders faster; real sets are decoded and resized."""
+    cost: float
+    """Rough seconds on a core."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +114,18 @@ class Plan:
     """The profile, fitted to the user's data where it is on those."""
     label_set: LabelSet
     """The classes of the annotated images."""
+    data: tuple[Data, ...]
+    """What the runs read."""
     runs: tuple[Run, ...]
     """Pre-training first, then fine-tuning; a run comes after what it needs."""
     figures: dict[str, tuple[str, ...]]
     """Figures and tables by the notebook that draws them."""
 
     def to_mapping(self) -> dict:
-        """What plan.json holds: profile, data_set, label_set, runs and figures, as plain values."""
+        """What plan.json holds: profile, data_set, label_set, data, runs and figures, as plain values."""
         about = {"profile": self.profile.name, "data_set": self.profile.data.data_set}
         about |= {"label_set": to_mapping(self.label_set), "figures": {k: list(v) for k, v in self.figures.items()}}
+        about |= {"data": [asdict(of) | {"readers": list(of.readers)} for of in self.data]}
         return about | {"runs": [asdict(run) | {"needs": list(run.needs)} for run in self.runs]}
 
 
@@ -122,7 +156,8 @@ def plan(
     # A notebook of which nothing can be drawn is not run.
     figures = {notebook: tuple(name for name in names if _has_runs(grid, name)) for notebook, names in FIGURES.items()}
     figures = {notebook: names for notebook, names in figures.items() if names}
-    return Plan(chosen, label_set, (*grid.pretraining(), *grid.finetuning()), figures)
+    every = (*grid.pretraining(), *grid.finetuning())
+    return Plan(chosen, label_set, tuple(_data(every)), every, figures)
 
 
 def check(
@@ -152,9 +187,10 @@ def check(
 
 
 def write(study: Plan, runs: str | Path) -> None:
-    """Write plan.json and each run's params.json, leaving alone what already says the same."""
+    """Write plan.json and params.json of each run or trial, leaving alone what already says the same."""
     root = Path(runs) / study.profile.name
-    contents = {root / run.kind / run.name / "params.json": run.parameters for run in study.runs}
+    each = ((run.kind, name, values) for run in study.runs for name, values in run.trials().items())
+    contents = {root / kind / name / "params.json": values for kind, name, values in each}
     for path, content in {**contents, root / PLAN: study.to_mapping()}.items():
         if not path.is_file() or read_json(path) != content:
             write_json(path, content)
@@ -194,7 +230,8 @@ class _Grid:
                 name = pretrained_name(encoder, initialisation, large)
                 parameters = self._parameters("pretrain", config, start)
                 self.made[name] = parameters["fingerprint"]
-                yield Run("pretrain", name, parameters, start["needs"], 20 + _seconds(self.profile, config))
+                cost = 8 + _seconds(self.profile, config)
+                yield Run("pretrain", name, parameters, start["needs"], _reads(config), cost)
 
     def finetuning(self) -> Iterator[Run]:
         """The runs of every part, for each encoder that can have the initialisation."""
@@ -209,8 +246,8 @@ class _Grid:
                 name = f"{encoder}-{initialisation}-{setting}-n{config.images}"
                 name += f"-{config.experiment}" if config.experiment != "main" else ""
                 parameters = self._parameters("finetune", config, start) | {"trials": trials}
-                cost = 8 + 4 * trials + trials * _seconds(self.profile, config)
-                yield Run("finetune", name, parameters, start["needs"], cost)
+                cost = 6 + _seconds(self.profile, config)
+                yield Run("finetune", name, parameters, start["needs"], _reads(config), cost)
 
     def starts(self, encoder: str) -> list[tuple[str, bool]]:
         """The pre-training runs of an encoder: initialisation, and whether at the large size."""
@@ -240,6 +277,31 @@ class _Grid:
     def _parameters(self, kind: str, config: Settings, start: Mapping) -> dict:
         made = fingerprint.of_run(kind, config, start["fingerprint"], self.notebooks)
         return config.to_mapping() | {"fingerprint": made}
+
+
+def _reads(config: PretrainConfig | FinetuneConfig) -> str:
+    """The name of the data that a run reads: equal names are equal data, within a study."""
+    if isinstance(config, PretrainConfig) and config.task == "classification":
+        return "photographs"
+    what = "video" if isinstance(config, PretrainConfig) else "annotated"
+    return f"{what}-{config.height}x{config.width}"
+
+
+def _data(runs: Iterable[Run]) -> Iterator[Data]:
+    """The data that these runs read."""
+    readers: dict[str, dict[str, Run]] = {}
+    for run in runs:
+        task = TASKS[run.parameters["initialisation"]] if run.kind == "pretrain" else "segmentation"
+        readers.setdefault(run.reads, {}).setdefault(task, run)
+    for name, by_task in readers.items():
+        first = next(iter(by_task.values())).parameters
+        images, pixels = first["photographs"], first["photograph_size"] ** 2 if name == "photographs" else 0
+        rendered = not first["photographs_folder"] if name == "photographs" else first["data_set"] == "streets"
+        if name != "photographs":
+            pixels = first["height"] * first["width"]
+            images = first["streets"] * first["frames"] if name.startswith("video") else first["annotated"]
+        cost = 4 + images * (0.01 + 0.7e-6 * pixels) if rendered else 60.0
+        yield Data(name, tuple(f"{run.kind}/{run.name}" for run in by_task.values()), rendered, cost)
 
 
 def _published(encoder: str, initialisation: str, place: str) -> str:

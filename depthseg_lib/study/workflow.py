@@ -10,13 +10,15 @@ from pathlib import Path
 from depthseg_lib import fingerprint
 from depthseg_lib.files import PLAN, cache_root, read_json, write_json
 from depthseg_lib.fingerprint import NOTEBOOKS
+from depthseg_lib.study.jobs import DATA, FIGURES, Job, Key
 from depthseg_lib.study.plan import Plan
 
 SNAKEFILE = fingerprint.LIBRARY.parent / "workflow" / "Snakefile"
-FIGURES = "figures"
-"""The kind of the notebooks that draw."""
 TOLD = "snakemake.json"
-"""The file beside plan.json that tells Snakemake where notebooks and figures are, and whether a job gets a GPU."""
+"""The file beside plan.json that tells Snakemake where notebooks and figures are, whether a job gets a GPU, and what is
+to do."""
+RESULT = {DATA: "ready.json", **dict.fromkeys(NOTEBOOKS, "metrics.json")}
+"""The file, in a job's folder, that is there when its result is."""
 DRAWN = "drawn.json"
 """The file beside the log of a notebook that says from what it has drawn."""
 MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.top_pad=67108864"
@@ -24,8 +26,6 @@ MALLOC = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=429
 a sixth of a step on a CPU. Other C libraries than glibc don't read this."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are 1 in every job: jobs side by side share the cores."""
-Key = tuple[str, str]
-"""Kind and name of a run, or `figures` and the stem of a notebook."""
 
 
 @dataclass(frozen=True)
@@ -68,34 +68,31 @@ def drawn(figures: str | Path, names: Iterable[str]) -> list[str]:
     return files
 
 
-def to_do(request: Request, study: Plan) -> list[Key]:
-    """The runs and notebooks whose results are not there, or are not those of the plan, in the plan's order.
+def to_do(request: Request, study: Plan, jobs: Iterable[Job]) -> list[Key]:
+    """The jobs of a study whose results are not there, or are not those of the plan, in their order.
 
     A result is current when what it says of itself (see `fingerprint`) is what the plan says, whatever the dates of
-    files and wherever they came from. A pre-training without its weights is made anew only for a run that needs them.
+    files and wherever they came from. A pre-training without its weights is made anew only for a run that needs them,
+    and data are looked at only for runs that read them.
     """
-    waiting = {}
-    for run in study.runs:
-        folder = request.folder((run.kind, run.name))
-        parts = [folder, *(folder / f"t{number}" for number in range(run.parameters.get("trials", 0)))]
-        whole = all(fingerprint.is_current(part, run.parameters["fingerprint"]) for part in parts)
-        waiting[run.kind, run.name] = not whole
-    for run in reversed(study.runs):  # before what it needs, which may need others itself
-        for need in run.needs if waiting[run.kind, run.name] else ():
-            if not (request.folder(("pretrain", need)) / "weights.safetensors").is_file():
-                waiting["pretrain", need] = True
-    keys = [key for key, still in waiting.items() if still]
-    return keys + [(FIGURES, stem) for stem in study.figures if keys or not _is_drawn(request, study, stem)]
+    jobs = {job.key: job for job in jobs}
+    runs = [job for job in jobs.values() if job.key[0] in NOTEBOOKS]
+    keys = {job.key for job in runs if not fingerprint.is_current(request.folder(job.key), job.fingerprint)}
+    for job in reversed(runs):  # before what it needs, which may need others itself
+        for need in job.needs if job.key in keys else ():
+            if need[0] == DATA or not (request.folder(need) / "weights.safetensors").is_file():
+                keys.add(need)
+    keys |= {(FIGURES, stem) for stem in study.figures if keys or not _is_drawn(request, study, stem)}
+    return [key for key in jobs if key in keys]
 
 
-def touch(request: Request, study: Plan, keys: Iterable[Key]) -> None:
+def touch(request: Request, jobs: Iterable[Job], keys: Iterable[Key]) -> None:
     """Give results that are current, which are all but those of `keys`, dates in the graph's order, for Snakemake; and
     forget from what the figures of `keys` were drawn."""
     moment, again = time.time_ns(), set(keys)
-    results = {(run.kind, run.name): request.folder((run.kind, run.name)) / "metrics.json" for run in study.runs}
-    results |= {key: request.folder(key) / "executed.ipynb" for key in ((FIGURES, stem) for stem in study.figures)}
-    for number, (key, file) in enumerate(results.items()):
-        if key in again:
+    for number, job in enumerate(jobs):
+        file = request.folder(job.key) / ("executed.ipynb" if job.key[0] == FIGURES else "metrics.json")
+        if job.key in again:
             file.with_name(DRAWN).unlink(missing_ok=True)
         elif file.is_file():
             os.utime(file, ns=(moment + 1000 * number,) * 2)
@@ -132,8 +129,7 @@ def command(request: Request, keys: Iterable[Key] = (), *options: str) -> list[s
     slots = len(request.gpus.split(",")) * request.jobs_per_gpu if request.gpus and request.executor == "local" else 0
     limits = ["--resources", f"gpu={slots}"] if slots else []
     width = ["--cores", str(request.cores)] if request.executor == "local" else []
-    anew = [f"{kind}/{name}/metrics.json" for kind, name in keys if kind in NOTEBOOKS]
-    anew += [f"draw_{stem}" for kind, stem in keys if kind == FIGURES]
+    anew = [f"draw_{name}" if kind == FIGURES else "/".join((kind, name, RESULT[kind])) for kind, name in keys]
     profile = SNAKEFILE.parent / "profiles" / request.executor
     folder = request.plan.parent.absolute()
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--profile", str(profile)]
@@ -141,12 +137,14 @@ def command(request: Request, keys: Iterable[Key] = (), *options: str) -> list[s
     return [*start, *width, *limits, *(["--forcerun", *anew] if anew else []), *options]
 
 
-def tell(request: Request) -> None:
-    """Write what Snakemake has to know besides the plan: in a file, since of its command line it would take a folder
-    called `2026_11_26` for a number."""
+def tell(request: Request, keys: Iterable[Key] = ()) -> None:
+    """Write what Snakemake has to know besides the plan, and that `keys` are to do: in a file, since it would take a
+    folder called `2026_11_26` in its command line for a number."""
     root = SNAKEFILE.parents[1]
     places = {"figures": root / request.figures / request.profile, "notebooks": root / request.notebooks}
-    told = {"gpu": int(bool(request.gpus))} | {name: str(place) for name, place in places.items()}
+    told = {"gpu": int(bool(request.gpus)), "to_do": ["/".join(key) for key in keys]} | {
+        name: str(place) for name, place in places.items()
+    }
     write_json(request.plan.with_name(TOLD), told)
 
 

@@ -15,7 +15,7 @@ from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sources import load_annotated
 from depthseg_lib.errors import InputError, interruptible
-from depthseg_lib.files import CHECKPOINT, read_json, replacing, write_json
+from depthseg_lib.files import CHECKPOINT, read_json, replacing
 from depthseg_lib.losses.evaluation import confusion_matrix
 from depthseg_lib.losses.losses import segmentation_nll
 from depthseg_lib.losses.metrics import iou, segmentation_metrics
@@ -168,8 +168,7 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
     """Fine-tune as `config` says, `trials` times from `config.trial` on, each in a folder `t<trial>` below `folder`.
 
     They share what they can: images, labels and this process. A trial that is there already, of the same settings,
-    starting weights and code, is kept; one that was killed is gone on with. `metrics.json` of `folder`, which says
-    that all are finished, appears last.
+    starting weights and code, is kept; one that was killed is gone on with.
     """
     if trials < 1:
         raise InputError(f"trials = {trials}: expected one at least")
@@ -186,9 +185,6 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
             done.append(read(place))
         else:
             done.append(run(one, place, report, data))
-    known = {"fingerprint": fingerprint.of("finetune", config), "trials": trials}
-    diverged = [one.metrics["diverged_at"] for one in done if one.metrics["diverged_at"] is not None]
-    write_json(folder / "metrics.json", known | {"diverged_at": min(diverged, default=None)})
     return done
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from depthseg_lib.commands import journal, progress
 from depthseg_lib.commands.journal import FAILED, FINISHED, SAID, STARTED
-from depthseg_lib.commands.progress import Job, Screen, estimated, jobs_of
+from depthseg_lib.commands.progress import Screen, estimated
 from depthseg_lib.errors import InputError
 from depthseg_lib.study import plan as study_plan
+from depthseg_lib.study.jobs import Job, jobs_of
 
 A, B, C = ("pretrain", "a"), ("finetune", "b"), ("figures", "03_results")
 JOBS = [Job(A, 100.0), Job(B, 50.0, (A,)), Job(C, 30.0, (A, B))]
@@ -75,13 +76,14 @@ def test_a_run_of_a_cluster_that_failed_and_was_tried_again_is_not_failed(tmp_pa
 @pytest.mark.parametrize(("profile", "unit"), [("gpu", "GPU hours"), ("laptop", "hours of a core")])
 def test_the_table_adds_up_and_says_what_it_rests_on(profile, unit):
     plan = study_plan.plan(profile)
-    title, _, *rows = [line for line in estimated(jobs_of(plan.runs, plan.figures)) if line.strip()]
+    title, _, *rows = [line for line in estimated(jobs_of(plan)) if line.strip()]
     text = " ".join(rows)
     assert title.strip() == f"estimated {unit}, by kind of run"
     assert ("Titan Xp" in text and "no GPU has run this profile yet" in text) == (profile == "gpu")
     together = next(line for line in rows if line.startswith("together")).split()
-    assert int(together[1]) == len(plan.runs)
-    assert float(together[2]) == pytest.approx(sum(run.cost for run in plan.runs) / 3600, abs=0.01)
+    jobs = [job for job in jobs_of(plan) if job.key[0] in ("pretrain", "finetune")]
+    assert int(together[1]) == len(jobs)
+    assert float(together[2]) == pytest.approx(sum(job.cost for job in jobs) / 3600, abs=0.01)
 
 
 def test_events_are_read_from_where_the_last_look_ended(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from depthseg_lib import fingerprint
 from depthseg_lib.study import plan, profiles, workflow
+from depthseg_lib.study.jobs import DATA, jobs_of
 from depthseg_lib.study.workflow import Request
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ PROFILES["tiny"] = Profile(
 FIGURES = '\n\nFIGURES = {"03_results": ("fig03_curves",)}\n'
 """What is put at the end of the copy's `profiles.py` and `plan.py`."""
 TRAINING = (
-    'initialisation = ""  # learned\nstart_weights = ""\nfolder = "."\ntrials = 0\nother = {}',
+    'initialisation = ""  # learned\nstart_weights = ""\nfolder = "."\ntrial = -1\nother = {}',
     """
 import json, time
 from pathlib import Path
@@ -39,20 +40,21 @@ folder = Path(folder)
 asked = folder.parents[3] / "asked.json"
 asked = json.loads(asked.read_text()) if asked.exists() else {}
 learned = (Path(start_weights).read_text() + " " if start_weights else "") + initialisation
+slow, broken = (folder.name in asked.get(what, []) for what in ("slow", "broken"))
+if trial >= 0:
+    folder = folder / f"t{trial}"
 print("iteration 1/2")
 checkpoint = folder / "checkpoint.pt"
 resumed = checkpoint.exists()
 checkpoint.touch()
-if folder.name in asked.get("slow", []):
+if slow:
     time.sleep(60)
-if folder.name in asked.get("broken", []):
+if broken:
     raise ValueError("the lens is dirty")
 (folder / "weights.safetensors").write_text(learned)
-known = {"fingerprint": other["fingerprint"], "trials": trials, "resumed": resumed}
-for number in range(trials):
-    (folder / f"t{number}").mkdir(exist_ok=True)
-    (folder / f"t{number}/metrics.json").write_text(json.dumps(known))
-(folder / "metrics.json").write_text(json.dumps(known | {"diverged_at": 7 if initialisation == "none" else None}))
+known = {"fingerprint": other["fingerprint"], "resumed": resumed}
+known["diverged_at"] = 7 if initialisation == "none" else None
+(folder / "metrics.json").write_text(json.dumps(known))
 checkpoint.unlink()
 """,
 )
@@ -63,7 +65,7 @@ from pathlib import Path
 if not runs:  # what a drawing would import
     from depthseg_lib import plots
     from depthseg_lib.panels import panel
-words = sorted(path.read_text() for path in Path(runs, profile).glob("finetune/*/weights.safetensors"))
+words = sorted(path.read_text() for path in Path(runs, profile).glob("finetune/*/t0/weights.safetensors"))
 folder = Path(figures)
 folder.mkdir(parents=True, exist_ok=True)
 for suffix in ("png", "svg", "json"):
@@ -125,7 +127,7 @@ class TinyProject:
         return subprocess.run(called, cwd=self.root, env=self.environment, capture_output=True, text=True)
 
     def to_do(self, runs: Path | None = None) -> list[str]:
-        """Kind and name, without the encoder's, of what would run now: asked of the functions that the front door asks,
+        """Kind and name, without the encoder's, of the runs and notebooks to be done now: asked of the functions that the front door asks,
         on the copy's files, which takes a moment where a process takes seconds."""
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(fingerprint, "LIBRARY", self.root / "depthseg_lib")
@@ -136,6 +138,6 @@ class TinyProject:
             places = {"runs": str(runs or self.root / "runs"), "notebooks": str(self.root / "notebooks")}
             study = plan.plan("tiny", **places)
             request = Request("tiny", figures=str(self.root / "figures"), **places)
-            found = workflow.to_do(request, study)
+            found = workflow.to_do(request, study, jobs_of(study))
         fingerprint._imported.cache_clear()
-        return sorted(f"{kind} {name.removeprefix('resnet18-slim-')}" for kind, name in found)
+        return sorted(f"{kind} {name.removeprefix('resnet18-slim-')}" for kind, name in found if kind != DATA)

@@ -101,7 +101,7 @@ def test_what_is_written_is_left_alone_when_nothing_changed(tmp_path):
     study_plan.write(plan, tmp_path)
     files = sorted(tmp_path.rglob("*.json"))
     before = {file: file.stat().st_mtime_ns for file in files}
-    assert len(files) == len(plan.runs) + 1
+    assert len(files) == sum(len(run.trials()) for run in plan.runs) + 1
     study_plan.write(plan, tmp_path)
     assert {file: file.stat().st_mtime_ns for file in files} == before
     changed = files[0].read_text().replace('"batch": ', '"batch": 1')
@@ -120,7 +120,8 @@ def test_the_plan_is_written_whole(tmp_path):
     for run, of in zip(written["runs"], plan.runs, strict=True):
         assert (run["kind"], run["name"], tuple(run["needs"])) == (of.kind, of.name, of.needs)
         assert run["parameters"] == of.parameters
-        assert json.loads((tmp_path / "smoke" / of.kind / of.name / "params.json").read_text()) == of.parameters
+        for name, settings in of.trials().items():
+            assert json.loads((tmp_path / "smoke" / of.kind / name / "params.json").read_text()) == settings
 
 
 def test_unknown_profiles_and_data_for_a_profile_that_reads_none_are_refused():
@@ -169,7 +170,7 @@ def test_the_measured_runs_come_out_as_they_were_measured():
     assert study_plan.gpu_seconds(FINETUNED) == pytest.approx(2.5 * 3600)
     assert study_plan.gpu_seconds(LEARNED) == pytest.approx(20_000 * 16 / 18.4)
     (four,) = [run for run in study_plan.plan("kitti", "somewhere").runs if run.name == "resnet18-none-full-n16"]
-    assert four.cost == pytest.approx(4 * 2.5 * 3600, rel=1e-3)
+    assert four.cost == pytest.approx(2.5 * 3600, rel=1e-3) and four.parameters["trials"] == 4
 
 
 def test_time_grows_with_pixels_and_encoder_and_a_frozen_encoder_is_cheaper():

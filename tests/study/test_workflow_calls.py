@@ -60,7 +60,7 @@ def test_without_gpus_jobs_see_none(executor, monkeypatch):
 
 def test_what_is_to_be_made_anew_is_named_by_its_result(tmp_path):
     request = Request("laptop", runs=str(tmp_path))
-    called = workflow.command(request, [("finetune", "a"), ("figures", "03_results")])
+    called = workflow.command(request, [("data", "v"), ("finetune", "a/t0"), ("figures", "03_results")])
     at = called.index("--forcerun")
-    assert called[at + 1 : at + 3] == ["finetune/a/metrics.json", "draw_03_results"]
+    assert called[at + 1 : at + 4] == ["data/v/ready.json", "finetune/a/t0/metrics.json", "draw_03_results"]
     assert "--forcerun" not in workflow.command(request)
