@@ -106,16 +106,16 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     """Results of `profile` from `runs/<profile>/`, else the committed ones from `<figures>/data/`.
 
     `figures` is the profile's figure folder, `figures/<profile>` when empty. Runs whose settings are not those of the
-    profile today are left out, and `source` says so. Raises `InputError`, saying what to run, when there is neither.
+    profile today are left out, and so are trials that are not whole beside whole ones; `source` says so. Raises `InputError`, saying what to run, when there is neither.
     """
     folder = project_path(runs) / profile
     committed = project_path(figures or f"figures/{profile}") / "data"
     found = run_folders.find(folder)
     complete = bool(found and found.finetune) and len(found.finetune) == found.asked
-    if complete or (found and found.finetune and not store.exists(committed)):
+    if found and found.finetune and (found.whole or not store.exists(committed)):
         here, source, plan, read = True, found.sentence, found.plan, run_folders.read(found)
     elif store.exists(committed):
-        aside = f"; {found.sentence}: too few to take their place" if found and found.finetune else ""
+        aside = f"; {found.sentence}, no trial whole: too few to take their place" if found and found.finetune else ""
         source = f"committed results under {'/'.join(committed.parts[-3:])}{aside}"
         here, plan, read = False, read_json(committed / PLAN), _restored(store.read(committed, profile))
     else:

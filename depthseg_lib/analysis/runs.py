@@ -41,7 +41,7 @@ class Found:
     plan: dict
     """The plan: what plan.json holds."""
     finetune: tuple[RunFolder, ...]
-    """Trials of fine-tuning."""
+    """Trials of fine-tuning: those of the numbers that are `whole`, or all that are finished where none is."""
     pretrain: tuple[RunFolder, ...]
     """Pre-training runs."""
     asked: int
@@ -50,11 +50,16 @@ class Found:
     """Finished ones of other settings, other code or other starting weights."""
     incomplete: dict[str, list[str]]
     """Finished ones by name of which files are missing or cut off, with those files."""
+    whole: tuple[int, ...]
+    """Numbers of the trials of which every run is finished."""
+    begun: int
+    """Finished runs of other trials, which are left out beside whole ones."""
 
     @property
     def sentence(self) -> str:
         """What is used, for the reader."""
         text = f"{len(self.finetune)} of {self.asked} fine-tuning trials of this machine"
+        text += f"; {self.begun} of trials that are not whole yet left out" if self.begun else ""
         others = "with other settings than the plan's, or made by other code,"
         text += f"; {self.left_out} {others} left out" if self.left_out else ""
         cut = ", ".join(f"{name} ({', '.join(files)})" for name, files in self.incomplete.items())
@@ -77,7 +82,11 @@ def find(folder: Path) -> Found | None:
     cut = {run.name: lost for run in ours if (lost := fingerprint.missing(run.folder))}
     used = {kind: tuple(run for run in of if run in ours and run.name not in cut) for kind, of in asked.items()}
     others = len(finished) - len(ours)
-    return Found(plan, used["finetune"], used["pretrain"], len(asked["finetune"]), others, cut)
+    numbers = [[run.parameters["trial"] for run in of] for of in (asked["finetune"], used["finetune"])]
+    whole = tuple(n for n in sorted(set(numbers[1])) if numbers[0].count(n) == numbers[1].count(n))
+    chosen = tuple(run for run in used["finetune"] if run.parameters["trial"] in whole or not whole)
+    begun = len(used["finetune"]) - len(chosen)
+    return Found(plan, chosen, used["pretrain"], len(asked["finetune"]), others, cut, whole, begun)
 
 
 @dataclass(frozen=True)

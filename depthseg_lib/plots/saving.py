@@ -55,6 +55,8 @@ class About:
         trials = f"{counted} trial{'s' if self.trials != 1 else ''}"
         if self.trials > 1 and self.interval:
             trials += f", {self.interval} of the mean"
+        elif self.trials == 1:
+            trials += ": no interval"
         return self._sentence(trials)
 
     @property

@@ -19,6 +19,7 @@ from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
 from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.losses import metrics
+from depthseg_lib.plots import saving
 
 RUN = "resnet18-slim-depth-full-n4"
 NAME = f"{RUN}-t0"
@@ -75,9 +76,23 @@ def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
     assert len(partial.metrics) == 16 and not partial.of_this_machine and not partial.complete
-    assert "committed" in partial.source and "15 of 16 fine-tuning trials of this machine: too few" in partial.source
+    assert "committed" in partial.source and "15 of 16 fine-tuning trials of this machine, no trial whole" in partial.source
     without = load(runs, "nothing there")
     assert len(without.metrics) == 15 and without.of_this_machine and not without.complete
+
+
+def test_while_a_study_runs_its_whole_trials_are_drawn_and_no_others(tmp_path):
+    root = planted.plant(tmp_path / "runs", "laptop", examples=2, validation=3)
+    results.save(results.load("laptop", root, tmp_path / "figures"), tmp_path / "figures/data")
+    all_of_one = len(list((root / "laptop/finetune").glob("*/t0")))
+    for folder in sorted((root / "laptop/finetune").glob("*/t[12]"))[1:]:
+        (folder / "metrics.json").unlink()  # the second trial has begun
+    found = results.load("laptop", root, tmp_path / "figures")
+    assert set(found.metrics["trial"]) == {0} and len(found.metrics) == all_of_one
+    assert found.of_this_machine and not found.complete
+    counted = f"{all_of_one} of {3 * all_of_one} fine-tuning trials of this machine"
+    assert found.source == f"{counted}; 1 of trials that are not whole yet left out"
+    assert "1 trial: no interval." in saving.about(found, "title").footer
 
 
 def test_stored_results_come_back_whole(runs):

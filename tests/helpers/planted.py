@@ -69,9 +69,7 @@ def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, p
         if run.kind == "pretrain":
             plant_pretrain(folder, settings, images)
             continue
-        count = settings.pop("trials")
-        write(folder / "metrics.json", {"fingerprint": settings["fingerprint"], "diverged_at": None, "trials": count})
-        for trial in range(count):
+        for trial in range(settings.pop("trials")):
             plant_finetune(folder / f"t{trial}", settings | {"trial": trial}, images, truth, validation)
     return root
 
@@ -87,7 +85,7 @@ ENVIRONMENT = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
 
 def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> None:
     """Write the results of one trial; the numbers follow from its name alone."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     seed = np.random.default_rng(hash_of(f"{folder.parent.name}-{folder.name}"))
     quality = _quality(run) + seed.normal(0, 0.012)
     first = run["images"] % run["annotated"]  # the whole set is validated on itself

@@ -97,11 +97,13 @@ class ShrunkStudy:
 
     def _run(self, run: dict, say) -> None:
         folder = self.runs / run["kind"] / run["name"]
-        values = json.loads((folder / "params.json").read_text()) | {"folder": str(folder)}
-        if run["needs"]:
-            values["start_weights"] = str(self.runs / "pretrain" / run["needs"][0] / "weights.safetensors")
-        self._execute({"pretrain": "01_pretrain", "finetune": "02_finetune"}[run["kind"]], values, folder, say)
-        assert (folder / "metrics.json").exists()
+        notebook = {"pretrain": "01_pretrain", "finetune": "02_finetune"}[run["kind"]]
+        for place in sorted(folder.glob("t*")) if run["kind"] == "finetune" else [folder]:
+            values = json.loads((place / "params.json").read_text()) | {"folder": str(folder)}
+            if run["needs"]:
+                values["start_weights"] = str(self.runs / "pretrain" / run["needs"][0] / "weights.safetensors")
+            self._execute(notebook, values, place, say)
+            assert (place / "metrics.json").exists()
 
     def _draw(self, notebook: str, names: list[str], say) -> None:
         places = {"runs": str(self.root / "runs"), "figures": str(self.figures)}

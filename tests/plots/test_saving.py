@@ -93,7 +93,7 @@ def test_footer_names_everything(results):
         "95 % t-interval of the mean. A note. mIoU over the data set; representative: road, sidewalk, building, "
         "vegetation, terrain, sky, car."
     )
-    assert "interval" not in saving.about(results.select(trial=0), "").footer
+    assert "(quarter width), 1 trial: no interval. mIoU" in saving.about(results.select(trial=0), "").footer
     assert "trial" not in saving.about(results, "").plain
 
 
