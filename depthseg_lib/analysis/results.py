@@ -106,7 +106,8 @@ def load(profile: str, runs: str | Path = "runs", figures: str | Path = "") -> R
     """Results of `profile` from `runs/<profile>/`, else the committed ones from `<figures>/data/`.
 
     `figures` is the profile's figure folder, `figures/<profile>` when empty. Runs whose settings are not those of the
-    profile today are left out, and so are trials that are not whole beside whole ones; `source` says so. Raises `InputError`, saying what to run, when there is neither.
+    profile today are left out, and so are trials that are not whole beside whole ones; `source` says so. Raises
+    `InputError`, saying what to run, when there is neither.
     """
     folder = project_path(runs) / profile
     committed = project_path(figures or f"figures/{profile}") / "data"

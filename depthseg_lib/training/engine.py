@@ -103,12 +103,21 @@ def make_fabric(precision: str) -> Fabric:
     return Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1, precision=precision)
 
 
-def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity: str, progress: Progress) -> Outcome:
+def train(
+    task: Task,
+    schedule: Schedule,
+    fabric: Fabric,
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    check: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Train until the schedule ends or the loss is no longer finite.
 
     Goes on from `folder/checkpoint.pt` if one is there that a run of the same `identity` (its settings, as text) left.
     Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
-    with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation.
+    with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation. `check` is
+    called before anything is written, and may raise.
     """
     folder, began = Path(folder), time.perf_counter()
     rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
@@ -142,6 +151,7 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
                 break
 
         if due and not (rows and rows[-1]["iteration"] == iteration):
+            check()
             loss = torch.stack(losses).mean().item() if losses else math.nan
             losses.clear()
             row = {"iteration": iteration, "train_loss": loss, **_evaluated(task), "learning_rate": learning_rate}

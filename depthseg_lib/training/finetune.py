@@ -25,6 +25,7 @@ from depthseg_lib.models.weights import Transfer, save_weights, starting_weights
 from depthseg_lib.settings import PROTOCOLS, SELF_SUPERVISED, FinetuneConfig
 from depthseg_lib.training import engine
 from depthseg_lib.training.engine import Progress, Schedule, cosine, make_fabric, poly, train
+from depthseg_lib.training.lock import Lock, held
 
 SHOWN = 6
 """Validation images whose predictions are stored: the last of the fixed order, which all training sizes share."""
@@ -167,8 +168,7 @@ class Finetuned:
 def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress: Progress = print) -> list[Finetuned]:
     """Fine-tune as `config` says, `trials` times from `config.trial` on, each in a folder `t<trial>` below `folder`.
 
-    They share what they can: images, labels and this process. A trial that is there already, of the same settings,
-    starting weights and code, is kept; one that was killed is gone on with.
+    They share what they can: images, labels and this process.
     """
     if trials < 1:
         raise InputError(f"trials = {trials}: expected one at least")
@@ -180,11 +180,7 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
         def report(line: str, number: int = number) -> None:
             progress(f"trial {number}: {line}" if trials > 1 else line)
 
-        if fingerprint.is_current(place, fingerprint.of("finetune", one)):
-            report("finished before")
-            done.append(read(place))
-        else:
-            done.append(run(one, place, report, data))
+        done.append(run(one, place, report, data))
     return done
 
 
@@ -196,11 +192,29 @@ def run(
 ) -> Finetuned:
     """Fine-tune one trial and leave history, metrics, confusion matrices, predictions and weights in `folder`.
 
-    `data` are the training and the validation images when they are loaded already. A folder that holds the checkpoint
-    of the same run, killed earlier, is gone on with.
+    `data` are the training and the validation images when they are loaded already. A trial that is there already, of
+    the same settings, starting weights and code, is kept, and one that was killed is gone on with; while another
+    process trains it, this one waits.
     """
-    folder, fabric = Path(folder), make_fabric(config.precision)
-    training, validation = data or load_annotated(config, config.images, progress)
+    folder, identity = Path(folder), fingerprint.of("finetune", config)
+    if not fingerprint.is_current(folder, identity):
+        data = data or load_annotated(config, config.images, progress)
+        with held(folder, progress) as lock:
+            if not (lock.waited and fingerprint.is_current(folder, identity)):
+                return _run(config, folder, identity, progress, data, lock)
+    progress("finished before")
+    return read(folder)
+
+
+def _run(
+    config: FinetuneConfig,
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    data: tuple[Labelled, Labelled],
+    lock: Lock,
+) -> Finetuned:
+    fabric, (training, validation) = make_fabric(config.precision), data
     torch.manual_seed(config.trial)  # the same fresh layers for every initialisation of a trial
     task = SegmentationTask(config, training, validation, fabric.device)
     taken = start(config, task.module.network)
@@ -210,8 +224,7 @@ def run(
     decay = {"cosine": cosine, "poly": poly}[protocol.schedule]
     steps = (config.iterations, config.batch, config.learning_rate, decay, config.evaluate_every)
     schedule = Schedule(*steps, config.trial, protocol.optimiser)
-    identity = f"{fingerprint.of('finetune', config)} trial {config.trial}"
-    outcome = train(task, schedule, fabric, folder, identity, progress)
+    outcome = train(task, schedule, fabric, folder, f"{identity} trial {config.trial}", progress, lock.check)
 
     about = {"encoder": config.encoder, "initialisation": config.initialisation}
     save_weights(task.module.network, folder / "weights.safetensors", **about)

@@ -12,7 +12,7 @@ from torch import nn
 from depthseg_lib import fingerprint
 from depthseg_lib.data.sources import depth_camera, load_flow, load_photographs, load_video
 from depthseg_lib.errors import InputError, interruptible
-from depthseg_lib.files import replacing
+from depthseg_lib.files import read_json, replacing
 from depthseg_lib.losses.metrics import LEARNED
 from depthseg_lib.models.weights import Transfer, save_weights, starting_weights, transfer
 from depthseg_lib.settings import PretrainConfig
@@ -21,6 +21,7 @@ from depthseg_lib.training.classification import ClassificationTask
 from depthseg_lib.training.depth import DepthTask, SupervisedTask
 from depthseg_lib.training.engine import Progress, Schedule, Task, make_fabric, train
 from depthseg_lib.training.flow import FlowTask, held_out_pairs
+from depthseg_lib.training.lock import Lock, held
 
 STILL = 1e-5
 """Mean translation below which the pose counts as stuck at zero."""
@@ -64,10 +65,25 @@ class Pretrained:
 def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) -> Pretrained:
     """Pre-train as `config` says and leave weights, history, metrics and examples in `folder`.
 
-    A folder that holds the checkpoint of the same run, killed earlier, is gone on with. The checkpoint stays: a job
-    whose results were removed because it failed afterwards has nothing to train again.
+    A run that is there already, of the same settings, start and code, is kept, and one that was killed is gone on with;
+    while another process trains it, this one waits. The checkpoint stays: a job whose results were removed because
+    it failed afterwards has nothing to train again.
     """
-    folder, fabric = Path(folder), make_fabric(config.precision)
+    folder, identity = Path(folder), fingerprint.of("pretrain", config)
+    if not _is_there(folder, identity):
+        with held(folder, progress) as lock:
+            if not (lock.waited and _is_there(folder, identity)):
+                return _run(config, folder, identity, progress, lock)
+    progress("finished before")
+    return read(folder)
+
+
+def _is_there(folder: Path, identity: str) -> bool:
+    return fingerprint.is_current(folder, identity) and (folder / "weights.safetensors").is_file()
+
+
+def _run(config: PretrainConfig, folder: Path, identity: str, progress: Progress, lock: Lock) -> Pretrained:
+    fabric = make_fabric(config.precision)
     torch.manual_seed(config.seed)
     task = make_task(config, fabric.device, progress)
     taken = None
@@ -82,7 +98,7 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
         progress(f"weights of {config.starts_from}: {taken}")
 
     steps = (config.iterations, config.batch, config.learning_rate, task.decay, config.evaluate_every)
-    outcome = train(task, Schedule(*steps, config.seed), fabric, folder, fingerprint.of("pretrain", config), progress)
+    outcome = train(task, Schedule(*steps, config.seed), fabric, folder, identity, progress, lock.check)
 
     last = outcome.history.iloc[-1].drop(["iteration", "seconds"])
     with torch.no_grad():
@@ -102,6 +118,13 @@ def run(config: PretrainConfig, folder: str | Path, progress: Progress = print) 
     told = {"learned": learned, "learned_because": sentence, "warnings": "; ".join(warnings)}
     engine.finish(folder, "pretrain", config, outcome, found | told)
     return Pretrained(outcome.history, found | {"diverged_at": outcome.diverged_at}, sentence, taken, warnings)
+
+
+def read(folder: str | Path) -> Pretrained:
+    """What a finished run left in its folder; what it took over is not kept."""
+    history, found = pd.read_parquet(Path(folder) / "history.parquet"), read_json(Path(folder) / "metrics.json")
+    warnings = tuple(filter(None, found["warnings"].split("; ")))
+    return Pretrained(history, found, found["learned_because"], None, warnings)
 
 
 def make_task(config: PretrainConfig, device, progress: Progress = print) -> PretrainingTask:

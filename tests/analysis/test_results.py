@@ -76,7 +76,10 @@ def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
     partial = load(runs)
     assert len(partial.metrics) == 16 and not partial.of_this_machine and not partial.complete
-    assert "committed" in partial.source and "15 of 16 fine-tuning trials of this machine, no trial whole" in partial.source
+    assert (
+        "committed" in partial.source
+        and "15 of 16 fine-tuning trials of this machine, no trial whole" in partial.source
+    )
     without = load(runs, "nothing there")
     assert len(without.metrics) == 15 and without.of_this_machine and not without.complete
 

@@ -166,7 +166,7 @@ def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
     done = finetune.run_trials(config, 2, tmp_path, said.append)
     alone = finetune.run(config.changed(trial=1), tmp_path / "alone", quiet)
     assert done[1].metrics == alone.metrics != done[0].metrics
-    assert read_json(tmp_path / "metrics.json").items() >= {"diverged_at": None, "trials": 2}.items()
+    assert not (tmp_path / "metrics.json").exists()  # each trial has its own
     said.clear()
     before = (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns
     again = finetune.run_trials(config, 3, tmp_path, said.append)

@@ -1,0 +1,96 @@
+"""Runs that are killed with SIGKILL at every file that they write, and gone on with: they end with the same numbers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+from helpers.small import finetuning, pretraining
+
+from depthseg_lib.fingerprint import FILES
+
+SCRIPT = """
+import json, os, pathlib, signal, sys, traceback
+import pyarrow.parquet
+import torch
+from depthseg_lib.settings import FinetuneConfig, PretrainConfig
+from depthseg_lib.training import finetune, pretrain
+
+kind, settings, root = sys.argv[1], json.loads(sys.argv[2]), pathlib.Path(sys.argv[3])
+torch.set_num_threads(1)
+config = (PretrainConfig if kind == "pretrain" else FinetuneConfig)(**settings)
+run = {"pretrain": pretrain.run, "finetune": finetune.run}[kind]
+replace = pathlib.Path.replace
+
+def child(folder, kill_at=0):
+    "Train in `folder` in a process of its own that is killed when it gives its `kill_at`-th file its name."
+    number = os.fork()
+    if number:
+        return os.waitpid(number, 0)[1]
+    written = []
+    def counted(path, target):
+        written.append(pathlib.Path(target).name)
+        if len(written) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(path, target)
+    pathlib.Path.replace = counted
+    try:
+        run(config, folder, lambda line: None)
+        (root / "written.json").write_text(json.dumps(written))
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+assert child(root / "whole") == 0
+points = json.loads((root / "written.json").read_text())
+(root / "points.json").write_text(json.dumps(points))
+for number in range(1, len(points) + 1):
+    assert child(root / f"killed{number}", number) == signal.SIGKILL
+    assert child(root / f"killed{number}") == 0
+"""
+RUNS = {
+    "finetune": finetuning(),
+    "depth": pretraining(),
+    "classification": pretraining(initialisation="classification"),
+}
+
+
+def left(folder: Path) -> dict:
+    """All numbers that a run leaves in its folder, by file, and the names of all files."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    found = {
+        "metrics": metrics | {FILES: sorted(metrics[FILES])},
+        "names": sorted(path.name for path in folder.iterdir()),
+    }
+    found["history"] = pd.read_parquet(folder / "history.parquet").drop(columns="seconds").to_dict("list")
+    for file in folder.glob("*.npz"):
+        with np.load(file) as stored:
+            found |= {f"{file.name} {name}": stored[name].tobytes() for name in stored.files}
+    for file in folder.glob("*.safetensors"):
+        tensors = safetensors.torch.load_file(file)
+        found |= {f"{file.name} {name}": tensor.numpy().tobytes() for name, tensor in tensors.items()}
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PyTorch may not work on once it was forked")
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", RUNS)
+def test_killed_at_any_file_and_gone_on_with_it_ends_with_the_same_numbers(name, tmp_path):
+    kind = "finetune" if name == "finetune" else "pretrain"
+    call = [sys.executable, "-c", SCRIPT, kind, json.dumps(RUNS[name].to_mapping()), str(tmp_path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(call, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    points = json.loads((tmp_path / "points.json").read_text())
+    assert {".trainer.json", "history.parquet", "checkpoint.pt", "weights.safetensors", "metrics.json"} <= set(points)
+    whole = left(tmp_path / "whole")
+    for number, point in enumerate(points, 1):
+        killed = left(tmp_path / f"killed{number}")
+        differ = [key for key in whole if repr(whole[key]) != repr(killed.get(key))]
+        assert killed.keys() == whole.keys() and not differ, f"killed at {point} ({number} of {len(points)})"
