@@ -234,6 +234,15 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     assert not (folders["depth"] / "failed.ipynb").exists()
 
 
+def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
+    """Devices that are not there: the tiny notebooks only say which one they were given."""
+    project.change(finetune={"iterations": 11})
+    done = project("--gpus", "3,5", "--jobs-per-gpu", "1", "--cores", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = [json.loads(file.read_text()) for file in project.root.glob("runs/tiny/finetune/*/t0/metrics.json")]
+    assert len(left) == 3 and {run["gpu"] for run in left} == {"3", "5"}
+
+
 @pytest.mark.timeout(900)
 def test_the_smoke_profile_of_the_real_study(tmp_path):
     copy_project(tmp_path, "depthseg_lib", "notebooks", "workflow")

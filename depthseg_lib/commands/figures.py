@@ -74,6 +74,11 @@ def make(options) -> int:
                 print(f"{number:4}  {' '.join(job.key):70}  {duration(job.cost):>7}{after}")
             print(*estimated(asked), sep="\n")
             return 0
+        if not request.gpus and options.gpus != "none" and any(job.on_gpu for job in jobs if job.key in order):
+            raise InputError(
+                f"the profile '{request.profile}' trains networks for a GPU, and PyTorch finds none here (`make "
+                "doctor` says what is there): expected one, or EXECUTOR=slurm; GPUS=none trains on the CPU all the same"
+            )
         began = time.monotonic()
         workflow.touch(request, jobs, order)
         workflow.tell(request, order)

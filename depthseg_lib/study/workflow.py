@@ -164,7 +164,8 @@ def environment(request: Request) -> dict[str, str]:
         "TORCH_HOME": os.environ.get("TORCH_HOME") or str(before / "torch"),
     }
     if not request.gpus:
-        ours["CUDA_VISIBLE_DEVICES"] = ""  # jobs take the GPU that they see
-    elif request.executor == "local":
+        return os.environ | ours | {"CUDA_VISIBLE_DEVICES": ""}  # jobs take the GPU that they see
+    ours["DEPTHSEG_PLANNED_FOR"] = "gpu"
+    if request.executor == "local":
         ours |= {"DEPTHSEG_GPUS": request.gpus, "DEPTHSEG_JOBS_PER_GPU": str(request.jobs_per_gpu)}
     return os.environ | ours

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from depthseg_lib import fingerprint
 from depthseg_lib.data.batches import epoch_indices
+from depthseg_lib.errors import InputError
 from depthseg_lib.files import CHECKPOINT, replacing, write_json
 from depthseg_lib.settings import Settings
 
@@ -32,6 +33,10 @@ MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 CHECK_EVERY = 20
 """Iterations between looks at the loss; a look makes a GPU wait."""
+
+
+PLANNED_FOR = "DEPTHSEG_PLANNED_FOR"
+"""Variable that says `gpu` to a run that is not to be trained without one."""
 
 
 class Task(Protocol):
@@ -97,7 +102,17 @@ def tenth_from(share: float) -> Callable[[float], float]:
 
 
 def make_fabric(precision: str) -> Fabric:
-    """One device, the GPU when there is one; threads from OMP_NUM_THREADS (torch's default without it)."""
+    """One device, the GPU when there is one; threads from OMP_NUM_THREADS (torch's default without it).
+
+    Raises `InputError` where the run was planned for a GPU and there is none: a CPU would take a hundred times as long.
+    """
+    if os.environ.get(PLANNED_FOR) == "gpu" and not torch.cuda.is_available():
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        raise InputError(
+            f"this run was planned for a GPU, but PyTorch finds none on {platform.node()} (CUDA_VISIBLE_DEVICES "
+            f"{'is not set' if seen is None else f'= {seen!r}'}): expected one; `make doctor` says what is there, "
+            "and GPUS=none plans the study for the CPU"
+        )
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
     return Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1, precision=precision)

@@ -34,7 +34,7 @@ FIGURES = '\n\nFIGURES = {"03_results": ("fig03_curves",)}\n'
 TRAINING = (
     'initialisation = ""  # learned\nstart_weights = ""\nfolder = "."\ntrial = -1\nother = {}',
     """
-import json, time
+import json, os, time
 from pathlib import Path
 folder = Path(folder)
 asked = folder.parents[3] / "asked.json"
@@ -52,7 +52,7 @@ if slow:
 if broken:
     raise ValueError("the lens is dirty")
 (folder / "weights.safetensors").write_text(learned)
-known = {"fingerprint": other["fingerprint"], "resumed": resumed}
+known = {"fingerprint": other["fingerprint"], "resumed": resumed, "gpu": os.environ["CUDA_VISIBLE_DEVICES"]}
 known["diverged_at"] = 7 if initialisation == "none" else None
 (folder / "metrics.json").write_text(json.dumps(known))
 checkpoint.unlink()

@@ -48,6 +48,7 @@ def test_jobs_have_one_thread_each_and_keep_to_the_cache_folder(tmp_path, monkey
     environment = workflow.environment(Request("gpu", gpus="0,1"))
     assert {environment[name] for name in workflow.ONE_THREAD} == {"1"}
     assert environment["XDG_CACHE_HOME"].startswith(str(tmp_path)) and environment["DEPTHSEG_GPUS"] == "0,1"
+    assert environment["DEPTHSEG_PLANNED_FOR"] == "gpu"
     assert environment.get("CUDA_VISIBLE_DEVICES") == os.environ.get("CUDA_VISIBLE_DEVICES")
     assert "DEPTHSEG_GPUS" not in workflow.environment(Request("gpu", executor="slurm", gpus="0"))
 
@@ -55,7 +56,8 @@ def test_jobs_have_one_thread_each_and_keep_to_the_cache_folder(tmp_path, monkey
 @pytest.mark.parametrize("executor", ["local", "slurm"])
 def test_without_gpus_jobs_see_none(executor, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert workflow.environment(Request("laptop", executor=executor))["CUDA_VISIBLE_DEVICES"] == ""
+    environment = workflow.environment(Request("laptop", executor=executor))
+    assert environment["CUDA_VISIBLE_DEVICES"] == "" and "DEPTHSEG_PLANNED_FOR" not in environment
 
 
 def test_what_is_to_be_made_anew_is_named_by_its_result(tmp_path):
