@@ -65,4 +65,4 @@ def seconds_taken(folder: Path) -> float | None:
             started, finished = event.at, None
         elif event.what == FINISHED:
             finished = event.at
-    return None if started is None or finished is None else finished - started
+    return None if started is None or finished is None else max(0.0, finished - started)  # clocks jump

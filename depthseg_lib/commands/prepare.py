@@ -8,7 +8,7 @@ already takes a moment. `ready.json` in FOLDER, beside the journal, says that it
 
 import argparse
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from depthseg_lib.commands import journal
@@ -48,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except InputError as error:
         print(f"data {folder.name}  failed: {error}", file=sys.stderr, flush=True)
-        journal.append(folder, journal.FAILED, str(error))
+        with suppress(InputError):  # the disk that failed it is full for the journal too
+            journal.append(folder, journal.FAILED, str(error))
         return 1
 
 

@@ -76,7 +76,7 @@ class Screen:
     def left(self) -> str:
         """The time that everything still to do should take."""
         waiting = [job for job in self.jobs if job.key in self.waiting]
-        running = {key: time.time() - since for key, since in self.running.items()}
+        running = {key: max(0.0, time.time() - since) for key, since in self.running.items()}
         left = seconds_left(waiting, running, rates(self.jobs, self.folder), self.cores)
         return f"about {duration(left)} left"
 
@@ -100,7 +100,7 @@ class Screen:
             self.failed[key] = event.text
         if event.what == journal.FINISHED:
             at = diverged(self.folder(key))
-            text = f"finished in {duration(event.at - since)}" + ("" if at is None else f", diverged at iteration {at}")
+            text = f"finished in {duration(max(0.0, event.at - since))}" + ("" if at is None else f", diverged at iteration {at}")
             text += f", {self.left()}" if self.waiting else ""
         self.say(f"[{self.numbers.get(key, '?')}/{len(self.jobs)}] {' '.join(key)}  {text}")
 

@@ -67,11 +67,15 @@ def cached(
         if folder.is_dir():
             return folder
         scratch = folder.with_name(f"{folder.name}.partial")
+        if not resumes:
+            shutil.rmtree(scratch, ignore_errors=True)
         for partial in folder.parent.glob("*.partial"):  # what was cut off and never gone on with goes
-            with suppress(OSError):  # another process finishes it at this moment
+            others = FileLock(partial.with_name(f"{partial.name.partition('.')[0]}.lock"))
+            with suppress(OSError, Timeout):  # another process works on it, whatever its dates say
                 age = time.time() - max(path.stat().st_mtime for path in (partial, *partial.iterdir()))
-                if age > 7 * 24 * 3600 or (partial == scratch and not resumes):
-                    shutil.rmtree(partial)
+                if age > 7 * 24 * 3600 and partial != scratch:
+                    with others.acquire(timeout=0):
+                        shutil.rmtree(partial)
         scratch.mkdir(exist_ok=True)
         try:
             build(scratch)
