@@ -235,12 +235,15 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
 
 
 def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
-    """Devices that are not there: the tiny notebooks only say which one they were given."""
-    project.change(finetune={"iterations": 11})
+    """Devices that are not there: the tiny notebooks only say which one they were given. The second trial begins when
+    nothing of the first is left."""
+    project.change(finetune={"iterations": 11}, trials=2)
     done = project("--gpus", "3,5", "--jobs-per-gpu", "1", "--cores", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     left = [json.loads(file.read_text()) for file in project.root.glob("runs/tiny/finetune/*/t0/metrics.json")]
     assert len(left) == 3 and {run["gpu"] for run in left} == {"3", "5"}
+    started = [line.split()[2][-2:] for line in done.stdout.splitlines() if "finetune" in line and "started" in line]
+    assert started == ["t0"] * 3 + ["t1"] * 3
 
 
 @pytest.mark.timeout(900)
