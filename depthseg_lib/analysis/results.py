@@ -18,7 +18,7 @@ from depthseg_lib.settings import APART, INITIALISATIONS, close_to
 
 DATA = {"streets": "embedded street world", "kitti": "KITTI", "nyu": "NYU-V2", "cityscapes": "Cityscapes"}
 """How figures name a data set; a user's own has its own name."""
-_FRAMES = ("metrics", "history", "confusion", "pretrain")
+_FRAMES = ("metrics", "history", "confusion", "pretrain", "pretrain_history")
 _CENTIMETRES = 100
 """Depth is stored in 16-bit centimetres: 0.01 to 655 m, 0 for no depth."""
 
@@ -45,6 +45,8 @@ class Results:
     """A row per filled cell of an image's matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
+    pretrain_history: pd.DataFrame
+    """A row per evaluation of these; the last alone where the results were stored without the others."""
     examples: Examples
     """A few validation images with their truth, and what the first trial of every run of `main` predicted for them."""
     depth_examples: dict[str, DepthExamples]
@@ -170,18 +172,23 @@ def _restored(found: Stored) -> dict:
     predictions = {name.removeprefix("predictions/"): pictures[name] for name in named["predictions/"]}
     depth = {name.removesuffix("-image"): pictures[name] for name in named["depth/"] if name.endswith("-image")}
     images = pictures["examples"].transpose(0, 3, 1, 2)
-    return {name: table for name, table in found.tables.items() if not name.startswith("confusion-")} | {
-        "confusion": pd.DataFrame(joined),
-        "examples": Examples(tuple(found.about["examples"]), images, pictures["examples_truth"], predictions),
-        "depth_examples": {
-            name.removeprefix("depth/"): DepthExamples(
-                shown.transpose(0, 3, 1, 2),
-                *(pictures[f"{name}-{part}"] / _CENTIMETRES for part in ("truth", "prediction")),
-            )
-            for name, shown in depth.items()
-        },
-        "flow_examples": {name.removeprefix("flow/"): FlowExamples.of(of) for name, of in found.arrays.items()},
-    }
+    tables = {name: table for name, table in found.tables.items() if not name.startswith("confusion-")}
+    return (
+        {"pretrain_history": tables["pretrain"]}
+        | tables
+        | {
+            "confusion": pd.DataFrame(joined),
+            "examples": Examples(tuple(found.about["examples"]), images, pictures["examples_truth"], predictions),
+            "depth_examples": {
+                name.removeprefix("depth/"): DepthExamples(
+                    shown.transpose(0, 3, 1, 2),
+                    *(pictures[f"{name}-{part}"] / _CENTIMETRES for part in ("truth", "prediction")),
+                )
+                for name, shown in depth.items()
+            },
+            "flow_examples": {name.removeprefix("flow/"): FlowExamples.of(of) for name, of in found.arrays.items()},
+        }
+    )
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:

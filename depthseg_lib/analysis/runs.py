@@ -142,6 +142,7 @@ def read(found: Found) -> dict:
     shown = [run for run in main if run.parameters["trial"] == first]
     # without any run, as where all weights are published ones, the columns that are asked for
     columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
+    courses = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.pretrain]
     depth, flow = (
         {run.name: _read(run.folder / file) for run in found.pretrain if (run.folder / file).is_file()}
         for file in ("examples.npz", "flow_examples.npz")
@@ -151,6 +152,7 @@ def read(found: Found) -> dict:
         "history": _rows(found.finetune, history),
         "confusion": _confusions([run for run in ended if run in main], from_mapping(found.plan["label_set"])),
         "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
+        "pretrain_history": _rows(found.pretrain, courses) if courses else pd.DataFrame(columns=columns),
         "examples": _common_examples({run.name: _read(run.folder / "predictions.npz") for run in shown}),
         "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
         "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},

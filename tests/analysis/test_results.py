@@ -17,6 +17,7 @@ from depthseg_lib.analysis import runs as runs_of
 from depthseg_lib.analysis.results import common_scores
 from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import read_json
 from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.losses import metrics
 
@@ -85,7 +86,7 @@ def test_stored_results_come_back_whole(runs):
     results.save(found, runs.parent / "figures" / "data")
     again = results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
     assert "committed" in again.source and not again.of_this_machine
-    for name in ("metrics", "history", "pretrain"):
+    for name in ("metrics", "history", "pretrain", "pretrain_history"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=False)
     key = [*runs_of.RUN, "image", "truth", "prediction"]
     ours, stored = (
@@ -100,6 +101,15 @@ def test_stored_results_come_back_whole(runs):
     ((name, flow),) = found.flow_examples.items()
     assert np.array_equal(again.flow_examples[name].images, flow.images)
     np.testing.assert_allclose(again.flow_examples[name].true_flow, flow.true_flow, rtol=1e-3)
+
+
+def test_results_stored_without_the_course_of_pre_training_have_its_end(runs):
+    folder = runs.parent / "figures" / "data"
+    results.save(load(runs), folder)
+    (folder / "pretrain_history.parquet").unlink()
+    edit(folder / "about.json", tables=[name for name in read_json(folder / "about.json")["tables"] if "_" not in name])
+    again = results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
+    pd.testing.assert_frame_equal(again.pretrain_history, again.pretrain)
 
 
 def test_stored_results_are_small(tmp_path):
