@@ -15,7 +15,7 @@ from depthseg_lib import fingerprint
 from depthseg_lib.analysis import results
 from depthseg_lib.errors import InputError
 from depthseg_lib.files import PLAN, project_path, read_json
-from depthseg_lib.panels.live import headless
+from depthseg_lib.panels.live import NAMES, headless
 from depthseg_lib.plots import style
 from depthseg_lib.study import plan
 from depthseg_lib.training.by_hand import FOLDER, differing
@@ -24,9 +24,8 @@ STUDY = "laptop"
 """The profile whose settings are a run's where the notebook does not say others."""
 SAME = {"pretrain": ("encoder", "initialisation"), "finetune": ("encoder", "initialisation", "setting", "images")}
 """What a run of the study has in common with one by hand that is compared with it."""
+LABELS = {"pretrain": NAMES, "finetune": style.METRICS}
 SCORES = {"pretrain": ("abs_rel", "rmse", "a1", "epe", "accuracy"), "finetune": ("miou_seven", "accuracy")}
-NAMES = style.METRICS | {"abs_rel": "abs-rel", "rmse": "RMSE (m)", "a1": "a1", "epe": "end-point error (px)"}
-NAMES |= {"train_loss": "training loss"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +105,14 @@ def find(kind: str, root: Path) -> list[HandRun]:
 
 
 def table(kind: str, runs: Sequence[HandRun]) -> pd.DataFrame:
-    """A row per run, numbered from 1: its folder's name, what differs from the study, its last scores (mean of trials)."""
+    """A row per run, numbered from 1: its folder's name, what differs from the study, last scores (mean of trials)."""
     rows = []
     for run in runs:
         pairs = run.peer.differs.items() if run.peer else ()
         differs = ", ".join(f"{name} {own} ({other})" for name, (own, other) in pairs)
         row = {"run": run.folder.name, "differs from the study": differs or ("nothing" if run.peer else "all")}
         last = pd.DataFrame([history.iloc[-1] for history in run.histories])
-        row |= {NAMES[name]: last[name].mean() * style.scale(name) for name in SCORES[kind] if name in last}
+        row |= {LABELS[kind][name]: last[name].mean() * style.scale(name) for name in SCORES[kind] if name in last}
         rows.append(row | {"trials": len(run.histories)} | ({"diverged": "yes"} if run.diverged else {}))
     columns = list(dict.fromkeys(name for row in rows for name in row))
     found = pd.DataFrame(rows, index=range(1, len(rows) + 1))[columns].round(3)
@@ -140,7 +139,7 @@ def curves(kind: str, runs: Sequence[HandRun], known: Mapping[str, results.Resul
                 for trial, history in enumerate(of):
                     look = dict(color=f"C{number % 10}", marker=".", label=None if trial else f"run {number + 1}")
                     at.plot(history["iteration"], history[metric] * style.scale(metric), **look)
-            at.set(xlabel="iteration", ylabel=NAMES.get(metric, metric))
+            at.set(xlabel="iteration", ylabel=LABELS[kind][metric])
             style.few_ticks(at)
         across[0].set_title(name, loc="left")
         across[1].legend(fontsize=8)
@@ -176,8 +175,8 @@ def joining(kind: str, run: HandRun, root: Path) -> str:
         return f"{run.folder.name}: the study {run.peer.study} takes it from\n   {copy}"
     if not run.peer.differs:
         return f"{run.folder.name}: settings of the study {run.peer.study}, but made by other code or other weights."
-    differs = ", ".join(f"{name} = {own!r}, not {other!r}" for name, (own, other) in run.peer.differs.items())
-    return f"{run.folder.name}: the study {run.peer.study} has no run with these settings: {differs}."
+    differs = ", ".join(run.peer.differs)
+    return f"{run.folder.name}: the study {run.peer.study} has no run with these settings; what differs: {differs}."
 
 
 def _studies(runs: Sequence[HandRun]) -> list[str]:

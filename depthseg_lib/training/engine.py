@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -27,7 +28,8 @@ from depthseg_lib.files import CHECKPOINT, replacing, write_json
 from depthseg_lib.settings import Settings
 
 Progress = Callable[[str], None]
-"""Takes a line of a run's report."""
+"""Takes a line of a run's report. One with a method `evaluated` gets those of evaluations there, and what to draw: the
+line, the rows of the history so far, the iterations of the whole run, and `Task.picture()`."""
 MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 CHECK_EVERY = 20
@@ -47,6 +49,10 @@ class Task(Protocol):
 
     def evaluate(self) -> dict[str, float]:
         """Metrics of the module as it is now; called in evaluation mode without gradients."""
+
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """One fixed held-out sample as it is seen now, for a person: titles with colours (H W 3 uint8), depth (H W
+        metres, 0 for none) or flow (2 H W pixels); called like `evaluate`, and without draws from a generator."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,10 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
     def seconds() -> float:
         return seconds_before + time.perf_counter() - began
 
+    def left(iteration: int) -> str:
+        each = (time.perf_counter() - began) / (iteration - start)
+        return f"{each * (schedule.iterations - iteration):.0f} s left"
+
     if state := _checkpoint(folder / CHECKPOINT, identity, fabric, progress):
         task.module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
@@ -156,9 +166,15 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
             known = [name for name, value in row.items() if name != "iteration" and not math.isnan(value)]
             shown = ", ".join(f"{name} {row[name]:.4g}" for name in known[:5])
             if iteration > start and not last:
-                left = (time.perf_counter() - began) / (iteration - start) * (schedule.iterations - iteration)
-                shown += f", {left:.0f} s left"
-            progress(f"iteration {iteration}/{schedule.iterations}: {shown}")
+                shown += f", {left(iteration)}"
+            line = f"iteration {iteration}/{schedule.iterations}: {shown}"
+            if hasattr(progress, "evaluated"):
+                with torch.no_grad():
+                    progress.evaluated(line, rows, schedule.iterations, task.picture())
+            else:
+                progress(line)
+        elif iteration == start + CHECK_EVERY and hasattr(progress, "evaluated"):  # a person waits for the next one
+            progress(f"about {left(iteration)}")
 
         if not last:
             torch.manual_seed(schedule.seed * 1_000_003 + iteration)
@@ -176,6 +192,17 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
             losses.append(loss.detach())
 
     return Outcome(pd.DataFrame(rows), diverged_at, seconds())
+
+
+def prefixed(progress: Progress, prefix: str) -> Progress:
+    """The same progress with `prefix` before each line."""
+
+    def report(line: str) -> None:
+        progress(prefix + line)
+
+    if hasattr(progress, "evaluated"):
+        report.evaluated = lambda line, *seen: progress.evaluated(prefix + line, *seen)
+    return report
 
 
 @torch.no_grad()

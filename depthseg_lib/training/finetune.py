@@ -99,6 +99,12 @@ class SegmentationTask:
         self.module.eval()
         return np.concatenate([self._logits(i, i + 1).argmax(1).byte().cpu().numpy() for i in indices])
 
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """The last validation image with its truth and prediction, in the classes' colours."""
+        last, colour = len(self.validation.images) - 1, self.validation.label_set.colour
+        image, truth = self.validation.images[last].transpose(1, 2, 0), colour(self.validation.labels[last])
+        return [("image", image), ("truth", truth), ("prediction", colour(self.predict(np.array([last]))[0]))]
+
     def _logits(self, start: int, stop: int) -> Tensor:
         if self._stores(len(self.validation.images)):
             return self.module.network.decode([maps[start:stop] for maps in self._validation_features])
@@ -177,10 +183,7 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
     done = []
     for number in range(config.trial, config.trial + trials):
         one, place = config.changed(trial=number), folder / f"t{number}"
-
-        def report(line: str, number: int = number) -> None:
-            progress(f"trial {number}: {line}" if trials > 1 else line)
-
+        report = engine.prefixed(progress, f"trial {number}: ") if trials > 1 else progress
         if fingerprint.is_current(place, fingerprint.of("finetune", one)):
             report("finished before")
             done.append(read(place))
