@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,13 @@ class Examples:
     """(K, 3, H, W) uint8 RGB."""
     truth: np.ndarray
     """(K, H, W) uint8 class indices, 255 for void."""
-    predictions: dict[str, np.ndarray]
-    """(K, H, W) uint8 class indices by run name."""
+    course: dict[str, dict[int, np.ndarray]]
+    """(K, H, W) uint8 class indices by run name and iteration, in rising order; the last is the result."""
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """(K, H, W) uint8 class indices by run name, at the end of training."""
+        return {name: of[max(of)] for name, of in self.course.items()}
 
 
 @dataclass(frozen=True)
@@ -215,9 +221,12 @@ def _common_examples(runs: dict[str, dict]) -> Examples:
     first = next(iter(runs.values()))
     places = {name: {int(index): row for row, index in enumerate(of["indices"])} for name, of in runs.items()}
     common = [int(index) for index in first["indices"] if all(int(index) in of for of in places.values())]
-    predictions = {name: runs[name]["predictions"][[of[index] for index in common]] for name, of in places.items()}
+    course = {}
+    for name, of in places.items():
+        chosen, iterations = [of[index] for index in common], runs[name]["iterations"].tolist()
+        course[name] = dict(zip(iterations, runs[name]["predictions"][:, chosen], strict=True))
     rows = [next(iter(places.values()))[index] for index in common]
-    return Examples(tuple(common), first["images"][rows], first["truth"][rows], predictions)
+    return Examples(tuple(common), first["images"][rows], first["truth"][rows], course)
 
 
 def _read(path: Path, load: Callable = store.read_arrays):

@@ -1,6 +1,7 @@
 """A training while it runs, for a person: curves so far and one fixed held-out image, drawn anew at each evaluation."""
 
 import os
+from itertools import product
 
 import numpy as np
 from IPython.display import display
@@ -52,7 +53,7 @@ class Live:
 
 @style.styled
 def live_figure(
-    line: str, courses: list[list[dict]], iterations: int, pictures: list[tuple[str, np.ndarray]]
+    said: str, courses: list[list[dict]], iterations: int, pictures: list[tuple[str, np.ndarray]]
 ) -> Figure:
     """Loss and score of the last of `courses` (rows of a history), those before in grey, over pictures side by side.
 
@@ -63,33 +64,33 @@ def live_figure(
     shown = min(TALLEST, max(of.shape[0] / of.shape[1] for of in seen) * (across - 0.1))
     height = 0.3 + CURVES + 0.75 + shown + 0.05
     figure = style.Drawing(figsize=(WIDTH, height))
+    held_out = next((name for name in ("nll", "loss") if name in courses[-1][0]), None)
     for column, metric in enumerate(("train_loss", score)):
         left, bottom = (0.7 + column * WIDTH / 2) / WIDTH, (height - 0.3 - CURVES) / height
         axes = figure.add_axes((left, bottom, (WIDTH / 2 - 0.85) / WIDTH, CURVES / height))
-        for rows in courses:
-            look = (
-                dict(color=style.LOOK["depth"][0], marker=".")
-                if rows is courses[-1]
-                else dict(color=style.GREY, lw=0.8)
-            )
-            x, y = ([row[name] for row in rows] for name in ("iteration", metric))
-            axes.plot(x, np.multiply(y, style.scale(metric)), **look)
-        axes.set(xlabel="iteration", ylabel=NAMES[metric], xlim=(-0.01 * iterations, 1.01 * iterations))
+        besides = {held_out: "--"} if held_out and column == 0 else {}
+        for rows, (name, line) in product(courses, ({metric: "-"} | besides).items()):
+            now = rows is courses[-1]
+            look = dict(color=style.LOOK["depth"][0], marker=".") if now else dict(color=style.GREY, linewidth=0.8)
+            values = np.multiply([row[name] for row in rows], style.scale(name))
+            axes.plot([row["iteration"] for row in rows], values, line, **look)
+        label = "loss (dashed: held out)" if besides else NAMES[metric]
+        axes.set(xlabel="iteration", ylabel=label, xlim=(-0.01 * iterations, 1.01 * iterations))
         style.few_ticks(axes)
     for column, ((title, _), picture) in enumerate(zip(pictures, seen, strict=True)):
         axes = figure.add_axes((column * across / WIDTH, 0.05 / height, (across - 0.1) / WIDTH, shown / height))
         axes.imshow(picture, interpolation="nearest")
         axes.set_title(title, fontsize=9, pad=3)
         axes.set_axis_off()
-    figure.text(0.01, 1 - 0.2 / height, line, fontsize=9)
+    figure.text(0.01, 1 - 0.2 / height, said, fontsize=9)
     return figure
 
 
 def coloured(pictures: list[np.ndarray]) -> list[np.ndarray]:
     """Colours (H W 3 or 4) of what `Task.picture` gives; all depths have the scale of the first, and so have flows."""
     depths, flows = ([of for of in pictures if of.ndim == n and (n == 2 or len(of) == 2)] for n in (2, 3))
-    known = depths[0][depths[0] > 0] if depths else np.ones(1)
-    low, high = np.log(np.percentile(known, (1, 99)))
+    known = depths[0][depths[0] > 0] if depths else ()
+    low, high = np.log(np.percentile(known, (1, 99))) if len(known) else (0.0, 1.0)
     fastest = max(1.0, float(np.percentile(np.hypot(*flows[0]), 90))) if flows else 1.0
 
     def colours(of: np.ndarray) -> np.ndarray:

@@ -85,6 +85,8 @@ class Outcome:
     """The first iteration whose loss was not finite, or None."""
     seconds: float
     """Wall time of training, over all its parts when it was resumed."""
+    kept: dict[int, bytes]
+    """What `keep` gave of evaluations, by iteration."""
 
 
 def cosine(progress: float) -> float:
@@ -109,15 +111,24 @@ def make_fabric(precision: str) -> Fabric:
     return Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1, precision=precision)
 
 
-def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity: str, progress: Progress) -> Outcome:
+def train(
+    task: Task,
+    schedule: Schedule,
+    fabric: Fabric,
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    keep: Callable[[int], bytes | None] = lambda iteration: None,
+) -> Outcome:
     """Train until the schedule ends or the loss is no longer finite.
 
     Goes on from `folder/checkpoint.pt` if one is there that a run of the same `identity` (its settings, as text) left.
     Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
-    with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation.
+    with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation. What `keep`
+    gives after the one at an iteration, if anything, goes with the checkpoints into the outcome.
     """
     folder, began = Path(folder), time.perf_counter()
-    rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
+    rows, kept, losses, start, seconds_before, diverged_at = [], {}, [], 0, 0.0, None
     trained = [p for p in task.module.parameters() if p.requires_grad]
     kinds = {"adam": torch.optim.Adam, "sgd": partial(torch.optim.SGD, momentum=MOMENTUM)}
     optimiser = kinds[schedule.optimiser](trained, lr=schedule.learning_rate, fused=True)
@@ -133,7 +144,7 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
     if state := _checkpoint(folder / CHECKPOINT, identity, fabric, progress):
         task.module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
-        rows, start, seconds_before = state["rows"], state["iteration"], state["seconds"]
+        rows, kept, start, seconds_before = (state[name] for name in ("rows", "kept", "iteration", "seconds"))
         progress(f"going on from iteration {start}")
         # what the last evaluation left outside the checkpoint, should no other follow: history, the task's results
         _write_history(folder, rows)
@@ -156,8 +167,14 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
             losses.clear()
             row = {"iteration": iteration, "train_loss": loss, **_evaluated(task), "learning_rate": learning_rate}
             rows.append(row | {"seconds": seconds()})
+            kept |= {iteration: of} if (of := keep(iteration)) is not None else {}
             _write_history(folder, rows)
-            state = {"module": task.module.state_dict(), "optimiser": optimiser.state_dict(), "rows": rows}
+            state = {
+                "module": task.module.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "rows": rows,
+                "kept": kept,
+            }
             state |= {"iteration": iteration, "seconds": seconds(), "identity": identity}
             packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
             torch.save(state, packed)
@@ -191,7 +208,7 @@ def train(task: Task, schedule: Schedule, fabric: Fabric, folder: Path, identity
             optimiser.step()
             losses.append(loss.detach())
 
-    return Outcome(pd.DataFrame(rows), diverged_at, seconds())
+    return Outcome(pd.DataFrame(rows), diverged_at, seconds(), kept)
 
 
 def prefixed(progress: Progress, prefix: str) -> Progress:

@@ -99,10 +99,10 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     wrong = seed.random(truth.shape) > 0.55 + quality / 2
     predictions = np.where(wrong | (truth == VOID), np.roll(truth, 7, axis=2), truth)
     predictions = np.where(predictions == VOID, 0, predictions).astype(np.uint8)
-    indices = np.arange(len(truth)) - len(truth)
-    np.savez_compressed(
-        folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
-    )
+    course = np.stack([np.zeros_like(predictions), np.where(wrong, 0, predictions), predictions])
+    stored = {"images": images, "truth": truth, "predictions": course}
+    stored |= {"indices": np.arange(len(truth)) - len(truth), "iterations": history["iteration"].iloc[[0, 3, -1]]}
+    np.savez_compressed(folder / "predictions.npz", **stored)
     write(folder / "environment.json", ENVIRONMENT | {"settings": run})
     measured = metrics.segmentation_metrics(confusion, 0, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]

@@ -54,7 +54,8 @@ def test_looking_changes_no_bit_and_each_evaluation_replaces_the_picture(name, h
     assert all(torch.equal(one[tensor], two[tensor]) for tensor in one)
     assert len(handle.shown) == 3 and "iteration" not in capsys.readouterr().out
     loss, score, *pictures = handle.shown[-1].axes
-    assert len(loss.lines[0].get_xdata()) == len(score.lines[0].get_xdata()) == 3
+    assert {len(line.get_xdata()) for line in (*loss.lines, *score.lines)} == {3}
+    assert len(loss.lines) == (1 if name == "classification" else 2) and len(score.lines) == 1
     assert loss.get_xlim()[1] > 4 and handle.shown[-1].texts[-1].get_text().startswith("iteration 4/4: train_loss")
     shown = [axes.get_title() for axes in pictures]
     assert shown == titles if titles else len(shown) == 6
@@ -63,8 +64,8 @@ def test_looking_changes_no_bit_and_each_evaluation_replaces_the_picture(name, h
 def test_trials_share_one_picture_with_those_before_in_grey(handle, tmp_path, capsys):
     finetune.run_trials(finetuning(), 2, tmp_path, live.Live())
     last = handle.shown[-1]
-    assert len(handle.shown) == 6 and len(last.axes[0].lines) == 2
-    assert last.axes[0].lines[0].get_color() == live.style.GREY != last.axes[0].lines[1].get_color()
+    assert len(handle.shown) == 6 and len(last.axes[1].lines) == 2
+    assert last.axes[1].lines[0].get_color() == live.style.GREY != last.axes[1].lines[1].get_color()
     assert last.texts[-1].get_text().startswith("trial 1: iteration 4/4")
     finetune.run_trials(finetuning(), 2, tmp_path, live.Live())
     assert capsys.readouterr().out.splitlines()[-1] == "trial 1: finished before"

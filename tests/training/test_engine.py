@@ -190,6 +190,58 @@ def one_thread(monkeypatch):
     torch.set_num_threads(before)
 
 
+DYING = """
+import itertools, os, pathlib, numpy
+from matplotlib.figure import Figure
+from depthseg_lib.panels import live
+
+def dying(owner, name, time, before=lambda *args, **kwargs: None):
+    whole, count = getattr(owner, name), itertools.count(1)
+    def call(*args, **kwargs):
+        if next(count) == time:
+            before(*args, **kwargs)
+            os.kill(os.getpid(), 9)
+        return whole(*args, **kwargs)
+    setattr(owner, name, call)
+
+class Handle:
+    def update(self, figure, display_id=None):
+        figure._repr_png_()
+        return self
+    __call__ = update
+
+live.display, write = Handle(), pathlib.Path.write_bytes
+"""
+PLACES = {
+    "the checkpoint, with predictions": "dying(pathlib.Path, 'write_bytes', 4, lambda f, of: write(f, of[:9999]))",
+    "a live picture": "dying(Figure, 'savefig', 3)",
+    "the predictions at the end": "dying(numpy, 'savez_compressed', 2, lambda f, **_: (f.write(b'half'), f.flush()))",
+}
+"""What is being written when the process dies, and how it comes to that."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OMP_NUM_THREADS", "1")
+        finetune.run(CONFIG, folder, lambda line: None)
+    return folder
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_that_dies_while_something_is_written_goes_on_to_the_same_bits(place, whole, tmp_path, one_thread):
+    script = SCRIPT.replace("lambda line: print(line, flush=True)", "live.Live()")
+    command = [sys.executable, "-c", DYING + PLACES[place] + script, json.dumps(CONFIG.to_mapping()), tmp_path]
+    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    assert (tmp_path / "checkpoint.pt").exists() and not (tmp_path / "metrics.json").exists()
+    said = []
+    finetune.run(CONFIG, tmp_path, said.append)
+    assert said[0].startswith("going on from iteration")
+    assert_same_results(whole, tmp_path)
+
+
 def kill_in_the_middle(folder):
     command = [sys.executable, "-c", SCRIPT, json.dumps(CONFIG.to_mapping()), folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
@@ -202,17 +254,21 @@ def kill_in_the_middle(folder):
     assert process.returncode == -signal.SIGKILL
 
 
-def test_kill_dash_nine_changes_nothing(tmp_path, one_thread):
-    whole, killed, said = tmp_path / "whole", tmp_path / "killed", []
-    finetune.run(CONFIG, whole, said.append)
+def test_kill_dash_nine_changes_nothing(tmp_path, whole, one_thread):
+    killed, said = tmp_path / "killed", []
     kill_in_the_middle(killed)
     assert (killed / "checkpoint.pt").exists() and not (killed / "metrics.json").exists()
     finetune.run(CONFIG, killed, said.append)
     assert any("going on from iteration" in line for line in said)
+    assert_same_results(whole, killed)
 
-    tables = [pd.read_parquet(f / "history.parquet").drop(columns="seconds") for f in (whole, killed)]
+
+def assert_same_results(*folders):
+    tables = [pd.read_parquet(f / "history.parquet").drop(columns="seconds") for f in folders]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
-    weights = [safetensors.torch.load_file(f / "weights.safetensors") for f in (whole, killed)]
+    weights = [safetensors.torch.load_file(f / "weights.safetensors") for f in folders]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    matrices = [np.load(f / "confusion.npz")["images"] for f in (whole, killed)]
-    assert np.array_equal(*matrices)
+    for name in ("confusion.npz", "predictions.npz"):
+        one, other = (np.load(folder / name) for folder in folders)
+        assert one.files == other.files and all(np.array_equal(one[part], other[part]) for part in one.files)
+    assert list(np.load(folders[1] / "predictions.npz")["iterations"]) == [0, 2, 4, 6, 8, 10, 12]
