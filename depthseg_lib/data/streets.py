@@ -82,7 +82,7 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
             arrays["images"][row] = frame.image.cpu().numpy()
             arrays["labels"][row] = KITTI.encode(frame.labels.cpu().numpy(), "streets")
             arrays["depth"][row] = frame.depth.cpu().numpy()
-        if progress and (number == 0 or (number + 1) % max(1, len(seeds) // 20) == 0):
+        if progress and (number == 2 or (number + 1) % max(1, len(seeds) // 20) == 0):  # the first is slow
             left = (time.monotonic() - begin) / (number + 1) * (len(seeds) - number - 1)
             progress(f"streets: {number + 1} of {len(seeds)} rendered, about {left:.0f} s left")
     for array in arrays.values():

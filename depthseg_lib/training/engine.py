@@ -127,7 +127,7 @@ def train(
     with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation. What `keep`
     gives after the one at an iteration, if anything, goes with the checkpoints into the outcome.
     """
-    folder, began = Path(folder), time.perf_counter()
+    folder, began, watched = Path(folder), time.perf_counter(), hasattr(progress, "evaluated")
     rows, kept, losses, start, seconds_before, diverged_at = [], {}, [], 0, 0.0, None
     trained = [p for p in task.module.parameters() if p.requires_grad]
     kinds = {"adam": torch.optim.Adam, "sgd": partial(torch.optim.SGD, momentum=MOMENTUM)}
@@ -141,6 +141,13 @@ def train(
         each = (time.perf_counter() - began) / (iteration - start)
         return f"{each * (schedule.iterations - iteration):.0f} s left"
 
+    def tell(line: str) -> None:
+        if not watched:
+            return progress(line)
+        task.module.eval()
+        with torch.no_grad():
+            progress.evaluated(line, rows, schedule.iterations, task.picture())
+
     if state := _checkpoint(folder / CHECKPOINT, identity, fabric, progress):
         task.module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
@@ -149,6 +156,8 @@ def train(
         # what the last evaluation left outside the checkpoint, should no other follow: history, the task's results
         _write_history(folder, rows)
         _evaluated(task)
+        if watched:
+            tell(f"going on from iteration {start}")
 
     for iteration in range(start, schedule.iterations + 1):
         last = iteration == schedule.iterations
@@ -184,14 +193,9 @@ def train(
             shown = ", ".join(f"{name} {row[name]:.4g}" for name in known[:5])
             if iteration > start and not last:
                 shown += f", {left(iteration)}"
-            line = f"iteration {iteration}/{schedule.iterations}: {shown}"
-            if hasattr(progress, "evaluated"):
-                with torch.no_grad():
-                    progress.evaluated(line, rows, schedule.iterations, task.picture())
-            else:
-                progress(line)
-        elif iteration == start + CHECK_EVERY and hasattr(progress, "evaluated"):  # a person waits for the next one
-            progress(f"about {left(iteration)}")
+            tell(f"iteration {iteration}/{schedule.iterations}: {shown}")
+        elif watched and iteration == start + CHECK_EVERY:  # who looks does not want to wait for the next one
+            tell(f"iteration {iteration}/{schedule.iterations}: {left(iteration)}")
 
         if not last:
             torch.manual_seed(schedule.seed * 1_000_003 + iteration)

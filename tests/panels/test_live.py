@@ -71,15 +71,32 @@ def test_trials_share_one_picture_with_those_before_in_grey(handle, tmp_path, ca
     assert capsys.readouterr().out.splitlines()[-1] == "trial 1: finished before"
 
 
-def test_a_first_estimate_does_not_wait_for_the_second_evaluation(handle, tmp_path, capsys):
-    config = finetuning(iterations=24, evaluate_every=24)
-    finetune.run(config, tmp_path / "watched", live.Live())
-    assert "about 0 s left" in capsys.readouterr().out
-    finetune.run(config, tmp_path / "plain", print)
+@pytest.mark.parametrize("config", [finetuning(), pretraining()], ids=["segmentation", "depth"])
+def test_a_first_estimate_does_not_wait_for_the_second_evaluation(config, handle, tmp_path, capsys):
+    config, run = (
+        config.changed(iterations=24, evaluate_every=24),
+        finetune.run if "images" in config.to_mapping() else pretrain.run,
+    )
+    run(config, tmp_path / "watched", live.Live())
+    said = [figure.texts[-1].get_text() for figure in handle.shown]
+    assert [line.split(":")[0] for line in said] == [f"iteration {number}/24" for number in (0, 20, 24)]
+    assert said[1].endswith("s left") and len(handle.shown[1].axes[1].lines[0].get_xdata()) == 1
+    capsys.readouterr()
+    run(config, tmp_path / "plain", print)
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
         "iteration 0/24",
         "iteration 24/24",
     ]
+    one, two = (safetensors.torch.load_file(tmp_path / of / "weights.safetensors") for of in ("plain", "watched"))
+    assert all(torch.equal(one[tensor], two[tensor]) for tensor in one)
+
+
+def test_what_is_gone_on_with_is_shown_at_once(handle, tmp_path, capsys):
+    config = pretraining()
+    pretrain.run(config, tmp_path, lambda line: None)
+    pretrain.run(config, tmp_path, live.Live())  # nothing is left to train
+    (figure,) = handle.shown
+    assert figure.texts[-1].get_text() == "going on from iteration 4" and len(figure.axes[0].lines[0].get_xdata()) == 3
 
 
 def test_depths_and_flows_share_the_scale_of_the_first(handle):
