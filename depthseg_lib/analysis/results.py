@@ -18,7 +18,7 @@ from depthseg_lib.settings import APART, INITIALISATIONS, close_to
 
 DATA = {"streets": "embedded street world", "kitti": "KITTI", "nyu": "NYU-V2", "cityscapes": "Cityscapes"}
 """How figures name a data set; a user's own has its own name."""
-_FRAMES = ("metrics", "history", "confusion", "pretrain")
+_FRAMES = ("metrics", "history", "confusion", "pretrain", "pretrain_history")
 _CENTIMETRES = 100
 """Depth is stored in 16-bit centimetres: 0.01 to 655 m, 0 for no depth."""
 
@@ -45,8 +45,11 @@ class Results:
     """A row per filled cell of an image's matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
+    pretrain_history: pd.DataFrame
+    """A row per evaluation of these; the last alone where the results were stored without the others."""
     examples: Examples
-    """A few validation images with their truth, and what the first trial of every run of `main` predicted for them."""
+    """A few validation images with their truth, and what the first trial of every run of `main` predicted for them in
+    the course of its training."""
     depth_examples: dict[str, DepthExamples]
     """By name of the depth run: frames with true and predicted depth."""
     flow_examples: dict[str, FlowExamples]
@@ -142,7 +145,10 @@ def save(results: Results, folder: str | Path) -> None:
     tables = {name: getattr(results, name) for name in _FRAMES if name != "confusion"}
     tables |= parts or {"confusion-none": confusion}  # every trial diverged
     pictures = {"examples": examples.images.transpose(0, 2, 3, 1), "examples_truth": examples.truth}
-    pictures |= {f"predictions/{name}": predicted for name, predicted in examples.predictions.items()}
+    # on the way to the end, only of the training-set size that most runs have: the others' take as much room again
+    usual = set(results.metrics.loc[results.metrics["images"] == results.base_images, "name"])
+    course = {name: of if name in usual else {max(of): of[max(of)]} for name, of in examples.course.items()}
+    pictures |= {f"predictions/{name}": np.concatenate(list(of.values())) for name, of in course.items()}
     for name, of in results.depth_examples.items():
         pictures[f"depth/{name}-image"] = of.images.transpose(0, 2, 3, 1)
         for part, depth in (("truth", of.truth), ("prediction", of.prediction)):
@@ -154,7 +160,8 @@ def save(results: Results, folder: str | Path) -> None:
         half = {part: flow.astype(np.float16) for part, flow in flows.items() if flow is not None}
         moved[f"flow/{name}"] = {"images": of.images} | half
     palette = results.label_set.colour(np.arange(256, dtype=np.uint8))
-    stored = Stored(about | {"examples": list(examples.indices)}, tables, moved, pictures, palette)
+    about |= {"examples": list(examples.indices), "iterations": {name: list(of) for name, of in course.items()}}
+    stored = Stored(about, tables, moved, pictures, palette)
     store.write(project_path(folder), stored)
     write_json(project_path(folder) / PLAN, results.plan)
 
@@ -162,18 +169,24 @@ def save(results: Results, folder: str | Path) -> None:
 def _restored(found: Stored) -> dict:
     """What `save` was given, as `runs.read` has it."""
     parts = [table for name, table in sorted(found.tables.items()) if name.startswith("confusion-")]
+    tables = {name: table for name, table in found.tables.items() if not name.startswith("confusion-")}
+    tables = {"pretrain_history": tables["pretrain"]} | tables
     joined, pictures = {}, found.pictures
     for name in parts[0].columns:  # texts are categories, of their own in each part
         columns = [part[name] for part in parts]
         categorical = isinstance(columns[0].dtype, pd.CategoricalDtype)
         joined[name] = pd.api.types.union_categoricals(columns) if categorical else np.concatenate(columns)
     named = {kind: [name for name in pictures if name.startswith(kind)] for kind in ("predictions/", "depth/")}
-    predictions = {name.removeprefix("predictions/"): pictures[name] for name in named["predictions/"]}
+    ends = tables["metrics"].set_index("name")["iteration"]  # what was stored without its iterations is of the end
+    course = {}
+    for name in (name.removeprefix("predictions/") for name in named["predictions/"]):
+        iterations = found.about.get("iterations", {}).get(name) or [int(ends[name])]
+        course[name] = dict(zip(iterations, np.split(pictures[f"predictions/{name}"], len(iterations)), strict=True))
     depth = {name.removesuffix("-image"): pictures[name] for name in named["depth/"] if name.endswith("-image")}
     images = pictures["examples"].transpose(0, 3, 1, 2)
-    return {name: table for name, table in found.tables.items() if not name.startswith("confusion-")} | {
+    return tables | {
         "confusion": pd.DataFrame(joined),
-        "examples": Examples(tuple(found.about["examples"]), images, pictures["examples_truth"], predictions),
+        "examples": Examples(tuple(found.about["examples"]), images, pictures["examples_truth"], course),
         "depth_examples": {
             name.removeprefix("depth/"): DepthExamples(
                 shown.transpose(0, 3, 1, 2),

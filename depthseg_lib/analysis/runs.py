@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +100,13 @@ class Examples:
     """(K, 3, H, W) uint8 RGB."""
     truth: np.ndarray
     """(K, H, W) uint8 class indices, 255 for void."""
-    predictions: dict[str, np.ndarray]
-    """(K, H, W) uint8 class indices by run name."""
+    course: dict[str, dict[int, np.ndarray]]
+    """(K, H, W) uint8 class indices by run name and iteration, in rising order; the last is the result."""
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """(K, H, W) uint8 class indices by run name, at the end of training."""
+        return {name: of[max(of)] for name, of in self.course.items()}
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,7 @@ def read(found: Found) -> dict:
     shown = [run for run in main if run.parameters["trial"] == first]
     # without any run, as where all weights are published ones, the columns that are asked for
     columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
+    courses = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.pretrain]
     depth, flow = (
         {run.name: _read(run.folder / file) for run in found.pretrain if (run.folder / file).is_file()}
         for file in ("examples.npz", "flow_examples.npz")
@@ -160,6 +167,7 @@ def read(found: Found) -> dict:
         "history": _rows(found.finetune, history),
         "confusion": _confusions([run for run in ended if run in main], from_mapping(found.plan["label_set"])),
         "pretrain": pd.DataFrame([_metrics(run) for run in found.pretrain], columns=columns),
+        "pretrain_history": _rows(found.pretrain, courses) if courses else pd.DataFrame(columns=columns),
         "examples": _common_examples({run.name: _read(run.folder / "predictions.npz") for run in shown}),
         "depth_examples": {n: DepthExamples(of["images"], of["truth"], of["prediction"]) for n, of in depth.items()},
         "flow_examples": {name: FlowExamples.of(arrays) for name, arrays in flow.items()},
@@ -222,9 +230,12 @@ def _common_examples(runs: dict[str, dict]) -> Examples:
     first = next(iter(runs.values()))
     places = {name: {int(index): row for row, index in enumerate(of["indices"])} for name, of in runs.items()}
     common = [int(index) for index in first["indices"] if all(int(index) in of for of in places.values())]
-    predictions = {name: runs[name]["predictions"][[of[index] for index in common]] for name, of in places.items()}
+    course = {}
+    for name, of in places.items():
+        chosen, iterations = [of[index] for index in common], runs[name]["iterations"].tolist()
+        course[name] = dict(zip(iterations, runs[name]["predictions"][:, chosen], strict=True))
     rows = [next(iter(places.values()))[index] for index in common]
-    return Examples(tuple(common), first["images"][rows], first["truth"][rows], predictions)
+    return Examples(tuple(common), first["images"][rows], first["truth"][rows], course)
 
 
 def _read(path: Path, load: Callable = store.read_arrays):

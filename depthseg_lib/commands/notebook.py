@@ -52,7 +52,7 @@ def enter_headless_environment() -> None:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(folder)
-    os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "DEPTHSEG_HEADLESS": "1"}
     for name in ("MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
         os.environ.pop(name, None)
 

@@ -100,7 +100,9 @@ class Screen:
             self.failed[key] = event.text
         if event.what == journal.FINISHED:
             at = diverged(self.folder(key))
-            text = f"finished in {duration(max(0.0, event.at - since))}" + ("" if at is None else f", diverged at iteration {at}")
+            text = f"finished in {duration(max(0.0, event.at - since))}" + (
+                "" if at is None else f", diverged at iteration {at}"
+            )
             text += f", {self.left()}" if self.waiting else ""
         self.say(f"[{self.numbers.get(key, '?')}/{len(self.jobs)}] {' '.join(key)}  {text}")
 

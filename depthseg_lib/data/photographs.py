@@ -76,6 +76,8 @@ def render_photographs(folder: Path, config: PhotographsConfig, device: str = "c
     require_space(folder, 3 * config.count * config.size**2)
     images = reserved(folder / "images.npy", shape, np.uint8)
     drawn, begin = shots(config), time.monotonic()
+    if progress:
+        progress(f"photographs: {config.count} of {config.size}x{config.size} have to be rendered, once for all runs")
     for first in range(0, config.count, _BATCH):
         numbers = range(first, min(first + _BATCH, config.count))
         street, matrices = photographs_of([compose(config, drawn, number) for number in numbers])

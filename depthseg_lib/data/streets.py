@@ -71,6 +71,8 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
         "labels": reserved(folder / "labels.npy", (count, *size), np.uint8),
         "depth": reserved(folder / "depth.npy", (count, *size), np.float16),
     }
+    if progress:
+        progress(f"streets: {count} images of {size[0]}x{size[1]} have to be rendered, once for all runs")
     begin = time.monotonic()
     for number, seed in enumerate(seeds):
         street = build_street(seed, frames if frames > 1 else _CLIP).to(device)
@@ -80,7 +82,7 @@ def _render(folder: Path, config: StreetsConfig, seeds: list, frames: int, devic
             arrays["images"][row] = frame.image.cpu().numpy()
             arrays["labels"][row] = KITTI.encode(frame.labels.cpu().numpy(), "streets")
             arrays["depth"][row] = frame.depth.cpu().numpy()
-        if progress and (number + 1) % max(1, len(seeds) // 20) == 0:
+        if progress and (number == 2 or (number + 1) % max(1, len(seeds) // 20) == 0):  # the first is slow
             left = (time.monotonic() - begin) / (number + 1) * (len(seeds) - number - 1)
             progress(f"streets: {number + 1} of {len(seeds)} rendered, about {left:.0f} s left")
     for array in arrays.values():

@@ -11,14 +11,16 @@ from matplotlib.patches import Rectangle
 
 from depthseg_lib.analysis.learning_curves import PREFIX, class_shares
 from depthseg_lib.analysis.results import Results
+from depthseg_lib.data.labels import VOID
 from depthseg_lib.panels import panel
 from depthseg_lib.panels.panel import Panel, ShownRuns
 from depthseg_lib.plots import style
 from depthseg_lib.plots.trajectories import SUBSETS, trajectory_axes
 from depthseg_lib.settings import encoder_name
 
-COURSE, CLASSES = (0.07, 0.12, 0.45, 0.75), (0.665, 0.12, 0.315, 0.75)
-"""The places of the course and of the classes in the figure: left, bottom, width, height."""
+SIZE = (9.6, 6.0)
+COURSE, CLASSES = (0.07, 0.1, 0.45, 0.58), (0.665, 0.1, 0.315, 0.58)
+"""The figure in inches, and the places of the course and of the classes in it: left, bottom, width, height."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,15 @@ class TrajectoryState:
     """miou_occurring or miou_seven: what pixel accuracy is drawn against."""
     iteration: int
     """The evaluation that is marked."""
+    example: int
+    """Which of the stored validation images, from 0."""
 
 
 class TrajectoryResults(ShownRuns):
-    """What the panel draws from: means over trials at each evaluation after iteration 0. `Results` go in."""
+    """What the panel draws from: means over trials at each evaluation. `Results` go in."""
 
     def __init__(self, results: Results):
-        super().__init__(results.history[results.history["iteration"] > 0])
+        super().__init__(results.history)
         self.results = results
 
     @cached_property
@@ -60,13 +64,24 @@ class TrajectoryResults(ShownRuns):
         """Iterations at which these runs were evaluated."""
         return self.numbers("iteration", encoder, setting)
 
+    def shown(self, state: TrajectoryState) -> tuple[int, np.ndarray] | None:
+        """What the first trial of these runs predicted for the example (H W class indices) at the stored iteration next
+        to the chosen one, and that iteration; None where nothing is stored."""
+        rows = self.of(state.encoder, state.setting)
+        course = self.results.examples.course
+        names = [n for n in rows.loc[rows["initialisation"] == state.initialisation, "name"].unique() if n in course]
+        if not names:
+            return None
+        nearest = min(course[names[0]], key=lambda iteration: abs(iteration - state.iteration))
+        return nearest, course[names[0]][nearest][state.example]
+
     @cache
     @style.styled
     def background(self, encoder: str, setting: str, metric: str) -> tuple[np.ndarray, tuple]:
         """What stands still: the courses and the axes of the classes, as pixels (H W 3, uint8), and the limits."""
-        figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
-        course = figure.add_axes(COURSE)
-        trajectory_axes(course, self.of(encoder, setting), metric)
+        figure = Figure(figsize=SIZE, dpi=panel.DPI)
+        course, rows = figure.add_axes(COURSE), self.of(encoder, setting)
+        trajectory_axes(course, rows[rows["iteration"] > 0], metric)
         panel.name_lines(course, self.initialisations(encoder, setting))
         axes = figure.add_axes(CLASSES)
         labels = [f"{name}, {100 * share:.2g} %" for name, share in self.shares.items()]
@@ -82,7 +97,7 @@ def first_state(held: TrajectoryResults) -> TrajectoryState:
     encoder = held.encoders[0]
     setting = held.settings(encoder)[0]
     last = held.iterations(encoder, setting)[-1]
-    return TrajectoryState(encoder, setting, held.initialisations(encoder, setting)[-1], SUBSETS[0], last)
+    return TrajectoryState(encoder, setting, held.initialisations(encoder, setting)[-1], SUBSETS[0], last, 0)
 
 
 @style.styled
@@ -90,8 +105,9 @@ def trajectory_figure(state: TrajectoryState, held: TrajectoryResults) -> Figure
     """Where every initialisation stands at an iteration, ringed on its course, and the IoU of each class beside.
 
     Bars are the chosen initialisation's classes, from the one with most pixels; small marks are the others'.
+    Above is what it predicts for an image. At iteration 0 no course has begun, and there are no rings.
     """
-    figure = Figure(figsize=panel.SIZE, dpi=panel.DPI)
+    figure = Figure(figsize=SIZE, dpi=panel.DPI)
     background, limits = held.background(state.encoder, state.setting, state.metric)
     figure.add_artist(panel.Paste(background))
     value = "no evaluation"
@@ -101,11 +117,18 @@ def trajectory_figure(state: TrajectoryState, held: TrajectoryResults) -> Figure
             here, chosen = held.means.loc[key], name == state.initialisation
             if chosen:
                 value = f"mIoU {100 * here[state.metric]:.1f} %, pixel accuracy {100 * here['accuracy']:.1f} %"
-            _ring(figure, name, here[state.metric], here["accuracy"], limits, chosen)
+            if state.iteration > 0:
+                _ring(figure, name, here[state.metric], here["accuracy"], limits, chosen)
             _classes(figure, name, here[[PREFIX + c for c in held.shares.index]].to_numpy(float), chosen)
     where = f"{state.initialisation}, {encoder_name(state.encoder)}, {state.setting}, iteration {state.iteration}"
-    figure.text(COURSE[0], 0.94, f"{where}: {value}", fontsize=9)
-    figure.text(CLASSES[0], 0.895, "share of pixels beside the class", fontsize=8, color=style.GREY)
+    figure.text(COURSE[0], 0.735, f"{where}: {value}", fontsize=9)
+    figure.text(CLASSES[0], 0.695, "share of pixels beside the class", fontsize=8, color=style.GREY)
+    examples, colour, shown = held.results.examples, held.results.label_set.colour, held.shown(state)
+    title = f"prediction: {state.initialisation}, iteration {shown[0]}" if shown else "no prediction is stored"
+    prediction = shown[1] if shown else np.full_like(examples.truth[0], VOID)
+    panel.add_picture(figure, 0, panel.fitted(examples.images[state.example].transpose(1, 2, 0)), "image")
+    panel.add_picture(figure, 1, panel.fitted(colour(examples.truth[state.example])), "truth")
+    panel.add_picture(figure, 2, panel.fitted(colour(prediction)), title)
     return figure
 
 
@@ -145,7 +168,9 @@ class TrajectoryPanel(Panel):
         self.initialisation = panel.buttons("start", self.held.initialisations(*here), self.state.initialisation)
         self.metric = panel.metrics(SUBSETS)
         self.iteration = panel.slider("iteration", self.held.iterations(*here), self.state.iteration)
-        super().__init__([self.iteration, self.metric], [self.initialisation], [self.setting, self.encoder])
+        self.example = panel.numbers("image", len(results.examples.indices))
+        rows = [self.iteration, self.example], [self.initialisation], [self.setting, self.encoder, self.metric]
+        super().__init__(*rows)
 
     def figure(self) -> Figure:
         """What was run with the chosen encoder and setting, up to the chosen iteration."""

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from depthseg_lib.data.arrays import Photographs, held_out_photographs
+from depthseg_lib.data.arrays import Photographs, held_out_photographs, spread
 from depthseg_lib.data.batches import images_to_float, photograph_batch
 from depthseg_lib.models.networks import Classifier
 from depthseg_lib.settings import PretrainConfig
@@ -54,6 +54,16 @@ class ClassificationTask:
 
     def examples(self) -> dict[str, np.ndarray]:
         return {}
+
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """A few held-out photographs by what they are taken for; where that is wrong, what they are in brackets."""
+        images, names = self.photographs.images[spread(self.held_out, 6)], self.photographs.classes
+        found = self.module.classifier(images_to_float(torch.from_numpy(images).to(self.device))).argmax(1).tolist()
+        truth = self.photographs.labels[spread(self.held_out, 6)]
+        titles = [
+            names[is_] if is_ == of else f"{names[is_]} ({names[of]})" for is_, of in zip(found, truth, strict=True)
+        ]
+        return list(zip(titles, images.transpose(0, 2, 3, 1), strict=True))
 
     def networks(self) -> dict[str, nn.Module]:
         return {"weights": self.module.classifier}

@@ -131,6 +131,12 @@ class DepthTask:
         prediction = torch.stack(scaled).numpy()
         return {"images": self.video.images[frames], "truth": truth.numpy(), "prediction": prediction}
 
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """A held-out image, its true depth where that is known, and the predicted, with the truth's median."""
+        (image,), (truth,), (predicted,) = self.examples(1).values()
+        known = [("true depth", truth)] if (truth > 0).any() else []
+        return [("image", image.transpose(1, 2, 0)), *known, ("predicted depth", predicted)]
+
     def networks(self) -> dict[str, nn.Module]:
         """The networks to keep, by file name."""
         return {"weights": self.module.depth, "pose": self.module.pose}

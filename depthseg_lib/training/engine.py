@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -28,7 +29,8 @@ from depthseg_lib.files import CHECKPOINT, replacing, write_json
 from depthseg_lib.settings import Settings
 
 Progress = Callable[[str], None]
-"""Takes a line of a run's report."""
+"""Takes a line of a run's report. One with a method `evaluated` gets those of evaluations there, and what to draw: the
+line, the rows of the history so far, the iterations of the whole run, and `Task.picture()`."""
 MOMENTUM = 0.9
 """Of stochastic gradient descent."""
 CHECK_EVERY = 20
@@ -52,6 +54,10 @@ class Task(Protocol):
 
     def evaluate(self) -> dict[str, float]:
         """Metrics of the module as it is now; called in evaluation mode without gradients."""
+
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """One fixed held-out sample as it is seen now, for a person: titles with colours (H W 3 uint8), depth (H W
+        metres, 0 for none) or flow (2 H W pixels); called like `evaluate`, and without draws from a generator."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Outcome:
     """The first iteration whose loss was not finite, or None."""
     seconds: float
     """Wall time of training, over all its parts when it was resumed."""
+    kept: dict[int, bytes]
+    """What `keep` gave of evaluations, by iteration."""
 
 
 def cosine(progress: float) -> float:
@@ -126,16 +134,18 @@ def train(
     identity: str,
     progress: Progress,
     check: Callable[[], None] = lambda: None,
+    keep: Callable[[int], bytes | None] = lambda iteration: None,
 ) -> Outcome:
     """Train until the schedule ends or the loss is no longer finite.
 
     Goes on from `folder/checkpoint.pt` if one is there that a run of the same `identity` (its settings, as text) left.
     Batches and augmentation are a function of seed and iteration alone, so a run that was killed and goes on ends
     with the same numbers as one that was not. `folder/history.parquet` grows by a row at each evaluation. `check` is
-    called before anything is written, and may raise.
+    called before anything is written, and may raise. What `keep` gives after the evaluation at an iteration, if
+    anything, goes with the checkpoints into the outcome.
     """
-    folder, began = Path(folder), time.perf_counter()
-    rows, losses, start, seconds_before, diverged_at = [], [], 0, 0.0, None
+    folder, began, watched = Path(folder), time.perf_counter(), hasattr(progress, "evaluated")
+    rows, kept, losses, start, seconds_before, diverged_at = [], {}, [], 0, 0.0, None
     trained = [p for p in task.module.parameters() if p.requires_grad]
     kinds = {"adam": torch.optim.Adam, "sgd": partial(torch.optim.SGD, momentum=MOMENTUM)}
     optimiser = kinds[schedule.optimiser](trained, lr=schedule.learning_rate, fused=True)
@@ -144,14 +154,27 @@ def train(
     def seconds() -> float:
         return seconds_before + time.perf_counter() - began
 
+    def left(iteration: int) -> str:
+        each = (time.perf_counter() - began) / (iteration - start)
+        return f"{each * (schedule.iterations - iteration):.0f} s left"
+
+    def tell(line: str) -> None:
+        if not watched:
+            return progress(line)
+        task.module.eval()
+        with torch.no_grad():
+            progress.evaluated(line, rows, schedule.iterations, task.picture())
+
     if state := _checkpoint(folder / CHECKPOINT, identity, fabric, progress):
         task.module.load_state_dict(state["module"])
         optimiser.load_state_dict(state["optimiser"])
-        rows, start, seconds_before = state["rows"], state["iteration"], state["seconds"]
+        rows, kept, start, seconds_before = (state[name] for name in ("rows", "kept", "iteration", "seconds"))
         progress(f"going on from iteration {start}")
         # what the last evaluation left outside the checkpoint, should no other follow: history, the task's results
         _write_history(folder, rows)
         _evaluated(task)
+        if watched:
+            tell(f"going on from iteration {start}")
 
     for iteration in range(start, schedule.iterations + 1):
         last = iteration == schedule.iterations
@@ -171,8 +194,14 @@ def train(
             losses.clear()
             row = {"iteration": iteration, "train_loss": loss, **_evaluated(task), "learning_rate": learning_rate}
             rows.append(row | {"seconds": seconds()})
+            kept |= {iteration: of} if (of := keep(iteration)) is not None else {}
             _write_history(folder, rows)
-            state = {"module": task.module.state_dict(), "optimiser": optimiser.state_dict(), "rows": rows}
+            state = {
+                "module": task.module.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "rows": rows,
+                "kept": kept,
+            }
             state |= {"iteration": iteration, "seconds": seconds(), "identity": identity}
             packed = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
             torch.save(state, packed)
@@ -181,9 +210,10 @@ def train(
             known = [name for name, value in row.items() if name != "iteration" and not math.isnan(value)]
             shown = ", ".join(f"{name} {row[name]:.4g}" for name in known[:5])
             if iteration > start and not last:
-                left = (time.perf_counter() - began) / (iteration - start) * (schedule.iterations - iteration)
-                shown += f", {left:.0f} s left"
-            progress(f"iteration {iteration}/{schedule.iterations}: {shown}")
+                shown += f", {left(iteration)}"
+            tell(f"iteration {iteration}/{schedule.iterations}: {shown}")
+        elif watched and iteration == start + CHECK_EVERY:  # who looks does not want to wait for the next one
+            tell(f"iteration {iteration}/{schedule.iterations}: {left(iteration)}")
 
         if not last:
             torch.manual_seed(schedule.seed * 1_000_003 + iteration)
@@ -200,7 +230,18 @@ def train(
             optimiser.step()
             losses.append(loss.detach())
 
-    return Outcome(pd.DataFrame(rows), diverged_at, seconds())
+    return Outcome(pd.DataFrame(rows), diverged_at, seconds(), kept)
+
+
+def prefixed(progress: Progress, prefix: str) -> Progress:
+    """The same progress with `prefix` before each line."""
+
+    def report(line: str) -> None:
+        progress(prefix + line)
+
+    if hasattr(progress, "evaluated"):
+        report.evaluated = lambda line, *seen: progress.evaluated(prefix + line, *seen)
+    return report
 
 
 @torch.no_grad()

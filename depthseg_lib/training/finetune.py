@@ -1,5 +1,6 @@
 """Fine-tuning runs: segmentation of a few images from a given initialisation, in several trials (section 4.2)."""
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from depthseg_lib import fingerprint
-from depthseg_lib.data.arrays import Labelled
+from depthseg_lib.data.arrays import Labelled, spread
 from depthseg_lib.data.batches import images_to_float, segmentation_batch
 from depthseg_lib.data.labels import VOID
 from depthseg_lib.data.sources import load_annotated
@@ -29,6 +30,8 @@ from depthseg_lib.training.lock import Lock, held
 
 SHOWN = 6
 """Validation images whose predictions are stored: the last of the fixed order, which all training sizes share."""
+KEPT = 12
+"""Evaluations at most whose predictions of these are stored: evenly over all, the first and the last among them."""
 FEATURE_BYTES = 2**30
 """Memory that a frozen encoder's stored features may take, for training and for validation images each."""
 PIXELS = 2**18
@@ -68,6 +71,9 @@ class SegmentationTask:
         self.module.to(device, memory_format=torch.channels_last)
         self.together = max(1, PIXELS // (config.height * config.width))
         self.confusion = np.zeros((0, 0, 0), np.int64)
+        self.shown = np.zeros((0, 0, 0), np.uint8)
+        every = [*range(0, config.iterations, config.evaluate_every), config.iterations]
+        self.kept = set(spread(np.array(every), KEPT).tolist())
 
     def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
@@ -80,25 +86,33 @@ class SegmentationTask:
         return [maps[chosen] for maps in features], labels[chosen]
 
     def evaluate(self) -> dict[str, float]:
-        nll, pixels, counted = 0.0, 0, []
+        nll, pixels, counted, shown = 0.0, 0, [], []
         for start in range(0, len(self.validation.labels), self.together):
             labels = self.validation.labels[start : start + self.together]
             truth = torch.from_numpy(labels).to(self.device).long()
             logits = self._logits(start, start + self.together)
             count = int((truth != VOID).sum())
             nll, pixels = nll + segmentation_nll(logits, truth).item() * count, pixels + count
-            counted.append(confusion_matrix(logits.argmax(1), truth, logits.shape[1]))
+            predicted = logits.argmax(1)
+            counted.append(confusion_matrix(predicted, truth, logits.shape[1]))
+            shown = [*shown, *predicted.byte()][-SHOWN:]
+        self.shown = torch.stack(shown).cpu().numpy()
         self.confusion, on_void = (torch.cat(of).cpu().numpy() for of in zip(*counted, strict=True))
         classes = self.validation.label_set.classes
         per_class = dict(zip((f"iou_{c}" for c in classes), iou(self.confusion.sum(0)).tolist(), strict=True))
         found = segmentation_metrics(self.confusion, on_void, self.validation.label_set.representative)
         return {"nll": nll / max(1, pixels), **found, **per_class}
 
-    @torch.no_grad()
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        """Predicted classes (K H W uint8) of validation images."""
-        self.module.eval()
-        return np.concatenate([self._logits(i, i + 1).argmax(1).byte().cpu().numpy() for i in indices])
+    def keep(self, iteration: int) -> bytes | None:
+        """What the evaluation at an iteration predicted of the last validation images (K H W uint8 classes), packed;
+        None where that is not stored."""
+        return zlib.compress(self.shown.tobytes(), 1) if iteration in self.kept else None
+
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """The last validation image with its truth and prediction, in the classes' colours."""
+        last, colour = len(self.validation.images) - 1, self.validation.label_set.colour
+        image, truth = self.validation.images[last].transpose(1, 2, 0), colour(self.validation.labels[last])
+        return [("image", image), ("truth", truth), ("prediction", colour(self.shown[-1]))]
 
     def _logits(self, start: int, stop: int) -> Tensor:
         if self._stores(len(self.validation.images)):
@@ -161,7 +175,7 @@ class Finetuned:
     shown: np.ndarray
     """Indices (K,), counted from the end, of the validation images whose predictions are kept."""
     predictions: np.ndarray
-    """Predicted classes of these (K H W)."""
+    """Predicted classes of these (K H W) at the end."""
 
 
 @interruptible()
@@ -176,10 +190,7 @@ def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress
     done = []
     for number in range(config.trial, config.trial + trials):
         one, place = config.changed(trial=number), folder / f"t{number}"
-
-        def report(line: str, number: int = number) -> None:
-            progress(f"trial {number}: {line}" if trials > 1 else line)
-
+        report = engine.prefixed(progress, f"trial {number}: ") if trials > 1 else progress
         done.append(run(one, place, report, data))
     return done
 
@@ -224,7 +235,8 @@ def _run(
     decay = {"cosine": cosine, "poly": poly}[protocol.schedule]
     steps = (config.iterations, config.batch, config.learning_rate, decay, config.evaluate_every)
     schedule = Schedule(*steps, config.trial, protocol.optimiser)
-    outcome = train(task, schedule, fabric, folder, f"{identity} trial {config.trial}", progress, lock.check)
+    identity = f"{identity} trial {config.trial}"
+    outcome = train(task, schedule, fabric, folder, identity, progress, lock.check, task.keep)
 
     about = {"encoder": config.encoder, "initialisation": config.initialisation}
     save_weights(task.module.network, folder / "weights.safetensors", **about)
@@ -234,8 +246,10 @@ def _run(
     shown = np.arange(count)[-SHOWN:]
     chosen, from_end = validation.subset(shown), shown - count  # so counted they are the same at every training size
     pictures = {"names": np.array(chosen.names), "images": chosen.images, "truth": chosen.labels}
+    course = [np.frombuffer(zlib.decompress(of), np.uint8).reshape(task.shown.shape) for of in outcome.kept.values()]
+    pictures |= {"iterations": np.array(list(outcome.kept)), "predictions": np.stack(course)}
     with replacing(folder / "predictions.npz") as scratch, scratch.open("wb") as file:
-        np.savez_compressed(file, indices=from_end, **pictures, predictions=task.predict(shown))
+        np.savez_compressed(file, indices=from_end, **pictures)
 
     last = outcome.history.iloc[-1].drop(["iteration", "seconds"])
     of_class = {name: float(value) for name, value in last.items() if name.startswith("iou_")}
@@ -250,7 +264,7 @@ def read(folder: str | Path) -> Finetuned:
     """What a finished trial left in its folder."""
     folder = Path(folder)
     with np.load(folder / "predictions.npz") as stored:
-        shown, predictions = stored["indices"], stored["predictions"]
+        shown, predictions = stored["indices"], stored["predictions"][-1]
     history, metrics = pd.read_parquet(folder / "history.parquet"), read_json(folder / "metrics.json")
     return Finetuned(history, metrics, shown, predictions)
 

@@ -102,6 +102,12 @@ class FlowTask:
         found = {"images": self.video.images[self.held_out[rows]], "flow": self.predict(self.held_out[rows]).numpy()}
         return found if self.truth is None else found | {"true_flow": self.truth[rows].numpy()}
 
+    def picture(self) -> list[tuple[str, np.ndarray]]:
+        """The first image of a held-out pair, the exact flow where that is known, and the predicted."""
+        of = self.examples(1)
+        known = [("exact flow", of["true_flow"][0])] if "true_flow" in of else []
+        return [("frame", of["images"][0, 0].transpose(1, 2, 0)), *known, ("predicted flow", of["flow"][0])]
+
     def networks(self) -> dict[str, nn.Module]:
         return {"weights": self.module.flow}
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from depthseg_lib.analysis import runs as runs_of
 from depthseg_lib.analysis.results import common_scores
 from depthseg_lib.analysis.store import Stored
 from depthseg_lib.errors import InputError
+from depthseg_lib.files import read_json
 from depthseg_lib.fingerprint import LIBRARY
 from depthseg_lib.losses import metrics
 from depthseg_lib.plots import saving
@@ -103,7 +105,7 @@ def test_stored_results_come_back_whole(runs):
     results.save(found, runs.parent / "figures" / "data")
     again = results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
     assert "committed" in again.source and not again.of_this_machine
-    for name in ("metrics", "history", "pretrain"):
+    for name in ("metrics", "history", "pretrain", "pretrain_history"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=False)
     key = [*runs_of.RUN, "image", "truth", "prediction"]
     ours, stored = (
@@ -112,12 +114,38 @@ def test_stored_results_come_back_whole(runs):
     pd.testing.assert_frame_equal(stored, ours, check_dtype=False)
     assert np.array_equal(again.examples.images, found.examples.images)
     assert np.array_equal(again.examples.predictions[NAME], found.examples.predictions[NAME])
+    assert (
+        list(found.examples.course[NAME]) == list(again.examples.course[NAME]) and len(again.examples.course[NAME]) == 3
+    )
+    assert all(np.array_equal(of, found.examples.course[NAME][at]) for at, of in again.examples.course[NAME].items())
+    larger = next(name for name in found.examples.course if "-n8-" in name)
+    assert list(again.examples.course[larger]) == [max(found.examples.course[larger])]  # another size: the end alone
     assert again.examples.indices == found.examples.indices
     (name, depth), *_ = found.depth_examples.items()
     assert np.abs(again.depth_examples[name].prediction - depth.prediction).max() <= 0.0051
     ((name, flow),) = found.flow_examples.items()
     assert np.array_equal(again.flow_examples[name].images, flow.images)
     np.testing.assert_allclose(again.flow_examples[name].true_flow, flow.true_flow, rtol=1e-3)
+
+
+def test_results_stored_without_the_course_of_pre_training_have_its_end(runs):
+    folder = runs.parent / "figures" / "data"
+    results.save(load(runs), folder)
+    (folder / "pretrain_history.parquet").unlink()
+    edit(folder / "about.json", tables=[name for name in read_json(folder / "about.json")["tables"] if "_" not in name])
+    again = results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
+    pd.testing.assert_frame_equal(again.pretrain_history, again.pretrain)
+
+
+def test_predictions_stored_without_their_iterations_are_of_the_end(runs):
+    folder, found = runs.parent / "figures" / "data", load(runs)
+    ends = {name: {max(of): of[max(of)]} for name, of in found.examples.course.items()}
+    results.save(replace(found, examples=replace(found.examples, course=ends)), folder)
+    about = read_json(folder / "about.json")
+    (folder / "about.json").write_text(json.dumps({key: of for key, of in about.items() if key != "iterations"}))
+    again = results.load("smoke", runs.parent / "nowhere", runs.parent / "figures")
+    assert list(again.examples.course[NAME]) == [4]
+    assert np.array_equal(again.examples.predictions[NAME], found.examples.predictions[NAME])
 
 
 def test_stored_results_are_small(tmp_path):

@@ -97,11 +97,11 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     wrong = seed.random(truth.shape) > 0.55 + quality / 2
     predictions = np.where(wrong | (truth == VOID), np.roll(truth, 7, axis=2), truth)
     predictions = np.where(predictions == VOID, 0, predictions).astype(np.uint8)
-    indices = np.arange(len(truth)) - len(truth)
-    np.savez_compressed(
-        folder / "predictions.npz", indices=indices, images=images, truth=truth, predictions=predictions
-    )
-    write(folder / "environment.json", ENVIRONMENT)
+    course = np.stack([np.zeros_like(predictions), np.where(wrong, 0, predictions), predictions])
+    stored = {"images": images, "truth": truth, "predictions": course}
+    stored |= {"indices": np.arange(len(truth)) - len(truth), "iterations": history["iteration"].iloc[[0, 3, -1]]}
+    np.savez_compressed(folder / "predictions.npz", **stored)
+    write(folder / "environment.json", ENVIRONMENT | {"settings": run})
     measured = metrics.segmentation_metrics(confusion, 0, KITTI.representative)
     iou = [None if np.isnan(v) else v for v in metrics.iou(confusion.sum(0))]
     last = {"iteration": run["iterations"], "nll": float(history["nll"].iloc[-1]), "train_loss": 0.1}
@@ -120,7 +120,6 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
 def plant_pretrain(folder: Path, run: dict, images) -> None:
     """Write the results of one pre-training run."""
     iterations = np.arange(0, 1501, 250)
-    pd.DataFrame({"iteration": iterations, "loss": np.exp(-iterations / 600)}).to_parquet(folder / "history.parquet")
     values = {"task": "classification", "accuracy": 0.81}
     if run["initialisation"] == "flow":
         values = {"task": "flow", "epe": 1.9, "epe_zero": 3.8, "epe_mean_map": 2.2}
@@ -139,7 +138,10 @@ def plant_pretrain(folder: Path, run: dict, images) -> None:
         rows = np.linspace(0.05, 1, HEIGHT)[None, :, None]
         depth = np.broadcast_to(4 / rows, (len(images), HEIGHT, WIDTH)).astype(np.float32)
         np.savez_compressed(folder / "examples.npz", images=images, truth=depth, prediction=depth * 1.1)
-    write(folder / "environment.json", ENVIRONMENT)
+    course = {"iteration": iterations, "train_loss": np.exp(-iterations / 600)}
+    course |= {name: np.linspace(1, value, len(iterations)) for name, value in values.items() if name != "task"}
+    pd.DataFrame(course).to_parquet(folder / "history.parquet")
+    write(folder / "environment.json", ENVIRONMENT | {"settings": run})
     write(
         folder / "metrics.json",
         {"fingerprint": run["fingerprint"], "diverged_at": None, "iteration": run["iterations"], **values},

@@ -53,9 +53,9 @@ def with_second_encoder(results):
         if "name" in getattr(depth, name):
             renamed["name"] = getattr(depth, name)["name"].astype(str).str.replace("slim-depth", "50-none")
         frames[name] = pd.concat([getattr(results, name), getattr(depth, name).assign(**renamed)], ignore_index=True)
-    given = results.examples.predictions
+    given = results.examples.course
     more = {name.replace("slim-depth", "50-none"): given[name] for name in depth.metrics["name"] if name in given}
-    return replace(results, **frames, examples=replace(results.examples, predictions=given | more))
+    return replace(results, **frames, examples=replace(results.examples, course=given | more))
 
 
 def test_encoders_are_not_mixed():

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import planted
-from helpers.panel_checks import check_control, drawn
+from helpers.panel_checks import check_control, drawn, pasted
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from depthseg_lib.panels.panel import fitted
 from depthseg_lib.panels.trajectories import (
     CLASSES,
     COURSE,
@@ -31,7 +32,14 @@ def panel(results):
 
 @pytest.mark.parametrize(
     ("control", "value"),
-    [("iteration", 105), ("initialisation", "none"), ("metric", "miou_seven"), ("setting", "frozen")],
+    [
+        ("iteration", 105),
+        ("iteration", 0),
+        ("example", 2),
+        ("initialisation", "none"),
+        ("metric", "miou_seven"),
+        ("setting", "frozen"),
+    ],
 )
 def test_every_control_changes_the_picture(panel, control, value):
     check_control(panel, control, value)
@@ -78,6 +86,32 @@ def test_rings_and_bars_are_the_means_of_the_iteration(results):
     expected = [runs[f"iou_{name}"].mean() for name in held.shares.index]
     assert bars == pytest.approx(expected) and held.shares.index[0] == "road" and len(bars) == 11
     assert f"iteration 105: mIoU {100 * runs['miou_occurring'].mean():.1f} %" in figure.texts[0].get_text()
+
+
+def test_the_prediction_is_that_of_the_stored_iteration_next_to_the_chosen_one(results):
+    held, colour = TrajectoryResults(results), results.label_set.colour
+    examples, run = results.examples, "resnet18-slim-depth-full-n16-t0"
+    assert list(examples.course[run]) == [0, 105, 280]
+    for iteration, stored in ((0, 0), (35, 0), (105, 105), (245, 280), (280, 280)):
+        state = replace(first_state(held), initialisation="depth", iteration=iteration, example=1)
+        figure = trajectory_figure(state, held)
+        *_, image, truth, prediction = pasted(figure)
+        assert np.array_equal(prediction, fitted(colour(examples.course[run][stored][1])))
+        assert np.array_equal(truth, fitted(colour(examples.truth[1])))
+        assert figure.texts[-1].get_text() == f"prediction: depth, iteration {stored}"
+
+
+def test_before_training_no_ring_stands_beside_the_courses(results):
+    held = TrajectoryResults(results)
+    assert held.iterations("resnet18-slim", "full")[0] == 0
+    figure = trajectory_figure(replace(first_state(held), iteration=0), held)
+    assert "iteration 0: mIoU" in figure.texts[0].get_text()
+    assert not [line for line in figure.artists if isinstance(line, Line2D) and line.get_markersize() >= 10]
+
+
+def test_without_a_stored_prediction_that_is_said(results):
+    held = TrajectoryResults(replace(results, examples=replace(results.examples, course={})))
+    assert "no prediction is stored" in trajectory_figure(first_state(held), held).texts[-1].get_text()
 
 
 def test_what_was_not_evaluated_is_said(results):

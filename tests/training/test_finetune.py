@@ -56,9 +56,10 @@ def test_a_run_leaves_consistent_results(finished):
     assert metrics.accuracy_per_image(confusion) == pytest.approx(stored["accuracy_image"])
     with np.load(folder / "predictions.npz") as file:
         again, _ = evaluation.confusion_matrix(
-            torch.from_numpy(file["predictions"]), torch.from_numpy(file["truth"]), 19
+            torch.from_numpy(file["predictions"][-1]), torch.from_numpy(file["truth"]), 19
         )
-        assert list(file["names"]) == list(names[-6:])
+        assert list(file["names"]) == list(names[-6:]) and list(file["iterations"]) == [0, 3, 6]
+        assert np.array_equal(result.predictions, file["predictions"][-1])
     assert np.array_equal(again, confusion[-6:])
     assert not (folder / "checkpoint.pt").exists()
     parts = ("confusion.npz", "environment.json", "history.parquet", "predictions.npz")
@@ -165,7 +166,8 @@ def test_trials_share_a_folder_and_a_finished_one_is_kept(tmp_path):
     config, said = finetuning(iterations=2), []
     done = finetune.run_trials(config, 2, tmp_path, said.append)
     alone = finetune.run(config.changed(trial=1), tmp_path / "alone", quiet)
-    assert done[1].metrics == alone.metrics != done[0].metrics
+    scores = [{k: v for k, v in one.metrics.items() if k != "files"} for one in (*done, alone)]
+    assert scores[1] == scores[2] != scores[0]
     assert not (tmp_path / "metrics.json").exists()  # each trial has its own
     said.clear()
     before = (tmp_path / "t0" / "metrics.json").stat().st_mtime_ns
@@ -190,6 +192,14 @@ def test_a_fresh_decoder_is_drawn_as_asked_and_a_loaded_one_is_not(weights):
     assert weight.std().item() == pytest.approx((2 / (9 * weight.shape[1])) ** 0.5, rel=0.02)
     assert not drawn["kaiming"].bias.any() and drawn["pytorch"].bias.all()
     assert drawn["pytorch"].weight.std().item() == pytest.approx(weight.std().item() / 6**0.5, rel=0.02)
+
+
+def test_of_a_long_run_a_few_evaluations_are_stored_evenly_the_first_and_the_last_among_them(tmp_path):
+    finetune.run(finetuning(iterations=30, evaluate_every=1), tmp_path, quiet)
+    with np.load(tmp_path / "predictions.npz") as file:
+        iterations, predictions = file["iterations"], file["predictions"]
+    assert iterations[0] == 0 and iterations[-1] == 30 and len(iterations) == finetune.KEPT == len(predictions)
+    assert set(np.diff(iterations)) <= {2, 3}
 
 
 @pytest.mark.parametrize("setting", ["encoder-only", "deeplab"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,54 @@ def test_killed_at_any_file_and_gone_on_with_it_ends_with_the_same_numbers(name,
         killed = left(tmp_path / f"killed{number}")
         differ = [key for key in whole if repr(whole[key]) != repr(killed.get(key))]
         assert killed.keys() == whole.keys() and not differ, f"killed at {point} ({number} of {len(points)})"
+
+
+DYING = """
+import itertools, os, pathlib, numpy
+from matplotlib.figure import Figure
+from depthseg_lib.panels import live
+
+def dying(owner, name, time, before=lambda *args, **kwargs: None):
+    whole, count = getattr(owner, name), itertools.count(1)
+    def call(*args, **kwargs):
+        if next(count) == time:
+            before(*args, **kwargs)
+            os.kill(os.getpid(), 9)
+        return whole(*args, **kwargs)
+    setattr(owner, name, call)
+
+class Handle:
+    def update(self, figure, display_id=None):
+        figure._repr_png_()
+        return self
+    __call__ = update
+
+live.display, write = Handle(), pathlib.Path.write_bytes
+"""
+TRAINS = """
+import json, sys
+from depthseg_lib.settings import FinetuneConfig
+from depthseg_lib.training import finetune
+finetune.run(FinetuneConfig(**json.loads(sys.argv[1])), sys.argv[2], live.Live())
+"""
+PLACES = {
+    "the checkpoint, with predictions": "dying(pathlib.Path, 'write_bytes', 3, lambda f, of: write(f, of[:9999]))",
+    "a live picture": "dying(Figure, 'savefig', 3)",
+    "the predictions at the end": "dying(numpy, 'savez_compressed', 2, lambda f, **_: (f.write(b'half'), f.flush()))",
+}
+"""What is being written when the process dies, and how it comes to that."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_that_dies_while_something_is_written_goes_on_to_the_same_bits(place, tmp_path):
+    settings, environment = json.dumps(RUNS["finetune"].to_mapping()), os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def train(folder, before=""):
+        command = [sys.executable, "-c", DYING + before + TRAINS, settings, str(tmp_path / folder)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    assert train("whole").returncode == 0
+    assert train("killed", PLACES[place]).returncode == -signal.SIGKILL
+    assert (tmp_path / "killed/checkpoint.pt").exists() and not (tmp_path / "killed/metrics.json").exists()
+    assert train("killed").returncode == 0
+    assert left(tmp_path / "whole") == left(tmp_path / "killed")
