@@ -136,6 +136,8 @@ class PretrainConfig(DataSettings):
     learning_rate: PositiveFloat = 5e-4
     """Adam's first step size, which the task lowers: for depth to a tenth as Monodepth2 does, after half of the
     iterations from scratch and after three quarters from other weights."""
+    unmasked: Annotated[int, Field(ge=0)] = 100
+    """Iterations at the start in which depth from video has no auto-mask; 0 for Monodepth2's training."""
     frame_step: PositiveInt = 1
     """Frames between the neighbours of a triplet or pair, for slow video."""
     evaluate_every: PositiveInt = 180

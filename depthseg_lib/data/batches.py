@@ -63,6 +63,8 @@ class Triplet:
     """(B, 3, 3, H, W), the same with one colour jitter per triplet: what the networks see."""
     intrinsics: torch.Tensor
     """(B, 3, 3) float32, in pixels of the H x W frames."""
+    masked: bool = True
+    """Whether the loss leaves out what a standing camera explains better (the auto-mask)."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from depthseg_lib.study.profile import PRETRAINED, Part, Profile, other_parts, w
 _PAPERS = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, precision="bf16-mixed")
 """The paper's training (Appendix A) for as much as pre-training shares with fine-tuning."""
 _PAPERS_FINETUNING = _PAPERS | dict(fresh_decoder="pytorch")
-_CITYSCAPES_DEPTH = _PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000)
+_CITYSCAPES_DEPTH = _PAPERS | dict(iterations=125000, batch=12, learning_rate=1e-4, evaluate_every=5000, unmasked=0)
 _EPOCH = 3318
 """Iterations in which Monodepth2 sees the 39,810 triplets of the Eigen-Zhou split once, 12 at a time."""
 
@@ -26,7 +26,7 @@ EMBEDDED = (
         sizes=(4, 8),
         images=4,
         classification=dict(iterations=4, batch=8, learning_rate=1e-3, evaluate_every=2),
-        depth=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
+        depth=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4, unmasked=1),
         supervised=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
         flow=dict(iterations=4, batch=2, learning_rate=1e-4, evaluate_every=2, evaluated=4),
         finetune=dict(iterations=4, batch=2, evaluate_every=2, fresh_decoder="kaiming"),
@@ -66,7 +66,7 @@ EMBEDDED = (
         data=DataSettings(height=192, width=640, streets=200, frames=60, annotated=200, photographs=20000),
         initialisations=PRETRAINED,
         classification=_PAPERS | dict(iterations=10000, batch=128, learning_rate=1e-3),
-        depth=_PAPERS | dict(batch=12, learning_rate=1e-4, evaluate_every=2000),
+        depth=_PAPERS | dict(batch=12, learning_rate=1e-4, evaluate_every=2000, unmasked=0),
         supervised=_PAPERS | dict(batch=8, learning_rate=1e-4, evaluate_every=2000),
         flow=_PAPERS | dict(batch=8, learning_rate=5e-4, evaluate_every=2000),
         finetune=_PAPERS_FINETUNING | dict(iterations=4000, learning_rate=1e-4, evaluate_every=250),
@@ -84,7 +84,7 @@ REAL = (
         # photographs of the embedded world, 64x64, would stand for nothing that the paper has: it has ImageNet
         initialisations=("none", "depth"),
         depth=_PAPERS
-        | dict(iterations=30 * _EPOCH, batch=12, learning_rate=1e-4, evaluate_every=_EPOCH, evaluated=697),
+        | dict(iterations=30 * _EPOCH, batch=12, learning_rate=1e-4, evaluate_every=_EPOCH, evaluated=697, unmasked=0),
         depth_started=dict(iterations=20 * _EPOCH),
         # 50 epochs of 39,810 in batches of 8
         flow=_PAPERS | dict(iterations=50 * 4976, batch=8, learning_rate=5e-4, evaluate_every=4976),

@@ -37,7 +37,7 @@ class ClassificationTask:
         self.training, self.held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.count = len(self.training)
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, indices: Tensor, iteration: int) -> tuple[Tensor, Tensor]:
         chosen = torch.from_numpy(self.training)[indices]
         return photograph_batch(self.photographs, chosen, torch.default_generator, self.device)
 

@@ -49,7 +49,7 @@ class Task(Protocol):
     count: int
     """Training samples."""
 
-    def batch(self, indices: Tensor) -> Any:
+    def batch(self, indices: Tensor, iteration: int) -> Any:
         """The batch of these samples on the device, augmented with draws from torch's global generator."""
 
     def evaluate(self) -> dict[str, float]:
@@ -221,7 +221,7 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate
             indices = epoch_indices(task.count, schedule.batch, iteration, schedule.seed)
-            batch = task.batch(indices)
+            batch = task.batch(indices, iteration)
             # not Fabric's wrapper, which casts what goes in: images, intrinsics and measured depth stay float32
             with fabric.autocast():
                 loss = task.module(batch)

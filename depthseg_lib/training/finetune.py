@@ -75,7 +75,7 @@ class SegmentationTask:
         every = [*range(0, config.iterations, config.evaluate_every), config.iterations]
         self.kept = set(spread(np.array(every), KEPT).tolist())
 
-    def batch(self, indices: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
+    def batch(self, indices: Tensor, iteration: int) -> tuple[Tensor | list[Tensor], Tensor]:
         """Images, or the stored features of a frozen encoder, and labels; each sample mirrored with even odds."""
         crop = PROTOCOLS[self.config.protocol].crop
         if crop or not self._stores(2 * self.count):

@@ -71,7 +71,7 @@ class FlowTask:
         """1, then 0.1 in the second half: 5e-4 for 25 epochs, 5e-5 for 25 (Appendix B)."""
         return 1.0 if progress < 0.5 else 0.1
 
-    def batch(self, indices: Tensor) -> Pair:
+    def batch(self, indices: Tensor, iteration: int) -> Pair:
         return pair_batch(self.video, self.pairs, indices, torch.default_generator, self.device)
 
     def evaluate(self) -> dict[str, float]:

@@ -94,7 +94,8 @@ def test_a_first_estimate_does_not_wait_for_the_second_evaluation(config, handle
 def test_what_is_gone_on_with_is_shown_at_once(handle, tmp_path, capsys):
     config = pretraining()
     pretrain.run(config, tmp_path, lambda line: None)
-    pretrain.run(config, tmp_path, live.Live())  # nothing is left to train
+    (tmp_path / "metrics.json").unlink()  # as if it had been stopped after its last evaluation
+    pretrain.run(config, tmp_path, live.Live())
     (figure,) = handle.shown
     assert figure.texts[-1].get_text() == "going on from iteration 4" and len(figure.axes[0].lines[0].get_xdata()) == 3
 

@@ -1,6 +1,7 @@
 """Depth from video and from measured depth: their losses on exact answers, evaluation, baselines."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,17 @@ def test_the_loss_of_the_exact_depth_and_pose_is_far_below_that_of_wrong_ones(vi
     assert exact < 0.8 * loss(torch.full_like(metres, 10.0), motions)[0]
     assert exact < 0.8 * loss(metres, motions[::-1])[0]
     assert found["kept"] > 0.5 and found["translation"] > 0.3
+    # without the auto-mask all pixels count, so that a wrong motion costs more than none; with it, it costs little
+    rolled = geometry.transform_matrix(torch.tensor([[0.0, 0.0, 0.05]] * 2), torch.zeros(2, 3))
+    masked, triplet = loss(metres, [rolled] * 2)[0], replace(triplet, masked=False)
+    unmasked, every = loss(metres, [rolled] * 2)
+    assert every["kept"] == 1 and unmasked > loss(metres, still)[0] > masked
+
+
+def test_the_auto_mask_joins_after_the_unmasked_iterations(video):
+    task = depth.DepthTask(pretraining(unmasked=3), video, "cpu")
+    assert [task.batch(torch.arange(2), iteration).masked for iteration in (0, 2, 3, 9)] == [False, False, True, True]
+    assert task._diagnostics()["kept"] < 1  # evaluations always have it
 
 
 @pytest.mark.parametrize("precision, loss_error, cosine", [(None, 1e-5, 0.9999), (torch.bfloat16, 1e-3, 0.999)])
@@ -134,7 +146,7 @@ def test_a_batch_is_images_with_the_cameras_depth(supervised, video):
     assert 0.4 < (measured > 0).mean() < 0.9 and measured.max() <= 40
     np.testing.assert_array_equal(measured[measured > 0], exact[measured > 0])
     torch.manual_seed(3)
-    images, batch = supervised.batch(torch.arange(supervised.count))
+    images, batch = supervised.batch(torch.arange(supervised.count), 0)
     assert images.shape == (supervised.count, 3, 64, 96) and batch.shape == (supervised.count, 1, 64, 96)
     rows = batch[:, 0].numpy()
     mirrored = [not np.array_equal(row, truth) for row, truth in zip(rows, measured, strict=True)]
@@ -144,7 +156,7 @@ def test_a_batch_is_images_with_the_cameras_depth(supervised, video):
 
 def test_the_loss_of_the_measured_depth_is_zero_and_holes_are_not_asked_for(supervised):
     torch.manual_seed(0)
-    images, measured = supervised.batch(torch.arange(4))
+    images, measured = supervised.batch(torch.arange(4), 0)
     module = depth.SupervisedTraining("resnet18-slim")
     module.depth = KnownDepth(torch.where(measured > 0, measured, 77.0))
     assert module((images, measured)) < 1e-3

@@ -80,7 +80,7 @@ def task(config):
 def step(made, seed=3):
     torch.manual_seed(seed)
     made.module.train()
-    loss = made.module(made.batch(torch.tensor([0, 2])))
+    loss = made.module(made.batch(torch.tensor([0, 2]), 0))
     loss.backward()
     return loss
 
@@ -102,8 +102,8 @@ def test_a_frozen_encoders_stored_features_give_loss_gradients_and_metrics_of_co
     stored, computed = task(config), task(config)
     monkeypatch.setattr(finetune.SegmentationTask, "_stores", lambda self, images: self is stored)
     losses = [step(made).item() for made in (stored, computed)]
-    assert isinstance(stored.batch(torch.tensor([0]))[0], list)
-    assert isinstance(computed.batch(torch.tensor([0]))[0], torch.Tensor)
+    assert isinstance(stored.batch(torch.tensor([0]), 0)[0], list)
+    assert isinstance(computed.batch(torch.tensor([0]), 0)[0], torch.Tensor)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for ours, theirs in zip(stored.module.parameters(), computed.module.parameters(), strict=True):
         if ours.grad is not None:

@@ -104,7 +104,7 @@ def test_a_batch_is_learned(name):
     optimiser, losses = torch.optim.Adam(task.module.parameters(), 1e-3), []
     for _ in range(steps):
         torch.manual_seed(1)  # one draw of the augmentation
-        loss = task.module(task.batch(torch.arange(4)))
+        loss = task.module(task.batch(torch.arange(4), 0))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
