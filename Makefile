@@ -18,6 +18,8 @@ FIGURES ?= figures
 EXECUTOR ?= local
 GPUS ?= all
 JOBS_PER_GPU ?= 4
+TRIALS ?= 0
+PRETRAININGS ?= 0
 DRY ?=
 FORCE ?=
 PYTHON ?= python3
@@ -38,7 +40,8 @@ given = '$(subst ','\'',$(value $(1)))'
 ASKED = --profile $(call given,PROFILE) --data $(call given,DATA) --photographs $(call given,PHOTOGRAPHS) \
         --imagenet $(call given,IMAGENET) --monodepth2 $(call given,MONODEPTH2) --weights $(call given,WEIGHTS) \
         --cores $(CORES) --runs $(call given,RUNS) --figures $(call given,FIGURES) --executor $(call given,EXECUTOR) \
-        --gpus $(call given,GPUS) --jobs-per-gpu $(JOBS_PER_GPU)
+        --gpus $(call given,GPUS) --jobs-per-gpu $(JOBS_PER_GPU) \
+        --trials $(call given,TRIALS) --pretrainings $(call given,PRETRAININGS)
 
 help:
 	@echo 'make figures   the whole study: every run, then every figure and table, under figures/'
@@ -54,6 +57,7 @@ help:
 	@echo 'Variables: PROFILE=laptop|gpu|kitti|nyu|cityscapes|cityscapes-as-kitti|folder|smoke (default: laptop, or gpu with CUDA)'
 	@echo '  DATA=folder of real sets   PHOTOGRAPHS=folder of photographs by class   IMAGENET=folder of weights, or download'
 	@echo '  MONODEPTH2=folder of checkpoints   WEIGHTS=moco-v2=file,dino=file'
+	@echo '  TRIALS=8 or 12 repetitions of the study: the further ones are added   PRETRAININGS=1 shares one among all'
 	@echo '  CORES=jobs side by side   DRY=1 only says what would run'
 	@echo '  EXECUTOR=slurm   GPUS=0,1 or none   JOBS_PER_GPU=4   RUNS=runs   FIGURES=figures   PYTHON=python3'
 	@echo 'The cache is $${DEPTHSEG_CACHE:-~/.cache/depthseg}. Ctrl-C is safe: the same command goes on.'

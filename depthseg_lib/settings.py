@@ -98,7 +98,9 @@ class DataSettings(Settings):
     frames: PositiveInt = 40
     """Frames of video per street."""
     annotated: PositiveInt = 200
-    """Annotated images of the embedded world, for training and validation together."""
+    """Annotated images of the embedded world from which training sets are drawn."""
+    validation: PositiveInt = 184
+    """Further ones, on which all are validated."""
     photographs: PositiveInt = 5000
     """Object photographs for classification."""
     world_seed: Annotated[int, Field(ge=0)] = 0
@@ -144,8 +146,8 @@ class PretrainConfig(DataSettings):
     """Iterations between evaluations."""
     evaluated: PositiveInt = 64
     """Frames held out of training on which depth or flow is evaluated."""
-    seed: int = 0
-    """Seed of weights, batches and augmentation."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of weights, batches and augmentation: in a study the number of the trial."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Lightning Fabric's precision of the networks; pose, warp and losses are float32 always."""
 
@@ -194,8 +196,8 @@ class FinetuneConfig(DataSettings):
     """Images are normalised as in the pre-training (Appendix A), and flips are the only augmentation (section 4.2)."""
     images: PositiveInt = 16
     """Training images; when these are all that are annotated, the run is validated on them too, as in figure 7."""
-    trial: int = 0
-    """Number of the trial: the seed of the fresh layers and of the order of batches; the images stay the same."""
+    trial: Annotated[int, Field(ge=0)] = 0
+    """Number of the trial: the seed of the draw of training images, of the fresh layers and of the order of batches."""
     iterations: PositiveInt = 280
     """Optimiser steps."""
     batch: PositiveInt = 4

@@ -13,7 +13,7 @@ from helpers.tiny_project import TinyProject, copy_project
 
 from depthseg_lib.study.workflow import drawn
 
-PRETRAININGS = ["pretrain classification", "pretrain depth", "pretrain depth-classification"]
+PRETRAININGS = [f"pretrain {name}/t0" for name in ("classification", "depth", "depth-classification")]
 FINETUNINGS = [f"finetune {name}-full-n4/t0" for name in ("depth", "depth-classification", "none")]
 DRAWN = "figures 03_results"
 SHOWN = "depth depth; none; classification depth-classification depth-classification"
@@ -36,7 +36,7 @@ def test_the_whole_study_is_made_and_shown(project):
     shown = project.first.stdout
     counts = "3 of 3 pre-trainings, 3 of 3 trials of fine-tuning, 1 of 1 notebooks that draw"
     assert f"to do: {counts}; about" in shown
-    assert "pretrain resnet18-slim-depth  iteration 1/2" in shown
+    assert "pretrain resnet18-slim-depth/t0  iteration 1/2" in shown
     assert "/10] finetune resnet18-slim-none-full-n4/t0  finished in" in shown and "diverged at iteration 7" in shown
     assert "left" in shown and "1 runs diverged, which is a result: resnet18-slim-none-full-n4/t0" in shown
     assert sorted(picture(project).split("; ")) == sorted(SHOWN.split("; "))
@@ -108,10 +108,10 @@ def test_a_changed_comment_or_docstring_makes_nothing_anew(project, file):
 
 def test_a_changed_loss_retrains_what_used_it(project):
     with changed(project.root / "depthseg_lib/losses/losses.py"):
-        used = [name for name in PRETRAININGS if name != "pretrain classification"]
+        used = [name for name in PRETRAININGS if name != "pretrain classification/t0"]
         assert project.to_do() == sorted([DRAWN, *FINETUNINGS, *used])
     with changed(project.root / "depthseg_lib/training/classification.py"):
-        both = ["pretrain classification", "pretrain depth-classification"]
+        both = ["pretrain classification/t0", "pretrain depth-classification/t0"]
         assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
 
 
@@ -122,7 +122,7 @@ def test_a_changed_reader_retrains_no_other_set(project):
 
 def test_a_changed_setting_reruns_that_run_and_what_depends_on_it(project):
     project.change(classification={"iterations": 7})
-    both = ["pretrain classification", "pretrain depth-classification"]
+    both = ["pretrain classification/t0", "pretrain depth-classification/t0"]
     assert project.to_do() == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
     project.change()
     assert project.to_do() == []
@@ -130,7 +130,7 @@ def test_a_changed_setting_reruns_that_run_and_what_depends_on_it(project):
 
 def test_more_trials_are_added_to_what_is_there(project):
     project.change(trials=2)
-    assert project.to_do() == sorted([DRAWN, *(name.replace("t0", "t1") for name in FINETUNINGS)])
+    assert project.to_do() == sorted([DRAWN, *(of.replace("t0", "t1") for of in (*PRETRAININGS, *FINETUNINGS))])
     project.change()
     assert project.to_do() == []
 
@@ -190,7 +190,7 @@ def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path)
         file.unlink()
     assert project.to_do(tmp_path / "runs") == []
     (tmp_path / "runs/tiny/finetune/resnet18-slim-depth-classification-full-n4/t0/metrics.json").unlink()
-    both = ["pretrain classification", "pretrain depth-classification"]
+    both = ["pretrain classification/t0", "pretrain depth-classification/t0"]
     assert project.to_do(tmp_path / "runs") == [DRAWN, "finetune depth-classification-full-n4/t0", *both]
     before = files_of(project.root)
     again = project("--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "2026_11_26"))
@@ -212,9 +212,9 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     assert "ValueError: the lens is dirty" in failed.stdout and "\x1b" not in failed.stdout
     assert f"log: {folders['depth']}/failed.ipynb" in failed.stdout
     assert f"finetune {names['none']}/t0  finished" in failed.stdout
-    of_both = ("pretrain resnet18-slim-depth ", f"finetune {names['depth']}/t0 ")
+    of_both = ("pretrain resnet18-slim-depth/t0 ", f"finetune {names['depth']}/t0 ")
     waited = [failed.stdout.index(f"{of} started") for of in of_both]
-    assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth  finished") < waited[1]
+    assert waited[0] < failed.stdout.index("pretrain resnet18-slim-depth/t0  finished") < waited[1]
     assert "03_results" not in failed.stdout and "the figures wait" in failed.stderr
     assert not (folders["depth"] / "metrics.json").exists()
 
@@ -237,13 +237,17 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
 def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
     """Devices that are not there: the tiny notebooks only say which one they were given. The second trial begins when
     nothing of the first is left."""
-    project.change(finetune={"iterations": 11}, trials=2)
-    done = project("--gpus", "3,5", "--jobs-per-gpu", "1", "--cores", "4")
+    project.change(finetune={"iterations": 11})
+    done = project("--gpus", "3,5", "--jobs-per-gpu", "1", "--cores", "4", "--trials", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     left = [json.loads(file.read_text()) for file in project.root.glob("runs/tiny/finetune/*/t0/metrics.json")]
     assert len(left) == 3 and {run["gpu"] for run in left} == {"3", "5"}
-    started = [line.split()[2][-2:] for line in done.stdout.splitlines() if "finetune" in line and "started" in line]
-    assert started == ["t0"] * 3 + ["t1"] * 3
+    events = [line.split()[1:3] for line in done.stdout.splitlines() if line.endswith("  started")]
+    started = [f"{kind[:4]} {name[-2:]}" for kind, name in events if kind in ("pretrain", "finetune")]
+    assert started[:3] == ["fine t0"] * 3 and started[-3:] == ["fine t1"] * 3 and started.count("pret t1") == 3
+    refused = project("--trials", "1")
+    assert refused.returncode == 1 and "TRIALS=1, but 2 trials are planned in runs/tiny" in refused.stderr
+    assert project().stdout.startswith("everything is up to date")  # as many as were planned
 
 
 @pytest.mark.timeout(900)
@@ -267,8 +271,7 @@ def test_the_smoke_profile_of_the_real_study(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     plan = json.loads((tmp_path / "runs/smoke/plan.json").read_text())
     for run in plan["runs"]:
-        place = tmp_path / "runs/smoke" / run["kind"] / run["name"] / ("t0" if run["kind"] == "finetune" else "")
-        assert (place / "metrics.json").exists()
+        assert (tmp_path / "runs/smoke" / run["kind"] / run["name"] / "t0/metrics.json").exists()
     for notebook, names in plan["figures"].items():
         executed = (tmp_path / f"runs/smoke/figures/{notebook}/executed.ipynb").read_text()
         panel = notebook[:2] in ("04", "05", "06", "07")

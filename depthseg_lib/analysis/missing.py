@@ -97,7 +97,8 @@ def load(results: Results) -> Planned:
     """What the plan of these results asks for."""
     rows: dict[str, list[dict]] = {"finetune": [], "pretrain": []}
     for run in results.plan["runs"]:
-        rows[run["kind"]].append({"name": run["name"], "needs": ", ".join(run["needs"])} | run["parameters"])
+        about = {"name": run["name"], "needs": ", ".join(run["needs"]), "trials": len(run["trials"])}
+        rows[run["kind"]].append(about | run["parameters"])
     columns = {"finetune": [*_RUN, "trials", "height", "width", "iterations"], "pretrain": ["name", "needs", "encoder"]}
     return Planned(**{kind: pd.DataFrame(of, columns=None if of else columns[kind]) for kind, of in rows.items()})
 

@@ -209,12 +209,12 @@ _RUN = ["encoder", "initialisation", "setting", "images", "trial"]
 
 
 def common_scores(confusion: pd.DataFrame, label_set: LabelSet) -> pd.DataFrame:
-    """mIoU and accuracy of each run, fractions 0..1, over the images that every run of its encoder and setting was
-    validated on, which `validation` counts.
+    """mIoU and accuracy of each run, fractions 0..1, over the images that all runs of its encoder, setting and trial
+    were validated on, which `validation` counts.
 
     A larger training set leaves fewer images for validation, so sizes compare fairly on these alone.
     """
-    peers = ["encoder", "setting"]
+    peers = ["encoder", "setting", "trial"]
     seen = confusion[[*_RUN, "image"]].drop_duplicates()
     runs = seen[_RUN].drop_duplicates().groupby(peers, observed=True).size().rename("runs")
     times = seen.groupby([*peers, "image"], observed=True).size().rename("times").reset_index()

@@ -1,5 +1,6 @@
 """Finished runs on disk: which of them belong to the profile as it is now."""
 
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,17 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        """Its name in tables: that of the run's folder, and of the trial's."""
-        name = self.folder.name
-        return f"{self.folder.parent.name}-{name}" if "trial" in self.parameters else name
+        """Its name in tables: that of the run's folder, and of a fine-tuning trial's."""
+        name = self.folder.parent.name
+        return f"{name}-{self.folder.name}" if "setting" in self.parameters else name
+
+    @property
+    def pretraining(self) -> int:
+        """The trial of the pre-training that it starts from: 0 for what all share or is published, -1 for none."""
+        if self.parameters["initialisation"] == "none":
+            return -1
+        found = re.fullmatch(r"t(\d+)", Path(self.parameters["start_weights"]).parent.name)
+        return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True)
@@ -72,12 +81,13 @@ def find(folder: Path) -> Found | None:
     if not (folder / PLAN).is_file():
         return None
     plan = read_json(folder / PLAN)
+    if "data" not in plan:  # of an earlier version, as its runs are
+        return None
     asked: dict[str, list[RunFolder]] = {"pretrain": [], "finetune": []}
     for run in plan["runs"]:
-        place, settings = folder / run["kind"] / run["name"], dict(run["parameters"])
-        trials = settings.pop("trials", None)
-        each = [RunFolder(place / f"t{n}", settings | {"trial": n}) for n in range(trials or 0)]
-        asked[run["kind"]] += [RunFolder(place, settings)] if trials is None else each
+        for number, own in enumerate(run["trials"]):
+            place = folder / run["kind"] / run["name"] / f"t{number}"
+            asked[run["kind"]].append(RunFolder(place, run["parameters"] | own | {"trial": number}))
     finished = [run for of in asked.values() for run in of if (run.folder / "metrics.json").is_file()]
     ours = [run for run in finished if fingerprint.left_by(run.folder) == run.parameters["fingerprint"]]
     cut = {run.name: lost for run in ours if (lost := fingerprint.missing(run.folder))}
@@ -159,7 +169,7 @@ def read(found: Found) -> dict:
     columns = None if found.pretrain else ["name", "encoder", "initialisation", "seconds"]
     courses = [_read(run.folder / "history.parquet", pd.read_parquet) for run in found.pretrain]
     depth, flow = (
-        {run.name: _read(run.folder / file) for run in found.pretrain if (run.folder / file).is_file()}
+        {run.name: _read(run.folder / file) for run in found.pretrain[::-1] if (run.folder / file).is_file()}
         for file in ("examples.npz", "flow_examples.npz")
     )
     return {
@@ -175,7 +185,7 @@ def read(found: Found) -> dict:
 
 
 def _identity(run: RunFolder) -> dict:
-    """Its name, and what tells it from others: of a pre-training run encoder and initialisation alone."""
+    """Its name, and what tells it from others: of a pre-training encoder, initialisation and trial."""
     return {"name": run.name} | {name: run.parameters[name] for name in RUN if name in run.parameters}
 
 
@@ -188,7 +198,8 @@ def _metrics(run: RunFolder) -> dict:
     path = run.folder / "environment.json"
     environment = read_json(path) if path.is_file() else {}
     made = {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
-    return _identity(run) | plain | made | {"seconds": environment.get("seconds", np.nan)}
+    started = {"pretraining": run.pretraining} if "setting" in run.parameters else {}
+    return _identity(run) | started | plain | made | {"seconds": environment.get("seconds", np.nan)}
 
 
 def _rows(runs: Sequence[RunFolder], frames: list[pd.DataFrame]) -> pd.DataFrame:

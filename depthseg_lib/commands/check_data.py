@@ -287,7 +287,7 @@ def cost(plan: study_plan.Plan, sample: Listing, runs: str, report: Report) -> N
     left = 0.0  # weights, of two networks after video, and a megabyte of tables and pictures a trial
     for run in plan.runs:
         video = run.kind == "pretrain" and run.parameters["initialisation"] != "classification"
-        left += run.parameters.get("trials", 1) * ((1.9 if video else 1.0) * WEIGHTS[run.parameters["encoder"]] + 1e6)
+        left += len(run.trials) * ((1.9 if video else 1.0) * WEIGHTS[run.parameters["encoder"]] + 1e6)
     cached, written = (f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB" for n in (packed, left))
     report.say(f"disk: about {cached} for the images in the cache {cache_root()}, {written} for the runs in {runs}")
     for folder, purpose, needed in ((cache_root(), "cached data", packed), (Path(runs), "runs", left)):

@@ -53,7 +53,8 @@ def make(options) -> int:
     published = Published.given(options.imagenet, options.monodepth2, options.weights)
     study_plan.check(request.profile, published=published, decode=not options.dry, **places)
     places |= {"runs": request.runs, "notebooks": request.notebooks}
-    study = study_plan.plan(request.profile, published=published, **places)
+    wanted = {"trials": options.trials, "pretrainings": options.pretrainings}
+    study = study_plan.plan(request.profile, published=published, **places, **wanted)
     request = replace(request, profile=study.profile.name)
     for folder, purpose in ((request.runs, "runs"), (request.figures, "figures"), (cache_root(), "cached data")):
         machine.writable(folder, purpose)
@@ -238,6 +239,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--figures", default="figures", help="folder of the figures")
     add("--notebooks", default="notebooks", help="folder of the notebooks")
     add("--cores", type=int, default=os.cpu_count() or 1, help="jobs side by side")
+    add("--trials", type=int, default=0, help="repetitions of the study; more are added to those that are there")
+    add("--pretrainings", type=int, default=0, choices=(0, 1), help="1: all trials share one pre-training of each kind")
     add("--executor", default="local", choices=("local", "slurm"))
     add("--gpus", default="all", help="GPUs to use, such as 0,1; none for no GPU")
     add("--jobs-per-gpu", type=int, default=4, help="jobs that share one GPU")

@@ -160,9 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     log = Path(options.out).absolute()  # papermill changes to the notebook's folder while it runs
     folder = log.parent
-    *_, run, last = (*folder.parts[:-1], folder.name)
-    is_trial = re.fullmatch(r"t\d+", last) and len(folder.parts) > 3
-    name = f"{folder.parts[-3]} {run}/{last}" if is_trial else f"{run} {last}"
+    *_, kind, run, last = folder.parts
+    name = f"{kind} {run}/{last}" if re.fullmatch(r"t\d+", last) else f"{run} {last}"
 
     def report(line: str) -> None:
         print(f"{name}  {line}", flush=True)

@@ -23,7 +23,7 @@ from depthseg_lib.files import project_path
 from depthseg_lib.settings import DataSettings, PretrainConfig
 
 SPLIT_SEED = 16
-"""Seed of the one random order of the annotated images; the training set is the first of them (section 4.2)."""
+"""Seed of the random orders of the annotated images; a training set is the first of one (section 4.2)."""
 REAL_SETS: dict[str, type[Listing]] = {"kitti": Kitti, "nyu": Nyu, "cityscapes": Cityscapes, "folder": Own}
 """The listing of each real set, by the name that a run's settings give it."""
 
@@ -63,22 +63,32 @@ def load_photographs(settings: PretrainConfig, progress: Progress = None) -> Pho
     return photographs.photographs(config, _device(), progress)
 
 
-def load_annotated(settings: DataSettings, images: int, progress: Progress = None) -> tuple[Labelled, Labelled]:
-    """A training set of `images` annotated images, and the validation set.
+def load_annotated(
+    settings: DataSettings, images: int, progress: Progress = None, trial: int = 0
+) -> tuple[Labelled, Labelled]:
+    """The training set of `images` annotated images that a trial draws, and its validation set.
 
-    Both are fixed: the training set is the first of one random order. Validation is on a real set's own test images
-    where it has some, else on the rest of the annotated ones, as in the paper. Where no rest is left, it is on the
-    training set itself (the paper's "accuracy on the whole dataset", section 4.2). Raises `InputError` where one of the
-    two has no labelled pixel.
+    A trial's training sets are the first of one random order of its own, so that a small one is part of a larger one.
+    Validation is the same for all trials in the embedded world and where a real set has test images of its own; else
+    it is on those that the trial has not drawn, as in the paper. Where all are drawn, it is on the training set itself
+    (the paper's "accuracy on the whole dataset", section 4.2). Raises `InputError` where one of the two has no labelled
+    pixel.
     """
     if settings.data_set == "streets":
-        pool, test = streets.annotated(_streets(settings), settings.annotated, _device(), progress), None
+        count = settings.annotated + settings.validation
+        every = streets.annotated(_streets(settings), count, _device(), progress)
+        pool, test = (every.view(np.arange(*of)) for of in ((0, settings.annotated), (settings.annotated, count)))
     else:
         pool, test = listed(settings).annotated(settings.height, settings.width, progress)
-    order = split_order(len(pool.images))
-    training = pool.view(_first(order, images, settings.data_folder or "the embedded world"))
-    rest = pool.view(order[images:] if images < len(order) else order)
-    validation = rest if test is None else test.view(split_order(len(test.images)))
+    order = split_order(len(pool.images), trial)
+    drawn = _first(order, images, settings.data_folder or "the embedded world")
+    training = pool.view(drawn)
+    if settings.data_set == "streets":
+        validation = test if images < len(order) else pool
+    elif test is not None:
+        validation = test.view(split_order(len(test.images)))
+    else:
+        validation = pool.view(order[images:] if images < len(order) else order)
     for use, of in (("training", training), ("validation", validation)):
         if not any((labels != VOID).any() for labels in of.labels):
             raise InputError(
@@ -89,9 +99,9 @@ def load_annotated(settings: DataSettings, images: int, progress: Progress = Non
     return training, validation
 
 
-def split_order(count: int) -> np.ndarray:
-    """The fixed random order of `count` annotated images."""
-    return np.random.default_rng(SPLIT_SEED).permutation(count)
+def split_order(count: int, trial: int = 0) -> np.ndarray:
+    """The random order of `count` annotated images in a trial."""
+    return np.random.default_rng((SPLIT_SEED, trial)).permutation(count)
 
 
 def check(

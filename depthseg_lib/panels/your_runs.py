@@ -36,6 +36,8 @@ class Peer:
     """Name of the folder of its runs: the profile's."""
     name: str
     """Its own folder's name."""
+    trial: int
+    """Which of its trials."""
     fingerprint: str
     """What the plan says that makes it the same."""
     differs: dict[str, tuple]
@@ -92,12 +94,14 @@ def find(kind: str, root: Path) -> list[HandRun]:
             continue
         settings, made = read_json(parts[0] / "environment.json")["settings"], fingerprint.left_by(parts[0])
         peers = [
-            Peer(study, run["name"], run["parameters"]["fingerprint"], differing(settings, run["parameters"]))
+            Peer(study, run["name"], number, own["fingerprint"], differing(settings, run["parameters"] | own))
             for study, runs in planned.items()
             for run in runs
+            for number, own in enumerate(run["trials"])
             if run["kind"] == kind and all(run["parameters"][name] == settings[name] for name in SAME[kind])
         ]
-        peer = min(peers, key=lambda of: (of.fingerprint != made, len(of.differs)), default=None)
+        trial = settings["seed" if kind == "pretrain" else "trial"]
+        peer = min(peers, key=lambda of: (of.fingerprint != made, of.trial != trial, len(of.differs)), default=None)
         histories = [pd.read_parquet(part / "history.parquet") for part in parts]
         diverged = any(read_json(part / "metrics.json")["diverged_at"] is not None for part in parts)
         found.append(HandRun(folder, settings, made, histories, diverged, peer))
@@ -166,11 +170,11 @@ def joining(kind: str, run: HandRun, root: Path) -> str:
     if run.peer is None:
         what = ", ".join(str(run.settings[name]) for name in SAME[kind])
         return f"{run.folder.name}: no study has a run of {what}."
-    to = Path("runs", run.peer.study, kind, run.peer.name)
+    to = Path("runs", run.peer.study, kind, run.peer.name, f"t{run.peer.trial}")
     if run.peer.fingerprint == run.fingerprint:
         if fingerprint.is_current(root / to, run.fingerprint):
             return f"{run.folder.name}: the study {run.peer.study} has it, as {to}."
-        source = os.path.relpath(run.folder, root)
+        source = os.path.relpath(run.folder / ("" if kind == "pretrain" else f"t{run.settings['trial']}"), root)
         copy = f"mkdir -p {to} && cp -r {source}/. {to}/"
         return f"{run.folder.name}: the study {run.peer.study} takes it from\n   {copy}"
     if not run.peer.differs:

@@ -1,7 +1,8 @@
-"""The jobs of a study, in their order: data first, then pre-trainings, then trial by trial, then what draws."""
+"""The jobs of a study, in their order: data first, then trial by trial, pre-trainings first, then what draws."""
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 
 from depthseg_lib.study.plan import Plan, on_gpu
 
@@ -10,7 +11,7 @@ DATA, FIGURES = "data", "figures"
 DRAWING = 30.0
 """Rough seconds of a notebook that draws."""
 Key = tuple[str, str]
-"""Kind and name of a job: of `data`, of a pre-training, of a trial (`<run>/t<number>`), or the stem of a notebook."""
+"""Kind and name of a job: of `data`, of a trial of a run (`<run>/t<number>`), or the stem of a notebook."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,19 @@ class Job:
 
 def jobs_of(study: Plan) -> list[Job]:
     """All jobs of a study. A trial is whole before the next one begins, so that figures can be drawn from the first."""
-    pretraining, trials = [], []
+    each: list[list[Job]] = []
     for run in study.runs:
         asked = run.parameters
         group = f"{run.kind} {asked['encoder']} {asked['initialisation' if run.kind == 'pretrain' else 'setting']}"
         if asked.get("experiment", "main") != "main":
             group += f", {asked['experiment']}"
-        needs = (DATA, run.reads), *(("pretrain", name) for name in run.needs)
-        about = run.cost, needs, group, on_gpu(asked["encoder"]), asked["fingerprint"]
-        each = [Job((run.kind, name), *about) for name in run.trials()]
-        (pretraining if run.kind == "pretrain" else trials).append(each)
-    runs = [job for each in pretraining for job in each]
-    runs += [job for number in zip_longest(*trials) for job in number if job]
+        starts = [own["start_weights"] for own in run.trials]
+        each.append([])
+        for (name, own), start in zip(run.settings().items(), starts, strict=True):
+            needs = tuple(("pretrain", f"{need}/{Path(start).parent.name}") for need in run.needs)
+            about = ((DATA, run.reads), *needs), group, on_gpu(asked["encoder"]), own["fingerprint"]
+            each[-1].append(Job((run.kind, name), run.cost, *about))
+    runs = [job for trial in zip_longest(*each) for job in trial if job]
     everything = tuple(job.key for job in runs)
     prepared = [Job((DATA, of.name), of.cost) for of in study.data]
     return [*prepared, *runs, *(Job((FIGURES, stem), DRAWING, everything) for stem in study.figures)]

@@ -1,7 +1,7 @@
 """The grid: which runs a study needs, what each starts from, which figures they make; written to plan.json."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -76,7 +76,9 @@ class Run:
     name: str
     """Name of its folder below `runs/<profile>/<kind>/`; a fine-tuning run has a folder per trial in there."""
     parameters: dict
-    """Its settings as plain JSON values, the number of trials among them, and its fingerprint."""
+    """Its settings as plain JSON values, but for those of a trial."""
+    trials: tuple[dict, ...]
+    """What each trial has of its own: its number, the fingerprint, and the file of the weights that it starts from."""
     needs: tuple[str, ...]
     """Names of the pre-training runs whose weights it starts from."""
     reads: str
@@ -84,12 +86,9 @@ class Run:
     cost: float
     """Rough seconds, of one trial: on a core, or on a GPU such as `GPU_BASIS` names, as the encoder needs."""
 
-    def trials(self) -> dict[str, dict]:
-        """The settings of each trial by the name of its folder; of a pre-training, which has none, the run's own."""
-        settings = {name: value for name, value in self.parameters.items() if name != "trials"}
-        if self.kind == "pretrain":
-            return {self.name: settings}
-        return {f"{self.name}/t{n}": settings | {"trial": n} for n in range(self.parameters["trials"])}
+    def settings(self) -> dict[str, dict]:
+        """The settings of each trial by the name of its folder."""
+        return {f"{self.name}/t{number}": self.parameters | own for number, own in enumerate(self.trials)}
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,8 @@ class Plan:
         about = {"profile": self.profile.name, "data_set": self.profile.data.data_set}
         about |= {"label_set": to_mapping(self.label_set), "figures": {k: list(v) for k, v in self.figures.items()}}
         about |= {"data": [asdict(of) | {"readers": list(of.readers)} for of in self.data]}
-        return about | {"runs": [asdict(run) | {"needs": list(run.needs)} for run in self.runs]}
+        lists = ("needs", "trials")
+        return about | {"runs": [asdict(run) | {of: list(getattr(run, of)) for of in lists} for run in self.runs]}
 
 
 def plan(
@@ -136,12 +136,23 @@ def plan(
     published: Published = NONE,
     photographs: str = "",
     notebooks: str | Path = "notebooks",
+    trials: int = 0,
+    pretrainings: int = 0,
 ) -> Plan:
     """The study of a profile on the set in the folder `data`, with its runs below the folder `runs`.
 
-    What has `published` weights is not trained. With `photographs`, classification is learned from that folder's.
+    What has `published` weights is not trained. With `photographs`, classification is learned from that folder's. There
+    are as many `trials` as asked for, else as many as the profile has; with `pretrainings` of 1 they share one.
     """
     chosen, label_set = _on_data(get_profile(profile, data, published, photographs))
+    before = _planned_before(Path(runs) / chosen.name / PLAN)
+    if trials and trials < before:
+        raise InputError(
+            f"TRIALS={trials}, but {before} trials are planned in {Path(runs, chosen.name)}: a study has no fewer once "
+            f"its results can be seen; give TRIALS={before} or more, or another folder, RUNS="
+        )
+    trials = trials or max(before, chosen.trials)
+    chosen = replace(chosen, trials=trials, pretrainings=pretrainings or chosen.pretrainings)
     # Runs on real images also depend on what their folder holds, and classification on its photographs.
     if photographs:
         from depthseg_lib.data.sets import image_folder
@@ -158,6 +169,14 @@ def plan(
     figures = {notebook: names for notebook, names in figures.items() if names}
     every = (*grid.pretraining(), *grid.finetuning())
     return Plan(chosen, label_set, tuple(_data(every)), every, figures)
+
+
+def _planned_before(file: Path) -> int:
+    """How many trials the plan in this file has; 0 where there is none, or one that cannot be read."""
+    try:
+        return max((len(run["trials"]) for run in read_json(file)["runs"] if run["kind"] == "finetune"), default=0)
+    except (InputError, KeyError, TypeError):
+        return 0
 
 
 def check(
@@ -189,7 +208,7 @@ def check(
 def write(study: Plan, runs: str | Path) -> None:
     """Write plan.json and params.json of each run or trial, leaving alone what already says the same."""
     root = Path(runs) / study.profile.name
-    each = ((run.kind, name, values) for run in study.runs for name, values in run.trials().items())
+    each = ((run.kind, name, values) for run in study.runs for name, values in run.settings().items())
     contents = {root / kind / name / "params.json": values for kind, name, values in each}
     for path, content in {**contents, root / PLAN: study.to_mapping()}.items():
         if not path.is_file() or read_json(path) != content:
@@ -215,39 +234,39 @@ def _on_data(profile: Profile) -> tuple[Profile, LabelSet]:
 
 
 class _Grid:
-    """The runs of a profile, each made once; `made` has the fingerprints of the pre-trainings that were."""
+    """The runs of a profile, each made once; `made` has the fingerprints of the pre-trainings that were, by trial."""
 
     def __init__(self, profile: Profile, root: Path, published: Published, notebooks: str | Path):
         self.profile, self.root, self.published, self.notebooks = profile, root, published, notebooks
-        self.made: dict[str, str] = {}
+        self.made: dict[str, list[str]] = {}
 
     def pretraining(self) -> Iterator[Run]:
         """The runs that any part starts from, with those that they start from themselves; what others need first."""
         for encoder in self.profile.encoders:
             for initialisation, large in self.starts(encoder):
                 start = self._start(encoder, TRAINED_HERE[initialisation], False)
-                config = pretrain_config(self.profile, encoder, initialisation, large, start["weights"])
+                config = pretrain_config(self.profile, encoder, initialisation, large)
                 name = pretrained_name(encoder, initialisation, large)
-                parameters = self._parameters("pretrain", config, start)
-                self.made[name] = parameters["fingerprint"]
+                count = self.profile.pretrainings or self.profile.trials
+                trials = self._trials("pretrain", config, "seed", count, start)
+                self.made[name] = [trial["fingerprint"] for trial in trials]
                 cost = 8 + _seconds(self.profile, config)
-                yield Run("pretrain", name, parameters, start["needs"], _reads(config), cost)
+                yield Run("pretrain", name, _shared(config, trials), trials, start.needs, _reads(config), cost)
 
     def finetuning(self) -> Iterator[Run]:
         """The runs of every part, for each encoder that can have the initialisation."""
-        trials = self.profile.trials
         for encoder, part in product(self.profile.encoders, parts(self.profile)):
             for setting, initialisation in product(part.settings, part.initialisations):
                 if initialisation not in ("none", *TRAINED_HERE) and encoder not in ENCODERS[initialisation]:
                     continue
                 start = self._start(encoder, initialisation, part.pretrained_large)
                 chosen = dict(encoder=encoder, initialisation=initialisation, setting=setting)
-                config = finetune_config(self.profile, part, **chosen, start_weights=start["weights"])
+                config = finetune_config(self.profile, part, **chosen)
                 name = f"{encoder}-{initialisation}-{setting}-n{config.images}"
                 name += f"-{config.experiment}" if config.experiment != "main" else ""
-                parameters = self._parameters("finetune", config, start) | {"trials": trials}
+                trials = self._trials("finetune", config, "trial", self.profile.trials, start)
                 cost = 6 + _seconds(self.profile, config)
-                yield Run("finetune", name, parameters, start["needs"], _reads(config), cost)
+                yield Run("finetune", name, _shared(config, trials), trials, start.needs, _reads(config), cost)
 
     def starts(self, encoder: str) -> list[tuple[str, bool]]:
         """The pre-training runs of an encoder: initialisation, and whether at the large size."""
@@ -263,20 +282,41 @@ class _Grid:
         given = self.published.gives(encoder, initialisation) and not (large and initialisation in NEEDS_VIDEO)
         return initialisation in TRAINED_HERE and not given
 
-    def _start(self, encoder: str, initialisation: str, large: bool) -> dict:
-        """What a run starts from: the file of its weights, their fingerprint, and names of the runs that make them."""
+    def _start(self, encoder: str, initialisation: str, large: bool) -> "_Start":
         if self._is_trained(encoder, initialisation, large):
             name = pretrained_name(encoder, initialisation, large)
-            weights = str(self.root / "pretrain" / name / "weights.safetensors")
-            return {"weights": weights, "fingerprint": self.made[name], "needs": (name,)}
+            folder, made = self.root / "pretrain" / name, self.made[name]
+            files = [str(folder / f"t{number}" / "weights.safetensors") for number in range(len(made))]
+            return _Start(files, made, (name,))
         if not self.published.gives(encoder, initialisation):
-            return {"weights": "", "fingerprint": "", "needs": ()}
+            return _Start([""], [""])
         place = self.published.place(encoder, initialisation)
-        return {"weights": place, "fingerprint": _published(encoder, initialisation, place), "needs": ()}
+        return _Start([place], [_published(encoder, initialisation, place)])
 
-    def _parameters(self, kind: str, config: Settings, start: Mapping) -> dict:
-        made = fingerprint.of_run(kind, config, start["fingerprint"], self.notebooks)
-        return config.to_mapping() | {"fingerprint": made}
+    def _trials(self, kind: str, config: Settings, number: str, count: int, start: "_Start") -> tuple[dict, ...]:
+        """What each of `count` trials has of its own: its `number`, where it starts from, its fingerprint."""
+        found = []
+        for trial in range(count):
+            # each has a pre-training of its own, unless one is shared or published
+            weights, origin = (of[trial if trial < len(of) else 0] for of in (start.weights, start.fingerprints))
+            made = fingerprint.of_run(kind, config.changed(**{number: trial}), origin, self.notebooks)
+            found.append({number: trial, "start_weights": weights, "fingerprint": made})
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a run starts from: a file of weights and its fingerprint for each pre-training, and the run that makes
+    them."""
+
+    weights: list[str]
+    fingerprints: list[str]
+    needs: tuple[str, ...] = ()
+
+
+def _shared(config: Settings, trials: tuple[dict, ...]) -> dict:
+    """The settings that trials have in common."""
+    return {name: value for name, value in config.to_mapping().items() if name not in trials[0]}
 
 
 def _reads(config: PretrainConfig | FinetuneConfig) -> str:

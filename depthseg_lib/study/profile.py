@@ -48,7 +48,10 @@ class Profile:
     settings: tuple[str, ...] = ("full", "frozen")
     """Fine-tuning settings."""
     trials: int = 4
-    """Trials per setting; they differ in fresh layers and order of batches, and are paired across initialisations."""
+    """Repetitions of the study: each has pre-trainings, annotated images, fresh layers and an order of batches of its
+    own; the last three are the same for all its initialisations."""
+    pretrainings: int = 0
+    """1 where all trials share one pre-training of each kind, which costs too much to be repeated; 0 for one each."""
     sizes: tuple[int, ...] = (8, 16, 32, 64, 128)
     """Training-set sizes of figure 4; `images` is among them."""
     images: int = 16

@@ -18,7 +18,7 @@ EMBEDDED = (
     Profile(
         name="smoke",
         about="a few steps of everything on a tiny street world, for tests; its figures mean nothing",
-        data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, photographs=200),
+        data=DataSettings(height=64, width=96, streets=4, frames=6, annotated=24, validation=20, photographs=200),
         encoders=("resnet18-slim",),
         initialisations=("none", "classification", "depth"),
         settings=("full",),
@@ -48,7 +48,6 @@ EMBEDDED = (
         data=DataSettings(height=64, width=192, streets=60, frames=40, annotated=200, photographs=5000),
         encoders=("resnet18-slim",),
         initialisations=PRETRAINED,
-        trials=3,
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=900, batch=8, learning_rate=5e-4, evaluate_every=180),
         supervised=dict(iterations=600, batch=8, learning_rate=5e-4, evaluate_every=200),
@@ -80,6 +79,7 @@ REAL = (
     Profile(
         name="kitti",
         about="the paper's own study on KITTI: depth from KITTI raw, KITTI semantics; ImageNet with IMAGENET=",
+        pretrainings=1,
         data=DataSettings(data_set="kitti", height=192, width=640, annotated=200),
         # photographs of the embedded world, 64x64, would stand for nothing that the paper has: it has ImageNet
         initialisations=("none", "depth"),
@@ -98,6 +98,7 @@ REAL = (
     Profile(  # section 4.3; an epoch is all 407,024 frames of the raw dump, 50,878 steps
         name="nyu",
         about="the paper's NYU-V2: 13 classes indoors, depth from a depth camera, everything trained",
+        pretrainings=1,
         data=DataSettings(data_set="nyu", height=384, width=448),
         initialisations=("none", "depth-supervised"),
         not_trained=("depth-imagenet",),
@@ -112,6 +113,7 @@ REAL = (
     Profile(  # 125,000 steps are Monodepth2's 20 epochs of the training snippets
         name="cityscapes",
         about="Cityscapes by the released code: all training images, DeepLab, random crops; depth from its video",
+        pretrainings=1,
         data=DataSettings(data_set="cityscapes", height=512, width=512),
         initialisations=("none", "depth"),
         settings=("deeplab",),
@@ -126,6 +128,7 @@ REAL = (
     Profile(
         name="cityscapes-as-kitti",
         about="Cityscapes as the paper does KITTI, and all its training images: depth from their video",
+        pretrainings=1,
         data=DataSettings(data_set="cityscapes", height=512, width=512),
         initialisations=("none", "depth"),
         sizes=(8, 16, 32, 64, 128, 2975),
@@ -143,7 +146,6 @@ REAL = (
         data=DataSettings(data_set="folder", height=96, width=160),
         encoders=("resnet18-slim",),
         initialisations=("none", "classification", "depth"),
-        trials=3,
         classification=dict(iterations=1200, batch=32, learning_rate=1e-3, evaluate_every=200),
         depth=dict(iterations=1200, batch=8, learning_rate=5e-4, evaluate_every=200),
         finetune=dict(iterations=400, batch=8, learning_rate=1e-3, evaluate_every=80, fresh_decoder="kaiming"),
@@ -215,16 +217,13 @@ def parts(profile: Profile) -> tuple[Part, ...]:
     return (usual, *others, *profile.parts)
 
 
-def pretrain_config(
-    profile: Profile, encoder: str, initialisation: str, large: bool = False, start_weights: str = ""
-) -> PretrainConfig:
+def pretrain_config(profile: Profile, encoder: str, initialisation: str, large: bool = False) -> PretrainConfig:
     """The settings of one pre-training run of a profile, at its image size or at the large one."""
     other = {"classification": profile.classification, "depth-supervised": profile.supervised, "flow": profile.flow}
     chosen = {**other.get(initialisation, profile.depth), **(profile.depth_large if large else {})}
     if initialisation in NEEDS_VIDEO and TRAINED_HERE[initialisation] != "none":
         chosen |= profile.depth_started
-    names = dict(encoder=encoder, initialisation=initialisation, start_weights=start_weights)
-    return PretrainConfig(**_data(profile, large), **chosen, **names)
+    return PretrainConfig(**_data(profile, large), **chosen, encoder=encoder, initialisation=initialisation)
 
 
 def finetune_config(profile: Profile, part: Part, **run) -> FinetuneConfig:

@@ -116,7 +116,7 @@ def _is_drawn(request: Request, study: Plan, stem: str) -> bool:
 
 
 def _of_drawing(request: Request, study: Plan, stem: str) -> str:
-    runs = [f"{run.parameters['fingerprint']} {run.parameters.get('trials', 1)}" for run in study.runs]
+    runs = [own["fingerprint"] for run in study.runs for own in run.trials]
     return fingerprint.of_figures(Path(request.notebooks, f"{stem}.ipynb"), runs)
 
 

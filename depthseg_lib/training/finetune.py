@@ -182,50 +182,35 @@ class Finetuned:
 def run_trials(config: FinetuneConfig, trials: int, folder: str | Path, progress: Progress = print) -> list[Finetuned]:
     """Fine-tune as `config` says, `trials` times from `config.trial` on, each in a folder `t<trial>` below `folder`.
 
-    They share what they can: images, labels and this process.
+    Each draws its own training images, fresh layers and order of batches.
     """
     if trials < 1:
         raise InputError(f"trials = {trials}: expected one at least")
-    folder, data = Path(folder), load_annotated(config, config.images, progress)
     done = []
     for number in range(config.trial, config.trial + trials):
-        one, place = config.changed(trial=number), folder / f"t{number}"
         report = engine.prefixed(progress, f"trial {number}: ") if trials > 1 else progress
-        done.append(run(one, place, report, data))
+        done.append(run(config.changed(trial=number), Path(folder) / f"t{number}", report))
     return done
 
 
-def run(
-    config: FinetuneConfig,
-    folder: str | Path,
-    progress: Progress = print,
-    data: tuple[Labelled, Labelled] | None = None,
-) -> Finetuned:
+def run(config: FinetuneConfig, folder: str | Path, progress: Progress = print) -> Finetuned:
     """Fine-tune one trial and leave history, metrics, confusion matrices, predictions and weights in `folder`.
 
-    `data` are the training and the validation images when they are loaded already. A trial that is there already, of
-    the same settings, starting weights and code, is kept, and one that was killed is gone on with; while another
-    process trains it, this one waits.
+    A trial that is there already, of the same settings, starting weights and code, is kept, and one that was killed is
+    gone on with; while another process trains it, this one waits.
     """
     folder, identity = Path(folder), fingerprint.of("finetune", config)
     if not fingerprint.is_current(folder, identity):
-        data = data or load_annotated(config, config.images, progress)
         with held(folder, progress) as lock:
             if not (lock.waited and fingerprint.is_current(folder, identity)):
-                return _run(config, folder, identity, progress, data, lock)
+                return _run(config, folder, identity, progress, lock)
     progress("finished before")
     return read(folder)
 
 
-def _run(
-    config: FinetuneConfig,
-    folder: Path,
-    identity: str,
-    progress: Progress,
-    data: tuple[Labelled, Labelled],
-    lock: Lock,
-) -> Finetuned:
-    fabric, (training, validation) = make_fabric(config.precision), data
+def _run(config: FinetuneConfig, folder: Path, identity: str, progress: Progress, lock: Lock) -> Finetuned:
+    fabric = make_fabric(config.precision)
+    training, validation = load_annotated(config, config.images, progress, config.trial)
     torch.manual_seed(config.trial)  # the same fresh layers for every initialisation of a trial
     task = SegmentationTask(config, training, validation, fabric.device)
     taken = start(config, task.module.network)

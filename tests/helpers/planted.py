@@ -62,21 +62,16 @@ def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, p
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
     study = plan.plan(profile, runs=str(root), published=published)
-    study = replace(study, runs=tuple(_with_at_most(trials, run) for run in study.runs))
+    study = replace(study, runs=tuple(replace(run, trials=run.trials[:trials]) for run in study.runs))
     plan.write(study, root)
     for run in study.runs:
-        folder, settings = root / profile / run.kind / run.name, dict(run.parameters)
-        if run.kind == "pretrain":
-            plant_pretrain(folder, settings, images)
-            continue
-        for trial in range(settings.pop("trials")):
-            plant_finetune(folder / f"t{trial}", settings | {"trial": trial}, images, truth, validation)
+        for name, settings in run.settings().items():
+            folder = root / profile / run.kind / name
+            if run.kind == "pretrain":
+                plant_pretrain(folder, settings, images)
+            else:
+                plant_finetune(folder, settings, images, truth, validation)
     return root
-
-
-def _with_at_most(trials: int, run: plan.Run) -> plan.Run:
-    fewer = {"trials": min(trials, run.parameters["trials"])} if run.kind == "finetune" else {}
-    return replace(run, parameters=run.parameters | fewer)
 
 
 ENVIRONMENT = {"commit": "0123abc", "device": "2 CPU threads", "seconds": 30.0}
@@ -88,8 +83,9 @@ def plant_finetune(folder: Path, run: dict, images, truth, validation=None) -> N
     folder.mkdir(exist_ok=True)
     seed = np.random.default_rng(hash_of(f"{folder.parent.name}-{folder.name}"))
     quality = _quality(run) + seed.normal(0, 0.012)
-    first = run["images"] % run["annotated"]  # the whole set is validated on itself
-    names = [f"street{i:03d}" for i in range(first, run["annotated"])][-(validation or run["annotated"]) :]
+    whole, drawn_from = run["images"] == run["annotated"], run["annotated"]  # the whole set is validated on itself
+    numbers = range(drawn_from) if whole else range(drawn_from, drawn_from + run["validation"])
+    names = [f"street{i:03d}" for i in numbers][-(validation or len(numbers)) :]
     confusion = _confusions(len(names), quality, seed)
     history = _history(confusion, quality, seed, run["iterations"])
     history.to_parquet(folder / "history.parquet")

@@ -98,10 +98,12 @@ class ShrunkStudy:
     def _run(self, run: dict, say) -> None:
         folder = self.runs / run["kind"] / run["name"]
         notebook = {"pretrain": "01_pretrain", "finetune": "02_finetune"}[run["kind"]]
-        for place in sorted(folder.glob("t*")) if run["kind"] == "finetune" else [folder]:
-            values = json.loads((place / "params.json").read_text()) | {"folder": str(folder)}
+        for place in sorted(folder.glob("t*")):
+            values = json.loads((place / "params.json").read_text())
+            values["folder"] = str(folder if run["kind"] == "finetune" else place)
             if run["needs"]:
-                values["start_weights"] = str(self.runs / "pretrain" / run["needs"][0] / "weights.safetensors")
+                origin = Path(values["start_weights"]).parent.name
+                values["start_weights"] = str(self.runs / "pretrain" / run["needs"][0] / origin / "weights.safetensors")
             self._execute(notebook, values, place, say)
             assert (place / "metrics.json").exists()
 

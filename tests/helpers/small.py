@@ -5,7 +5,7 @@ import numpy as np
 from depthseg_lib.data.streets import StreetsConfig, build_street
 from depthseg_lib.settings import FinetuneConfig, PretrainConfig
 
-WORLD = dict(height=64, width=96, streets=4, frames=6, annotated=16, photographs=120)
+WORLD = dict(height=64, width=96, streets=4, frames=6, annotated=16, validation=12, photographs=120)
 
 
 def pretraining(**changes) -> PretrainConfig:

@@ -37,7 +37,7 @@ TRAINING = (
 import json, os, time
 from pathlib import Path
 folder = Path(folder)
-asked = folder.parents[3] / "asked.json"
+asked = next(of for of in folder.parents if (of / "workflow").is_dir()) / "asked.json"
 asked = json.loads(asked.read_text()) if asked.exists() else {}
 learned = (Path(start_weights).read_text() + " " if start_weights else "") + initialisation
 slow, broken = (folder.name in asked.get(what, []) for what in ("slow", "broken"))

@@ -35,12 +35,12 @@ def test_every_run_is_valid_and_comes_after_what_it_needs(name):
     seen, fingerprints = set(), set()
     real = PROFILES[name].data.data_set != "streets"
     for run in study_plan.plan(name, data="somewhere" if real else "").runs:
-        settings = {name: value for name, value in run.parameters.items() if name != "trials"}
-        assert CONFIGS[run.kind](**settings).to_mapping() == settings and len(settings["fingerprint"]) == 16
+        for settings in run.settings().values():
+            assert CONFIGS[run.kind](**settings).to_mapping() == settings and len(settings["fingerprint"]) == 16
         assert all(("pretrain", need) in seen for need in run.needs) and run.cost > 0
         assert (run.kind, run.name) not in seen
         seen.add((run.kind, run.name))
-        fingerprints.add(settings["fingerprint"])
+        fingerprints.add(run.trials[0]["fingerprint"])
     assert len(fingerprints) == len(seen)
     depth = "depth" if "depth" in PROFILES[name].initialisations else "depth-supervised"
     assert ("pretrain", f"{PROFILES[name].encoders[0]}-{depth}") in seen
@@ -54,15 +54,16 @@ def test_the_laptop_grid_has_table_1_and_figure_4():
         assert (initialisation, "frozen", 16) in cells
         assert {(initialisation, "full", n) for n in (8, 16, 32, 64, 128)} <= cells
     main = [r for r in runs if r.parameters["experiment"] == "main"]
-    assert len(main) == len(cells) and {r.parameters["trials"] for r in runs} == {3}
+    assert len(main) == len(cells) and {len(r.trials) for r in runs} == {4}
 
 
 def test_runs_start_from_the_weights_that_they_need():
     runs = {(r.kind, r.name): r for r in study_plan.plan("laptop", runs="elsewhere").runs}
     depth = runs["finetune", "resnet18-slim-depth-full-n16"]
-    assert depth.parameters["start_weights"] == "elsewhere/laptop/pretrain/resnet18-slim-depth/weights.safetensors"
+    own = depth.trials[2]["start_weights"]
+    assert own == "elsewhere/laptop/pretrain/resnet18-slim-depth/t2/weights.safetensors"
     assert runs["pretrain", "resnet18-slim-depth-classification"].needs == ("resnet18-slim-classification",)
-    assert runs["finetune", "resnet18-slim-none-full-n16"].parameters["start_weights"] == ""
+    assert {own["start_weights"] for own in runs["finetune", "resnet18-slim-none-full-n16"].trials} == {""}
 
 
 def test_figures_that_a_profile_has_no_runs_for_are_not_asked_of_it(monkeypatch):
@@ -82,9 +83,9 @@ def test_a_run_by_hand_with_the_defaults_is_the_laptop_studys(kind, name):
     assert len(known) <= 12 and all(parameter["help"] for parameter in known.values())
     by_hand = CONFIGS[kind].of_notebook({of: ast.literal_eval(it["default"]) for of, it in known.items()})
     (planned,) = [run for run in study_plan.plan("laptop").runs if run.name == f"resnet18-slim-{name}"]
-    apart = {"fingerprint": "", "trials": 3}
-    assert by_hand.to_mapping() | apart == planned.parameters | apart
-    assert fingerprint.of(kind, by_hand) == planned.parameters["fingerprint"]
+    first = planned.parameters | planned.trials[0]
+    assert by_hand.to_mapping() == first | {"fingerprint": ""}
+    assert fingerprint.of(kind, by_hand) == first["fingerprint"]
 
 
 def test_every_pretraining_task_has_its_own_settings_and_is_planned():
@@ -101,7 +102,7 @@ def test_what_is_written_is_left_alone_when_nothing_changed(tmp_path):
     study_plan.write(plan, tmp_path)
     files = sorted(tmp_path.rglob("*.json"))
     before = {file: file.stat().st_mtime_ns for file in files}
-    assert len(files) == sum(len(run.trials()) for run in plan.runs) + 1
+    assert len(files) == sum(len(run.trials) for run in plan.runs) + 1
     study_plan.write(plan, tmp_path)
     assert {file: file.stat().st_mtime_ns for file in files} == before
     changed = files[0].read_text().replace('"batch": ', '"batch": 1')
@@ -119,8 +120,8 @@ def test_the_plan_is_written_whole(tmp_path):
     assert written["figures"] == {notebook: list(names) for notebook, names in plan.figures.items()}
     for run, of in zip(written["runs"], plan.runs, strict=True):
         assert (run["kind"], run["name"], tuple(run["needs"])) == (of.kind, of.name, of.needs)
-        assert run["parameters"] == of.parameters
-        for name, settings in of.trials().items():
+        assert run["parameters"] == of.parameters and tuple(run["trials"]) == of.trials
+        for name, settings in of.settings().items():
             assert json.loads((tmp_path / "smoke" / of.kind / name / "params.json").read_text()) == settings
 
 
@@ -147,7 +148,7 @@ def test_runs_at_another_resolution_start_from_the_pretraining_at_theirs():
     for experiment, pretrained in needs.items():
         run = runs[f"resnet18-slim-depth-full-n16-{experiment}"]
         assert run.needs == (f"resnet18-slim-{pretrained}",)
-        assert f"/resnet18-slim-{pretrained}/weights" in run.parameters["start_weights"]
+        assert f"/resnet18-slim-{pretrained}/t1/weights" in run.trials[1]["start_weights"]
     size = {name: (run.parameters["height"], run.parameters["width"]) for name, run in runs.items()}
     assert size["resnet18-slim-depth-large"] == size["resnet18-slim-depth-full-n16-small-to-large"] == (96, 288)
     assert size["resnet18-slim-depth"] == size["resnet18-slim-depth-full-n16-large-to-small"] == (64, 192)
@@ -170,7 +171,7 @@ def test_the_measured_runs_come_out_as_they_were_measured():
     assert study_plan.gpu_seconds(FINETUNED) == pytest.approx(2.5 * 3600)
     assert study_plan.gpu_seconds(LEARNED) == pytest.approx(20_000 * 16 / 18.4)
     (four,) = [run for run in study_plan.plan("kitti", "somewhere").runs if run.name == "resnet18-none-full-n16"]
-    assert four.cost == pytest.approx(2.5 * 3600, rel=1e-3) and four.parameters["trials"] == 4
+    assert four.cost == pytest.approx(2.5 * 3600, rel=1e-3) and len(four.trials) == 4
 
 
 def test_time_grows_with_pixels_and_encoder_and_a_frozen_encoder_is_cheaper():
@@ -186,7 +187,7 @@ def test_kitti_has_the_papers_settings(published):
     runs = {run.name: run.parameters for run in study_plan.plan("kitti", published=IMAGENET).runs}
     assert {run["encoder"] for run in runs.values()} == {"resnet18", "resnet50"}
     tuned = runs["resnet50-depth-imagenet-full-n16"]
-    expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000, trials=4)
+    expected = dict(iterations=20000, batch=16, learning_rate=1e-5, evaluate_every=1000)
     assert (expected | dict(height=192, width=640)).items() <= tuned.items()
     depth, started = runs["resnet18-depth"], runs["resnet18-depth-imagenet"]
     assert (depth["batch"], depth["learning_rate"], depth["evaluated"]) == (12, 1e-4, 697)
@@ -225,7 +226,7 @@ def test_monodepth2s_own_weights_join_where_depth_from_imagenet_is_compared(publ
 def test_depth_from_imagenet_is_learned_at_the_large_size_too(published):
     runs = {(run.kind, run.name): run for run in study_plan.plan("kitti", published=IMAGENET).runs}
     learned = runs["pretrain", "resnet50-depth-imagenet-large"].parameters
-    assert (learned["height"], learned["width"], learned["start_weights"]) == (320, 1024, "weights")
+    assert (learned["height"], learned["width"]) == (320, 1024)
     assert learned["iterations"] == runs["pretrain", "resnet50-depth-imagenet"].parameters["iterations"]
     for name in ("full-n16-high", "deeplab-n16-high", "full-n200-whole"):
         assert runs["finetune", f"resnet50-depth-imagenet-{name}"].needs == ("resnet50-depth-imagenet-large",)
@@ -273,7 +274,7 @@ def test_nyu_is_that_of_section_4_3(published):
     assert set(runs) == tuned | {"resnet18-depth-supervised", "resnet50-depth-supervised"}
     for name in tuned:
         run = runs[name]
-        assert (run["height"], run["width"], run["trials"], run["iterations"]) == (384, 448, 4, 20000)
+        assert (run["height"], run["width"], run["iterations"]) == (384, 448, 20000)
         assert (run["learning_rate"], run["batch"]) == (1e-5, 32 if "resnet18" in name else 16)
     camera = runs["resnet18-depth-supervised"]
     assert (camera["iterations"], camera["batch"], camera["learning_rate"]) == (10 * 407024 // 8, 8, 1e-4)

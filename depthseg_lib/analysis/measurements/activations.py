@@ -59,15 +59,16 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") 
 
 
 def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
-    """Scores of all `runs`, which share their data, and maps of each initialisation's first."""
+    """Scores of all `runs`, and maps of each initialisation's first."""
     from depthseg_lib.analysis.measurements import grad_cam as compute  # loads PyTorch
 
-    seen = measuring.scored_images(measuring.annotated(runs)[1])
-    bands = compute.border_bands(seen)
-    per_image = compute.image_shares(seen, bands)
+    known = None
     scores, maps, columns = [], {}, ["name", *RUN, "layer", "image", "energy", "area", "edges"]
-    for identity, network, first in measuring.networks(runs, len(results.label_set.classes)):
+    for identity, network, seen, first in measuring.networks(runs, len(results.label_set.classes)):
         start, name = time.monotonic(), identity["name"]
+        if seen is not known:
+            known, bands = seen, compute.border_bands(seen)
+            per_image = compute.image_shares(seen, bands)
         rows = compute.shares(network, seen, bands)
         same = {column: np.tile(of, len(rows) // len(of)) for column, of in per_image.items()}
         scores.append(rows.assign(**identity, **same)[columns])

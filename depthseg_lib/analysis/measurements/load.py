@@ -122,36 +122,36 @@ def asked_for(results: Results) -> list[str]:
     return list(results.metrics.loc[results.metrics["diverged_at"].isna(), "name"])
 
 
-def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetwork", bool]]:
+def networks(runs: Runs, classes: int) -> Iterator[tuple[dict, "SegmentationNetwork", "Labelled", bool]]:
     """Each run's identity (name and `runs.RUN`), its network as the run left it, in evaluation mode and on the GPU if
-    any, and whether it is its initialisation's first trial."""
+    any, the validation images that it is scored on, the last `SCORED`, and whether it is its initialisation's first
+    trial. Trials come one after another; those that share their validation images get the same object."""
     import torch
 
     from depthseg_lib.models.weights import load_weights
     from depthseg_lib.training.finetune import make_network
 
-    seen = set()
-    for name, run in runs.items():
+    seen, images, of = set(), None, None
+    for name, run in sorted(runs.items(), key=lambda item: item[1].parameters["trial"]):
         config = FinetuneConfig(**run.parameters)
+        draws = 0 if config.data_set == "streets" else config.trial  # of the images that it does not train on
+        if draws != of:
+            validation, of = annotated({name: run})[1], draws
+            images = validation.subset(np.arange(len(validation.images))[-SCORED:])
         network = make_network(config, classes)
         network.load_state_dict(load_weights(run.folder / WEIGHTS, config.encoder, config.initialisation))
         network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         first = (config.encoder, config.initialisation) not in seen
         seen.add((config.encoder, config.initialisation))
-        yield {"name": name} | {column: run.parameters[column] for column in RUN}, network, first
+        yield {"name": name} | {column: run.parameters[column] for column in RUN}, network, images, first
 
 
 def annotated(runs: Runs) -> tuple["Labelled", "Labelled"]:
-    """Training and validation images of `runs`, which share their data."""
+    """Training and validation images of the first of `runs`."""
     from depthseg_lib.data.sources import load_annotated
 
     config = FinetuneConfig(**next(iter(runs.values())).parameters)
-    return load_annotated(config, config.images, print)
-
-
-def scored_images(validation: "Labelled") -> "Labelled":
-    """The last `SCORED` validation images."""
-    return validation.subset(np.arange(len(validation.images))[-SCORED:])
+    return load_annotated(config, config.images, print, config.trial)
 
 
 def _committed_in(name: str, figures: str | Path) -> Path:

@@ -59,12 +59,13 @@ def load(results: Results, runs: str | Path = "runs", figures: str | Path = "") 
 
 
 def _compute(results: Results, runs: Runs) -> tuple[dict, dict]:
-    """Scores of all `runs`, which share their data, and predictions of each initialisation's first."""
-    truth = measuring.scored_images(measuring.annotated(runs)[1])
-    images, examples = at_all_factors(truth.images), at_all_factors(results.examples.images[:SHOWN])
+    """Scores of all `runs`, and predictions of each initialisation's first."""
+    known, examples = None, at_all_factors(results.examples.images[:SHOWN])
     rows, kept = [], {}
-    for identity, network, first in measuring.networks(runs, len(results.label_set.classes)):
+    for identity, network, truth, first in measuring.networks(runs, len(results.label_set.classes)):
         start, name = time.monotonic(), identity["name"]
+        if truth is not known:
+            known, images = truth, at_all_factors(truth.images)
         found = scores(predictions(network, images, truth.images.shape[2:]), truth)
         rows += [identity | row | {"scored": len(truth.images)} for row in found]
         if first:
