@@ -90,12 +90,12 @@ def test_while_a_study_runs_its_whole_trials_are_drawn_and_no_others(tmp_path):
     root = planted.plant(tmp_path / "runs", "laptop", examples=2, validation=3)
     results.save(results.load("laptop", root, tmp_path / "figures"), tmp_path / "figures/data")
     all_of_one = len(list((root / "laptop/finetune").glob("*/t0")))
-    for folder in sorted((root / "laptop/finetune").glob("*/t[12]"))[1:]:
+    for folder in sorted((root / "laptop/finetune").glob("*/t[123]"))[1:]:
         (folder / "metrics.json").unlink()  # the second trial has begun
     found = results.load("laptop", root, tmp_path / "figures")
     assert set(found.metrics["trial"]) == {0} and len(found.metrics) == all_of_one
     assert found.of_this_machine and not found.complete
-    counted = f"{all_of_one} of {3 * all_of_one} fine-tuning trials of this machine"
+    counted = f"{all_of_one} of {4 * all_of_one} fine-tuning trials of this machine"
     assert found.source == f"{counted}; 1 of trials that are not whole yet left out"
     assert "1 trial: no interval." in saving.about(found, "title").footer
 
@@ -230,22 +230,31 @@ def test_the_main_comparison_is_without_what_stands_apart(runs):
 
 
 def test_all_sizes_are_scored_on_the_images_that_all_of_them_have(smoke):
+    """As on a real set, where the larger training set leaves fewer images to validate on."""
     full = load(smoke).select(setting="full")
-    scored = common_scores(full.confusion, full.label_set)
-    assert len(scored) == 8 and set(scored["validation"]) == {16}  # 24 annotated, 8 in the larger training set
+    taken = [f"street{i:03d}" for i in range(24, 28)]
+    left = full.confusion[~(full.confusion["image"].isin(taken) & (full.confusion["images"] == 8))]
+    scored = common_scores(left, full.label_set)
+    assert len(scored) == 8 and set(scored["validation"]) == {16}
     row = scored[(scored["initialisation"] == "depth") & (scored["images"] == 4)].iloc[0]
     with np.load(smoke / "smoke" / "finetune" / RUN / "t0" / "confusion.npz") as stored:
-        common = stored["images"][np.isin(stored["names"], [f"street{i:03d}" for i in range(8, 24)])]
+        common = stored["images"][~np.isin(stored["names"], taken)]
     assert len(common) == 16
     assert row["miou_seven"] == pytest.approx(metrics.miou(common, full.label_set.representative))
     assert row["miou_occurring"] == pytest.approx(metrics.miou(common, np.flatnonzero(common.sum((0, 2)))))
     assert row["accuracy"] == pytest.approx(metrics.accuracy(common))
 
 
-def test_a_setting_with_one_size_keeps_all_its_images(smoke):
-    found = load(smoke)
-    scored = common_scores(found.confusion, found.label_set).groupby("setting", observed=True)["validation"].unique()
-    assert list(scored["frozen"]) == [20] and list(scored["full"]) == [16]
+def test_each_trial_and_setting_is_scored_on_its_own_images(smoke):
+    found, frames = load(smoke).confusion, []
+    own = {("frozen", 0): range(24, 30), ("full", 1): range(24, 30)}
+    for (name, part), trial in product(found.groupby("setting", observed=True), (0, 1)):
+        without = [f"street{i:03d}" for i in own.get((name, trial), ())]
+        frames.append(part[~part["image"].isin(without)].assign(trial=trial))
+    scored = common_scores(pd.concat(frames, ignore_index=True), load(smoke).label_set)
+    counts = scored.groupby(["setting", "trial"], observed=True)["validation"].unique().map(list).to_dict()
+    expected = {("frozen", 0): [14], ("frozen", 1): [20], ("full", 0): [20], ("full", 1): [14]}
+    assert {key: counts[key] for key in expected} == expected
 
 
 def made() -> Stored:

@@ -118,7 +118,7 @@ def test_broken_data_are_found_before_anything_runs(root, damage, message):
 
 def test_system_files_are_no_other_data(root):
     def digest():
-        return study_plan.plan("folder", str(root)).runs[0].parameters["fingerprint"]
+        return study_plan.plan("folder", str(root)).runs[0].trials[0]["fingerprint"]
 
     before = digest()
     for name in (".DS_Store", "Thumbs.db", "images/.DS_Store", "drive/Thumbs.db", "labels/.#0.png.lock"):
@@ -154,12 +154,12 @@ def test_a_described_folder_is_planned_trained_and_left_as_it_was(tmp_path, monk
     plan = study_plan.plan("folder", str(root), tmp_path / "runs")
     study_plan.write(plan, tmp_path / "runs")
     for run in plan.runs:
-        settings, folder = dict(run.parameters), tmp_path / "runs/my-town" / run.kind / run.name
-        trials = settings.pop("trials", 0)
-        if run.kind == "pretrain":
-            pretrain.run(PretrainConfig(**settings), folder, print)
-        else:
-            finetune.run_trials(FinetuneConfig(**settings), trials, folder, print)
+        for name, settings in run.settings().items():
+            folder = tmp_path / "runs/my-town" / run.kind / name
+            if run.kind == "pretrain":
+                pretrain.run(PretrainConfig(**settings), folder, print)
+            else:
+                finetune.run(FinetuneConfig(**settings), folder, print)
     assert snapshot(root) == before
     (root).rename(tmp_path / "gone")
     found = results.load("my-town", tmp_path / "runs", tmp_path / "figures")

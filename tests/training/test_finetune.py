@@ -140,10 +140,14 @@ def test_trials_are_paired_same_images_and_fresh_decoder_for_every_initialisatio
 
 
 def test_a_training_set_is_part_of_the_larger_ones_and_apart_from_validation():
-    small, validation = load_annotated(finetuning(images=4), 4)
-    large, rest = load_annotated(finetuning(images=8), 8)
-    assert large.names[:4] == small.names and rest.names == validation.names[4:]
-    assert not set(large.names) & set(rest.names)
+    config, drawn = finetuning(), set()
+    for trial in range(4):
+        small, validation = load_annotated(config, 4, trial=trial)
+        large, rest = load_annotated(config, 8, trial=trial)
+        assert large.names[:4] == small.names and rest.names == validation.names and len(rest.names) == 12
+        assert not set(large.names) & set(rest.names)
+        drawn.add(small.names)
+    assert len(drawn) == 4  # of each trial its own
 
 
 def test_an_interruption_is_one_line_that_says_how_to_go_on(tmp_path, monkeypatch):
