@@ -215,7 +215,7 @@ def test_the_whole_study_on_a_tiny_kitti(tmp_path, monkeypatch):
     made = ShrunkStudy(tmp_path / "project", monkeypatch, "kitti", tiny_kitti.write(tmp_path / "kitti"))
     said = "\n".join(made.make())
     assert "abs_rel" in said
-    metrics = json.loads((made.runs / "pretrain/resnet18-slim-depth/metrics.json").read_text())
+    metrics = json.loads((made.runs / "pretrain/resnet18-slim-depth/t0/metrics.json").read_text())
     assert metrics["evaluated"] == 3 and 0 < metrics["abs_rel"] and 0 < metrics["abs_rel_mean_map"]
     assert json.loads((made.figures / "census.json").read_text())["data"] == "KITTI"
     assert "| road | 8 |" in (made.figures / "census.md").read_text()

@@ -339,13 +339,17 @@ def test_its_figures_are_planned_and_a_pretraining_and_a_finetuning_run_on_it(
     first, second = plan.runs
     drawn = {"fig03_curves", "table1", "claims", "fig12_supervised_depth" if name == "nyu" else "flow"}
     assert drawn <= {of for names in plan.figures.values() for of in names}
-    jobs = [("pretrain", first.name), ("finetune", second.name), *(("figures", stem) for stem in plan.figures)]
+    jobs = [
+        *(("data", of.name) for of in plan.data),
+        ("pretrain", f"{first.name}/t0"),
+        ("finetune", f"{second.name}/t0"),
+    ]
+    jobs += [("figures", stem) for stem in plan.figures]
     assert all(f"{number:4}  {' '.join(job)}" in said for number, job in enumerate(jobs, 1)), said
-    for run, config, work in ((first, PretrainConfig, pretrain.run), (second, FinetuneConfig, None)):
-        values, folder = dict(run.parameters), tmp_path / "runs" / name / run.kind / run.name
-        trials = values.pop("trials", 0)
-        work(config(**values), folder, print) if work else finetune.run_trials(config(**values), trials, folder, print)
-    metrics = json.loads((tmp_path / "runs" / name / "pretrain" / first.name / "metrics.json").read_text())
+    for run, config, work in ((first, PretrainConfig, pretrain.run), (second, FinetuneConfig, finetune.run)):
+        ((place, values),) = run.settings().items()
+        work(config(**values), tmp_path / "runs" / name / run.kind / place, print)
+    metrics = json.loads((tmp_path / "runs" / name / "pretrain" / first.name / "t0/metrics.json").read_text())
     assert metrics["iteration"] == 2 and ("abs_rel" in metrics) == (name == "nyu")
     (trial,) = (tmp_path / "runs" / name / "finetune" / second.name).glob("t*")
     confusion = np.load(trial / "confusion.npz")["images"]
