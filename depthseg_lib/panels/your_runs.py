@@ -36,10 +36,8 @@ class Peer:
     """Name of the folder of its runs: the profile's."""
     name: str
     """Its own folder's name."""
-    trial: int
-    """Which of its trials."""
-    fingerprint: str
-    """What the plan says that makes it the same."""
+    fingerprints: tuple[str, ...]
+    """What the plan says that makes each of its trials the same."""
     differs: dict[str, tuple]
     """Settings that the run by hand has otherwise: its own value and the study's."""
 
@@ -54,6 +52,8 @@ class HandRun:
     """As it was run."""
     fingerprint: str
     """What it says of itself."""
+    numbers: list[int]
+    """Which trials of a study its own would be."""
     histories: list[pd.DataFrame]
     """A row per evaluation: of a fine-tuning run for each trial."""
     diverged: bool
@@ -93,18 +93,20 @@ def find(kind: str, root: Path) -> list[HandRun]:
         if not parts:
             continue
         settings, made = read_json(parts[0] / "environment.json")["settings"], fingerprint.left_by(parts[0])
-        peers = [
-            Peer(study, run["name"], number, own["fingerprint"], differing(settings, run["parameters"] | own))
-            for study, runs in planned.items()
-            for run in runs
-            for number, own in enumerate(run["trials"])
-            if run["kind"] == kind and all(run["parameters"][name] == settings[name] for name in SAME[kind])
-        ]
         trial = settings["seed" if kind == "pretrain" else "trial"]
-        peer = min(peers, key=lambda of: (of.fingerprint != made, of.trial != trial, len(of.differs)), default=None)
+        peers = []
+        for study, runs in planned.items():
+            for planned_run in (run for run in runs if run["kind"] == kind):
+                own = planned_run["trials"][min(trial, len(planned_run["trials"]) - 1)]
+                theirs = planned_run["parameters"] | own
+                if all(theirs[name] == settings[name] for name in SAME[kind]):
+                    fingerprints = tuple(of["fingerprint"] for of in planned_run["trials"])
+                    peers.append(Peer(study, planned_run["name"], fingerprints, differing(settings, theirs)))
+        peer = min(peers, key=lambda of: (made not in of.fingerprints, len(of.differs)), default=None)
+        numbers = [trial] if kind == "pretrain" else [int(part.name[1:]) for part in parts]
         histories = [pd.read_parquet(part / "history.parquet") for part in parts]
         diverged = any(read_json(part / "metrics.json")["diverged_at"] is not None for part in parts)
-        found.append(HandRun(folder, settings, made, histories, diverged, peer))
+        found.append(HandRun(folder, settings, made, numbers, histories, diverged, peer))
     return found
 
 
@@ -170,13 +172,14 @@ def joining(kind: str, run: HandRun, root: Path) -> str:
     if run.peer is None:
         what = ", ".join(str(run.settings[name]) for name in SAME[kind])
         return f"{run.folder.name}: no study has a run of {what}."
-    to = Path("runs", run.peer.study, kind, run.peer.name, f"t{run.peer.trial}")
-    if run.peer.fingerprint == run.fingerprint:
-        if fingerprint.is_current(root / to, run.fingerprint):
-            return f"{run.folder.name}: the study {run.peer.study} has it, as {to}."
-        source = os.path.relpath(run.folder / ("" if kind == "pretrain" else f"t{run.settings['trial']}"), root)
-        copy = f"mkdir -p {to} && cp -r {source}/. {to}/"
-        return f"{run.folder.name}: the study {run.peer.study} takes it from\n   {copy}"
+    to, planned = Path("runs", run.peer.study, kind, run.peer.name), run.peer.fingerprints
+    if own := [n for n in run.numbers if run.fingerprint in planned[n : n + 1]]:
+        if all(fingerprint.is_current(root / to / f"t{n}", run.fingerprint) for n in own):
+            return f"{run.folder.name}: the study {run.peer.study} has it, in {to}."
+        source = os.path.relpath(run.folder, root)
+        each = [f"cp -r {source}{'' if kind == 'pretrain' else f'/t{n}'}/. {to}/t{n}/" for n in own]
+        made = " ".join(f"{to}/t{n}" for n in own)
+        return f"{run.folder.name}: the study {run.peer.study} takes it from\n   mkdir -p {made} && {' && '.join(each)}"
     if not run.peer.differs:
         return f"{run.folder.name}: settings of the study {run.peer.study}, but made by other code or other weights."
     differs = ", ".join(run.peer.differs)

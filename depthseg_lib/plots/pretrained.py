@@ -22,7 +22,9 @@ class Pretrained:
     """Pictures of several runs, a row each; those of one encoder lie together."""
 
     runs: pd.DataFrame
-    """The rows of `Results.pretrain` that are shown."""
+    """Of `Results.pretrain` a row for each run: what its trials have measured on average, and of the first the rest."""
+    trials: int
+    """Of each at most."""
     rows: tuple[str, ...]
     """The encoder of each row, for readers; empty where there is one alone."""
     images: np.ndarray
@@ -44,7 +46,8 @@ class Pretrained:
         count, map_error = known["evaluated"].max(), known["abs_rel_mean_map"].max()
         parts += [f"the mean depth map {map_error:.2f}"] if map_error == map_error else []
         frames = f"{count:.0f} held-out frames" if count == count else "held-out frames"
-        return f"Abs-rel on {frames}: {', '.join(parts)}."
+        means = f" (means over {self.trials} pre-trainings, of which the first is shown)" if self.trials > 1 else ""
+        return f"Abs-rel on {frames}: {', '.join(parts)}{means}."
 
     @property
     def flow_errors(self) -> dict[str, float]:
@@ -57,41 +60,50 @@ class Pretrained:
 
 def depth(results: Results) -> Pretrained | None:
     """Frames with true and predicted depth of every run at the usual size; None where no depth was learned."""
-    runs, parts = _chosen(results, results.depth_examples), []
+    trials, parts = _chosen(results, results.depth_examples), []
+    runs = _means(trials)
     names = list(dict.fromkeys(runs["initialisation"]))
     for _, own in runs.groupby("encoder", sort=False):
         of = {run.initialisation: results.depth_examples[run.name] for run in own.itertuples(index=False)}
         first = next(iter(of.values()))
         blank = np.full_like(first.truth, np.nan)
         parts.append((first.images, first.truth, {n: of[n].prediction if n in of else blank for n in names}))
-    return _stacked(runs, parts)
+    return _stacked(trials, parts)
 
 
 def flow(results: Results) -> Pretrained | None:
     """Pairs of frames with exact and predicted flow of every encoder; None where no flow was learned."""
-    runs = _chosen(results, results.flow_examples)
-    found = [results.flow_examples[name] for name in runs["name"]]
-    return _stacked(runs, [(one.images, one.true_flow, {"flow": one.flow}) for one in found])
+    trials = _chosen(results, results.flow_examples)
+    found = [results.flow_examples[name] for name in trials["name"].unique()]
+    return _stacked(trials, [(one.images, one.true_flow, {"flow": one.flow}) for one in found])
 
 
 def _chosen(results: Results, examples: Collection[str]) -> pd.DataFrame:
-    """The runs with examples, without those at the large size."""
+    """The runs with examples, without those at the large size: each of a name and trial."""
     runs = results.pretrain
     usual = runs["name"] == runs["encoder"].astype(str) + "-" + runs["initialisation"].astype(str)
     return runs[usual & runs["name"].isin(list(examples))]
 
 
-def _stacked(runs: pd.DataFrame, parts: list[tuple]) -> Pretrained | None:
+def _means(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row for each name: the means of its trials' numbers, and of the first the rest."""
+    groups = trials.groupby("name", sort=False, observed=True)
+    means, first = groups.mean(numeric_only=True), groups.first()
+    return first.assign(**{name: means[name] for name in means}).reset_index()[list(trials.columns)]
+
+
+def _stacked(trials: pd.DataFrame, parts: list[tuple]) -> Pretrained | None:
     """One under another what each encoder has: images, truth and predictions by name."""
     if not parts:
         return None
+    runs, count_of = _means(trials), int(trials["name"].value_counts().max())
     encoders = [encoder_name(name) for name in dict.fromkeys(runs["encoder"])]
     count = FEW if len(parts) > 1 else None
     images, truths, predictions = zip(*parts, strict=True)
     rows = [name for name, of in zip(encoders, images, strict=True) for _ in of[:count]] if len(parts) > 1 else []
     truth = None if any(of is None for of in truths) else np.concatenate([of[:count] for of in truths])
     predicted = {name: np.concatenate([of[name][:count] for of in predictions]) for name in predictions[0]}
-    return Pretrained(runs, tuple(rows), np.concatenate([of[:count] for of in images]), truth, predicted)
+    return Pretrained(runs, count_of, tuple(rows), np.concatenate([of[:count] for of in images]), truth, predicted)
 
 
 _STEPS = (15, 6, 4, 11, 13, 6)

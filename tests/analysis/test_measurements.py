@@ -124,7 +124,7 @@ def test_nothing_is_measured_again_until_a_run_changes(taken, tmp_path, monkeypa
     before = {file: file.read_text() for file in files}
     (run,) = (run for run in json.loads(plan.read_text())["runs"] if run["name"] == RUN)
     for file, text in before.items():  # the run was made anew, and is another one
-        file.write_text(text.replace(run["parameters"]["fingerprint"], "of another run"))
+        file.write_text(text.replace(run["trials"][0]["fingerprint"], "of another run"))
     with pytest.raises(ZeroDivisionError):
         measurement.load(chosen(root, "none"), root, figures)
     for file, text in before.items():

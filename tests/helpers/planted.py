@@ -58,7 +58,7 @@ def everything() -> Results:
         return load("laptop", plant(Path(root), "laptop", validation=12), root)
 
 
-def plant(root: Path, profile="laptop", examples=4, validation=None, trials=9, published=plan.NONE) -> Path:
+def plant(root: Path, profile="laptop", examples=4, validation=None, trials=3, published=plan.NONE) -> Path:
     """Write `root/<profile>/` with every run of the profile, or fewer `trials`, or fewer `validation` images."""
     images, truth = _scenes(examples)
     study = plan.plan(profile, runs=str(root), published=published)

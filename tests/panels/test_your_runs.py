@@ -19,7 +19,7 @@ NAME = "resnet18-slim-depth-full-n16"
 
 @pytest.fixture(scope="module")
 def study():
-    return {(run.kind, run.name): run.parameters for run in plan.plan("laptop").runs}
+    return {(run.kind, run.name): run.parameters | run.trials[0] for run in plan.plan("laptop").runs}
 
 
 @pytest.fixture
@@ -32,15 +32,12 @@ def root(tmp_path):
 def by_hand(root, kind, name, parameters, trials=1, **changes):
     """Plant a finished run by hand; one with `changes` has another fingerprint."""
     settings = parameters | changes | ({"fingerprint": "of others"} if changes else {})
-    settings.pop("trials", None)
     folder, (images, truth) = root / "runs/by-hand" / kind / name, planted._scenes(2)
     folder.mkdir(parents=True)
     if kind == "pretrain":
         planted.plant_pretrain(folder, settings, images)
     for trial in range(trials if kind == "finetune" else 0):
         planted.plant_finetune(folder / f"t{trial}", settings | {"trial": trial}, images, truth, 4)
-    if kind == "finetune":
-        planted.write(folder / "metrics.json", {"fingerprint": settings["fingerprint"], "trials": trials})
     return folder
 
 
@@ -72,9 +69,9 @@ def test_the_command_makes_a_run_of_the_studys_settings_part_of_it(root, study, 
     assert "the study laptop takes it from" in said
     subprocess.run(said.splitlines()[1], shell=True, cwd=root, check=True)
     to = root / "runs/laptop" / kind / name
-    parts = [to, *(to / f"t{trial}" for trial in range(trials if kind == "finetune" else 0))]
-    assert all(fingerprint.is_current(part, parameters["fingerprint"]) for part in parts)
-    assert f"has it, as runs/laptop/{kind}/{name}" in your_runs.joining(kind, run, root)
+    assert sorted(part.name for part in to.iterdir()) == [f"t{trial}" for trial in range(trials)]
+    assert all(fingerprint.is_current(part, parameters["fingerprint"]) for part in to.iterdir())
+    assert f"has it, in runs/laptop/{kind}/{name}" in your_runs.joining(kind, run, root)
 
 
 def test_a_run_that_no_plan_has_says_what_differs(root, study):
