@@ -193,7 +193,7 @@ def test_factor_1_has_the_score_that_the_run_itself_had(tmp_path):
     row = tables["scores"].set_index("factor").loc[1.0]
     for metric in ("miou_seven", "miou", "accuracy"):
         assert row[metric] == pytest.approx(run.metrics[metric], abs=0.002)
-    assert row["scored"] == 8 and row["name"] == "a-t0" and set(arrays["predictions"]) == {"a-t0"}
+    assert row["scored"] == 12 and row["name"] == "a-t0" and set(arrays["predictions"]) == {"a-t0"}
 
 
 def test_losses_are_taken_run_by_run():
