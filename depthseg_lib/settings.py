@@ -131,7 +131,7 @@ class PretrainConfig(DataSettings):
     """Digest of the names and sizes of that folder's files, so that other photographs make the run anew."""
     photograph_size: Annotated[int, Field(ge=32)] = 64  # an encoder halves an image five times
     """Height and width in pixels of that folder's photographs; the embedded world's have 64."""
-    iterations: PositiveInt = 900
+    iterations: PositiveInt = 450
     """Optimiser steps."""
     batch: PositiveInt = 8
     """Triplets, pairs, images or photographs per step."""
@@ -142,7 +142,7 @@ class PretrainConfig(DataSettings):
     """Iterations at the start in which depth from video has no auto-mask; 0 for Monodepth2's training."""
     frame_step: PositiveInt = 1
     """Frames between the neighbours of a triplet or pair, for slow video."""
-    evaluate_every: PositiveInt = 180
+    evaluate_every: PositiveInt = 90
     """Iterations between evaluations."""
     evaluated: PositiveInt = 64
     """Frames held out of training on which depth or flow is evaluated."""

@@ -20,6 +20,8 @@ STRUCTURE = 0.15
 """Weight of 1 - SSIM, which is not halved here: the paper's text; its released code has 0.85."""
 SMOOTHNESS = 5.0
 """Weight of the flow's smoothness: the paper's text (equation 19); its released code has 2."""
+SLOW = 8.0
+"""Pixels of motion beyond which the photometric error leads nowhere, whatever the image's size."""
 HALF_SIZES = (320.0, 96.0)
 """Half of the paper's image sizes across and down, in pixels."""
 
@@ -78,7 +80,7 @@ class FlowTask:
         few = spread(self.held_out, self.config.batch)
         pair = pair_batch(self.video, few, torch.arange(len(few)), torch.default_generator, self.device, augment=False)
         found = {"loss": self.module(pair).item(), "evaluated": len(self.held_out)}
-        return found if self.truth is None else {"epe": self._error(self.predict(self.held_out)), **found}
+        return found if self.truth is None else {**self._errors(self.predict(self.held_out)), **found}
 
     def predict(self, pairs: np.ndarray) -> Tensor:
         """Predicted flow (N 2 H W pixels) between the frames of pairs (N 2) of the video."""
@@ -86,15 +88,22 @@ class FlowTask:
         frames = (images_to_float(torch.from_numpy(self.video.images[b]).to(self.device)) for b in batches)
         return torch.cat([self.module.flow(*both.unbind(1))[0].float().cpu() for both in frames])
 
-    def _error(self, flow: Tensor) -> float:
-        return evaluation.end_point_error(flow, self.truth, evaluation.stays_inside(self.truth))
+    def _errors(self, flow: Tensor, of: str = "") -> dict[str, float]:
+        """The end-point error over the pixels that stay inside, and over those of them that move by less than `SLOW`.
+
+        The others are few, and half of the first: in examples of a laptop study 12 % of the pixels moved faster, and
+        the network, right to about a pixel where they were slower, was wrong there by 5 to 17.
+        """
+        inside = evaluation.stays_inside(self.truth)
+        chosen = {"epe": inside, "epe_slow": inside & (self.truth.norm(dim=1) < SLOW)}
+        return {name + of: evaluation.end_point_error(flow, self.truth, where) for name, where in chosen.items()}
 
     def baselines(self) -> dict[str, float]:
         """The end-point errors of no flow, and of the mean of the exact flows, which sees no image."""
         if self.truth is None:
             return {}
-        mean = mean_flow(self.truth).expand_as(self.truth)
-        return {"epe_zero": self._error(torch.zeros_like(self.truth)), "epe_mean_map": self._error(mean)}
+        guesses = {"_zero": torch.zeros_like(self.truth), "_mean_map": mean_flow(self.truth).expand_as(self.truth)}
+        return {name: error for of, flow in guesses.items() for name, error in self._errors(flow, of).items()}
 
     def examples(self, count: int = 3) -> dict[str, np.ndarray]:
         """Held-out pairs of images (K 2 3 H W) with predicted flow and, where there is one, the truth (K 2 H W)."""

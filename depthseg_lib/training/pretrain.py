@@ -164,6 +164,7 @@ def what_was_learned(found: dict) -> tuple[Literal["yes", "in part", "no"] | Non
         "rmse": ("RMSE", " m", {"mean_map": "the mean depth map"}),
         "a1": ("a1", "", {"mean_map": "the mean depth map"}),
         "epe": ("end-point error", " px", {"mean_map": "the mean flow", "zero": "no flow"}),
+        "epe_slow": ("that of slow pixels", " px", {"mean_map": "the mean flow", "zero": "no flow"}),
         "accuracy": ("accuracy", "", {"chance": "the commonest class"}),
     }
     what = {"flow": "flow", "classification": "classification"}.get(found["task"], "depth")

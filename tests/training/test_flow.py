@@ -8,6 +8,7 @@ from helpers.small import WORLD, pretraining
 from depthseg_lib.data import sources, streets
 from depthseg_lib.data.arrays import Video
 from depthseg_lib.data.batches import pair_batch
+from depthseg_lib.losses import evaluation
 from depthseg_lib.training import flow
 
 CONFIG = pretraining(initialisation="flow", batch=4)
@@ -62,6 +63,9 @@ def test_it_is_evaluated_on_neighbours_in_sequences_held_out_of_training(task, v
         found, baselines = task.evaluate(), task.baselines()
     assert found["evaluated"] == 4 and found["epe"] == baselines["epe_zero"]  # a new network says that nothing moves
     assert 0 < baselines["epe_mean_map"] < baselines["epe_zero"]
+    slow = task.truth.norm(dim=1)[evaluation.stays_inside(task.truth)]
+    assert baselines["epe_slow_zero"] == pytest.approx(slow[slow < 8].mean().item(), rel=1e-5)
+    assert baselines["epe_slow_zero"] < baselines["epe_zero"]
 
 
 def test_the_mean_flow_leaves_out_what_leaves_the_image():

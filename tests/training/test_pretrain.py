@@ -25,7 +25,7 @@ TASKS = {
     "classification": (set(), {"accuracy", "accuracy_chance"}, (4, 0.9)),
     "depth": ({"pose.safetensors", "examples.npz"}, {*DEPTH, "kept", "translation"}, (12, 0.97)),
     "depth-supervised": ({"examples.npz"}, DEPTH | METRIC, (20, 0.9)),
-    "flow": ({"flow_examples.npz"}, {"epe", "epe_zero", "epe_mean_map"}, (15, 0.95)),
+    "flow": ({"flow_examples.npz"}, {"epe", "epe_slow", "epe_zero", "epe_mean_map"}, (15, 0.95)),
 }
 """What a run leaves besides `LEFT`, the metrics that it has, and how soon a batch is learned: steps, and the share of
 the first loss."""
@@ -225,6 +225,11 @@ MEAN = {"task": "depth", "abs_rel_mean_map": 0.48, "rmse_mean_map": 9.0, "a1_mea
         ({**MEAN, "abs_rel": 0.80, "rmse": 12.0, "a1": 0.1}, "no", "abs-rel 0.8"),
         ({**FLOW, "epe": 1.84}, "in part", "not by end-point error 1.84 px, the mean flow 1.93 px"),
         ({**FLOW, "epe": 1.5}, "yes", "no flow 3.8 px"),
+        (
+            {**FLOW, "epe": 1.84, "epe_slow": 0.7, "epe_slow_mean_map": 1.2},
+            "in part",
+            "that of slow pixels 0.7 px, the",
+        ),
         ({**FLOW, "epe": 4.2}, "no", "Not learned"),
         ({"task": "classification", "accuracy": 0.09, "accuracy_chance": 0.088}, "no", "the commonest class 0.088"),
         ({"task": "depth", "loss": 0.1}, None, "cannot be said"),
