@@ -1,5 +1,6 @@
 """The notebooks with panels in JupyterLab in a real browser: run all, move the slider, and the picture changes."""
 
+import json
 import os
 import shutil
 import signal
@@ -33,6 +34,8 @@ PANELS = {
     "07_miou_vs_accuracy": "ArrowLeft",
 }
 """Notebooks with a panel, and the key that moves its first slider away from where it starts."""
+SMALL = dict(batch=2, evaluate_every=2, height=64, width=96, annotated=16)
+"""Settings of a training of seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +104,11 @@ def browser():
         opened.close()
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", PANELS)
-def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, browser, project, name):
+ERRORS = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+
+
+def run_all(lab, browser, name):
+    """A page of JupyterLab in which all cells of a notebook were told to run."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(90_000)
     page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")  # without what another notebook left open
@@ -111,6 +116,13 @@ def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, b
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before that, "Run all" asks which kernel to take
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", PANELS)
+def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, browser, project, name):
+    page = run_all(lab, browser, name)
     picture = page.locator("img.widget-image")
     picture.wait_for(state="attached")
     picture.scroll_into_view_if_needed()
@@ -120,7 +132,7 @@ def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, b
     handle.press(PANELS[name])
     page.wait_for_function("old => document.querySelector('img.widget-image').src !== old", arg=address)
     after = _shot(picture)
-    assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert page.locator(ERRORS).count() == 0
     if folder := os.environ.get("DEPTHSEG_SCREENSHOTS"):  # for a person who wants to see what it saw
         page.screenshot(path=f"{folder}/{name}.png")
     page.keyboard.press("Control+s")  # as JupyterLab does by itself every two minutes
@@ -129,6 +141,25 @@ def test_the_slider_changes_the_picture_and_saving_changes_no_fingerprint(lab, b
     page.close()
     assert before != after
     assert fingerprint.of_notebook(saved) == fingerprint.of_notebook(ROOT / "notebooks" / saved.name)
+
+
+@pytest.mark.timeout(240)
+def test_a_training_by_hand_is_one_picture_that_stays_and_is_then_among_the_readers_runs(lab, browser, project):
+    saved = project / "notebooks" / "02_finetune.ipynb"
+    book = json.loads((ROOT / "notebooks" / saved.name).read_text())
+    book["cells"][1]["source"] += [f"\niterations, images, other = 4, 4, {SMALL}"]
+    saved.write_text(json.dumps(book))
+    page = run_all(lab, browser, saved.stem)
+    page.get_by_text("no study has a run").wait_for()
+    assert page.locator(ERRORS).count() == 0
+    if folder := os.environ.get("DEPTHSEG_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{saved.stem}.png")
+    page.keyboard.press("Control+s")
+    _wait_for(lambda: "no study has a run" in saved.read_text())
+    page.close()
+    (trained,) = (cell for cell in json.loads(saved.read_text())["cells"] if "run_trials" in "".join(cell["source"]))
+    assert [set(output["data"]) for output in trained["outputs"]] == [{"image/png", "text/plain"}]
+    (left,) = project.glob("runs/by-hand/finetune/resnet18-slim-none-full-n4-*/t0/metrics.json")
 
 
 def _wait_for(condition, patience: float = 30) -> None:

@@ -1,6 +1,6 @@
 """Tidy results of a profile: from this machine's runs where it has finished ones, else from the committed ones."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +45,6 @@ class Results:
     """A row per filled cell of an image's matrix, in `main` alone: `runs.RUN`, image, truth, prediction, count."""
     pretrain: pd.DataFrame
     """A row per pre-training run: name, encoder, initialisation and its metrics."""
-    pretrain_history: pd.DataFrame
-    """A row per evaluation of these; the last alone where the results were stored without the others."""
     examples: Examples
     """A few validation images with their truth, and what the first trial of every run of `main` predicted for them in
     the course of its training."""
@@ -56,6 +54,8 @@ class Results:
     """By name of the flow run: pairs of frames with exact and predicted flow."""
     plan: dict
     """The study's plan: what plan.json holds."""
+    pretrain_history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """A row per evaluation of the pre-trainings; the last alone where the results were stored without the others."""
     complete: bool = False
     """Whether they came from runs here and none is missing: only such results are worth storing."""
 

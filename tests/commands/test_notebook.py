@@ -32,11 +32,11 @@ def log_of(tmp_path: Path, name: str = "executed") -> nbformat.NotebookNode:
 
 
 def test_values_arrive_with_their_types_and_lines_are_relayed(tmp_path):
-    cell = "import os; print((rate, count, flip, name, folder))\nprint(os.getcwd())\nprint('50 %\\r100 %\\n', end='')"
+    cell = "import os; print((rate, count, flip, name, folder))\nprint(os.getcwd(), os.environ['DEPTHSEG_HEADLESS'])\nprint('50 %\\r100 %\\n', end='')"
     values = {"rate": 1e-4, "flip": True}
     done = run(tmp_path, cell, values=values, options=("--set", "name=none", "--path", "folder=runs"))
     assert done.returncode == 0, done.stderr
-    said = [f"(0.0001, 3, True, 'none', '{tmp_path / 'runs'}')", str(tmp_path), "100 %"]
+    said = [f"(0.0001, 3, True, 'none', '{tmp_path / 'runs'}')", f"{tmp_path} 1", "100 %"]
     assert done.stdout.splitlines() == [f"finetune one  {line}" for line in said]
     folder = tmp_path / "runs/finetune/one"
     assert [e.text for e in journal.read(folder)[0] if e.what == journal.SAID] == said

@@ -17,6 +17,7 @@ def shared_kernel(folder: Path, monkeypatch):
     a kernel of its own is for the test of the smoke profile.
     """
     manager, clients = OwnKernelManager(), []
+    monkeypatch.setenv("DEPTHSEG_HEADLESS", "1")  # as `commands.notebook` has it
     run_sync(manager.start_kernel)(cwd=str(folder))
     alone, new_client = papermill.execute_notebook, manager.client
     monkeypatch.setattr(manager, "client", lambda **options: clients.append(new_client(**options)) or clients[-1])
