@@ -125,7 +125,8 @@ def claims(ledger: pd.DataFrame, footer: str = "") -> Figure:
     columns = len(handles) if len(encoders) == 1 else -(-len(handles) // 2)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.4)
     theirs = f"Diamonds: {paper.SHORT_SOURCE}; of its other encoder where it has one alone."
-    return style.with_footer(figure, f"{footer} {theirs}")
+    words = "After ±: half the interval; after <: the margin that the difference is shown to be within."
+    return style.with_footer(figure, f"{footer} {theirs} {words}")
 
 
 def _block(figure: Figure, place, rows: pd.DataFrame, units: tuple[str, ...], encoders: list[str]) -> None:
@@ -177,7 +178,12 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _short(verdict: str) -> str:
     """A verdict beside its row: the panel has the unit."""
-    return re.sub(r", within ([\d.]+)( \w+)?$", r" ± \1", verdict).replace(", but within", ", <").replace(" points", "")
+    return (
+        re.sub(r", within ([\d.]+)( \w+)?$", r" ± \1", verdict)
+        .replace(", but within", ", <")
+        .removesuffix(" points")
+        .removesuffix(" nats")
+    )
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:

@@ -403,6 +403,16 @@ def test_what_fails_in_half_of_its_pretrainings_is_not_tested():
         assert f"pre-training failed in {count} of 4 trials: the depth network: Not learned." in row.note
 
 
+def test_what_was_decided_stays_decided_when_later_pretrainings_fail():
+    rows = [depth() | {"pretraining": k, "name": f"{ENCODER}-depth-p{k}", "learned": "no" if k > 3 else "yes",
+                       "learned_because": "Not learned."} for k in range(8)]  # fmt: skip
+    held = replace(results(stand_in(PAPER), DIVERGES, trials=8), pretrain=pd.DataFrame(rows))
+    ledger = claims_ledger.ledger(held)
+    assert gap(ledger, "C1").verdict == "agrees" and gap(ledger, "C1").p == 1
+    assert "decided before the pre-training failed in half of the trials" in gap(ledger, "C1").note
+    assert gap(ledger, "C14a", "nll").verdict == "not tested"  # secondary statements are judged at the newest look
+
+
 def test_a_question_that_was_changed_is_refused(monkeypatch):
     before = question.digest()
     monkeypatch.setattr(question, "PRIMARY", (replace(question.PRIMARY[0], sentence="x"), *question.PRIMARY[1:]))

@@ -41,16 +41,19 @@ def holm(p: Array, alpha: float) -> Array:
     return np.take_along_axis(np.logical_and.accumulate(passed, -1), np.argsort(order, -1), -1)
 
 
-def decided(values: Array, equal: Array, margin: Array) -> Array:
+def decided(values: Array, equal: Array, margin: Array, tested: Array | None = None) -> Array:
     """At which look, 4, 8 or 12, each contrast was decided in each of the two families, else 0: (2, ..., K).
 
     `values` (..., N, K) are the differences of repetitions in their order, of one study or of many at once, NaN where a
-    contrast has none: from there on it is not tested, and counts as p = 1.
+    contrast has none: from there on it is not tested, and counts as p = 1. So it does at looks at which `tested`
+    (3, K bool) says no.
     """
     at = np.zeros((2, *values.shape[:-2], values.shape[-1]), int)
-    for n, alpha in zip(LOOKS, ALPHAS, strict=True):
+    tested = np.ones((len(LOOKS), values.shape[-1]), bool) if tested is None else tested
+    for n, alpha, now in zip(LOOKS, ALPHAS, tested, strict=True):
         if n <= values.shape[-2]:
-            p = np.where(at > 0, 0.0, p_values(values[..., :n, :], equal, margin))
+            p = np.where(now, p_values(values[..., :n, :], equal, margin), 1.0)
+            p = np.where(at > 0, 0.0, p)
             at = np.where(holm(p, alpha) & (at == 0), n, at)
     return at
 

@@ -100,6 +100,12 @@ class _Statement:
     judged: bool = True
     """Whether it can be decided by its differences."""
     notes: list[str] = field(default_factory=list)
+    failed: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """The share of each repetition's trials whose pre-training failed."""
+
+    def tested(self, repetitions: int) -> bool:
+        """Whether the pre-training worked in more than half of so many."""
+        return self.judged and not (self.failed[:repetitions].size and self.failed[:repetitions].mean() >= 0.5)
 
     @property
     def margin(self) -> float:
@@ -114,7 +120,7 @@ class _Statement:
         """A width in its unit."""
         if self.row["unit"] == "ratio of iterations":
             return f"×{np.exp(width):.3g}"
-        return f"{width:.2g} nats" if self.row["unit"] == "nats per pixel" else f"{width:.3g} points"
+        return f"{width:.2g} " + ("nats" if self.row["unit"] == "nats per pixel" else "points")
 
 
 def _statements(of: Comparison, results: Results, published: dict[Side, pd.DataFrame]) -> Iterator[_Statement]:
@@ -168,7 +174,8 @@ def _contrast(of: Comparison, row: dict, metric: str, results: Results) -> _Stat
     each = pd.concat(columns, axis=1).mean(axis=1, skipna=False)
     ratio = row["unit"] == "ratio of iterations"
     reference, outside = (np.log(part.reference), np.exp) if ratio else (part.reference, np.asarray)
-    repeated, shared, counted = _repetitions(each, of)
+    by, shared, counted = _repetitions(each, of)
+    repeated = each.groupby(by).mean().to_numpy(float)  # of the trials that are there
     gone = np.flatnonzero(np.isnan(repeated))
     whole = repeated[: gone[0]] if len(gone) else repeated
     count, level = look(len(whole))
@@ -191,23 +198,25 @@ def _contrast(of: Comparison, row: dict, metric: str, results: Results) -> _Stat
         said.append(f"{len(whole)} repetitions: judged at {count}, the next look is at {ahead}")
     said.append(f"beyond {LOOKS[-1]} repetitions the interval alone is new" if count > LOOKS[-1] else "")
     statement.notes += [*said, *_runs(of, statement, shown), part.remark, *notes(of, results)]
-    _pretraining(of, statement, results)
+    statement.failed = (
+        _pretraining(of, statement, results).reindex(each.index, fill_value=0.0).groupby(by).mean().to_numpy()
+    )
     return statement
 
 
-def _repetitions(each: pd.Series, of: Comparison) -> tuple[np.ndarray, str, str]:
-    """What counts as a repetition: a trial with pre-trainings of its own; else the mean of those that share one, where
-    four or more were drawn; else the trial, for these pre-trainings alone. With what they are, and a note."""
+def _repetitions(each: pd.Series, of: Comparison) -> tuple[pd.Series, str, str]:
+    """What counts as a repetition, as a number for each trial: a trial with pre-trainings of its own; else those that
+    share one, where four or more were drawn; else the trial, for these pre-trainings alone. With which, and a note."""
+    own = pd.Series(each.index, each.index)
     arms = [arm.pretraining.reindex(each.index) for arm in of.arms[0]]
     drawn = [arm for arm in arms if not (arm == -1).any()]
     fewest = min(drawn, key=lambda arm: arm.nunique(), default=None)
     if fewest is None or fewest.nunique() >= fewest.notna().sum():
-        return each.to_numpy(float), "", ""
+        return own, "", ""
     count = fewest.nunique()
     if count < _FEWEST:
-        return each.to_numpy(float), _SMALL_NUMBERS[count], ""
-    means = each.groupby(fewest).mean()  # of the trials that are there
-    return means.to_numpy(float), "", f"means within each of {count} pre-trainings, which {len(each)} trials share"
+        return own, _SMALL_NUMBERS[count], ""
+    return fewest, "", f"means within each of {count} pre-trainings, which {len(each)} trials share"
 
 
 def _missing(each: pd.Series, of: Comparison, means: bool) -> str:
@@ -245,8 +254,8 @@ def _stuck(arm: Trials) -> int:
     return int((ends < ends.median() - question.STUCK).sum())
 
 
-def _pretraining(of: Comparison, statement: _Statement, results: Results) -> None:
-    """In how many trials a pre-training failed; in half of them or more, nothing is tested."""
+def _pretraining(of: Comparison, statement: _Statement, results: Results) -> pd.Series:
+    """1 for the trials in which a pre-training failed; the row says in how many, and why."""
     lost, said, trials = set(), [], statement.row["trials"]
     for failures, arm in zip(failed(of, results), of.arms[0], strict=True):
         hit = arm.pretraining[arm.pretraining.isin(list(failures))]
@@ -255,8 +264,7 @@ def _pretraining(of: Comparison, statement: _Statement, results: Results) -> Non
     statement.row["failed"] = len(lost)
     if lost:
         statement.notes.append(f"pre-training failed in {len(lost)} of {trials} trials: {_joined(said)}")
-    if lost and 2 * len(lost) >= trials:
-        statement.row["verdict"], statement.judged = NOT_TESTED, False
+    return pd.Series(1.0, sorted(lost))
 
 
 def _judge_primary(statements: list[_Statement]) -> None:
@@ -266,11 +274,17 @@ def _judge_primary(statements: list[_Statement]) -> None:
     longest = max((len(one.values) for one in statements), default=0)
     values = np.full((max(longest, 1), len(statements)), np.nan)
     for k, one in enumerate(statements):
-        values[: len(one.values), k] = one.values if one.judged else np.nan
-    for one, apart, near in zip(statements, *decided(values, equal, margin), strict=True):
+        values[: len(one.values), k] = one.values
+    tested = np.array([[one.tested(n) for one in statements] for n in LOOKS])
+    for one, apart, near in zip(statements, *decided(values, equal, margin, tested), strict=True):
         _p_values(one)
         if not one.judged:
             continue
+        if not one.tested(look(len(one.values))[0]):
+            if not apart and not near:
+                one.row["verdict"] = NOT_TESTED
+                continue
+            one.notes.append("decided before the pre-training failed in half of the trials")
         word, i = UNDECIDED, Interval(*(one.row[name] for name in ("effect", "low", "high")), one.row["repetitions"])
         claims_none = one.part.expected == "equal"
         if apart:
@@ -301,7 +315,8 @@ def _judge_secondary(statements: list[_Statement]) -> None:
     apart = found((one.row["p"] for one in statements), question.Q)
     near = dict(zip(map(id, equal), found((one.row["p_equal"] for one in equal), question.Q), strict=True))
     for one, differs in zip(statements, apart, strict=True):
-        if not one.judged:
+        if not one.tested(look(len(one.values))[0]):
+            one.row["verdict"] = NOT_TESTED if one.judged else one.row["verdict"]
             continue
         if differs:
             side = np.sign(one.values[: look(len(one.values))[0]].mean())
@@ -314,7 +329,7 @@ def _p_values(one: _Statement) -> None:
     """Both p's of the newest look; 1 where there is none."""
     count = min(look(len(one.values))[0], LOOKS[-1])
     p = (1.0, 1.0)
-    if one.judged and count >= _FEWEST:
+    if one.tested(count) and count >= _FEWEST:
         p = p_values(one.values[:count, None], np.array([one.part.expected == "equal"]), np.array([one.margin]))[:, 0]
     one.row |= {"p": float(p[0]), "p_equal": float(p[1])}
 
