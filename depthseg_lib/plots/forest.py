@@ -178,12 +178,8 @@ def _labels(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _short(verdict: str) -> str:
     """A verdict beside its row: the panel has the unit."""
-    return (
-        re.sub(r", within ([\d.]+)( \w+)?$", r" ± \1", verdict)
-        .replace(", but within", ", <")
-        .removesuffix(" points")
-        .removesuffix(" nats")
-    )
+    short = re.sub(r", within ([\d.]+)", r" ± \1", verdict).replace(", but within", ", <").replace("within ×", "×")
+    return short.removesuffix(" points").removesuffix(" nats")
 
 
 def _keys(rows: pd.DataFrame) -> list[tuple]:
