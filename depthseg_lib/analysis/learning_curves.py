@@ -62,6 +62,19 @@ def arrival(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> Arrival:
     return Arrival(replace(own, **ends), others, replace(ratio, **ends), never, at_once, left_out)
 
 
+def sooner(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> tuple[float, bool]:
+    """The logarithm of the iterations of `a` over those of `b`, two trials' evaluations in their order, until each has
+    `SHARE` of the lower of both ends; and whether one of them was there before training, which counts as its first
+    evaluation. NaN where one has no evaluation in training."""
+    if any(of["iteration"].max() <= 0 for of in (a, b)):
+        return np.nan, False
+    lower = min(of[metric].iloc[-1] for of in (a, b))
+    first = [of.loc[of["iteration"] > 0, "iteration"].iloc[0] for of in (a, b)]
+    taken = [iterations_to_share(of["iteration"], of[metric], lower, SHARE) for of in (a, b)]
+    ours, theirs = (at or start for at, start in zip(taken, first, strict=True))
+    return float(np.log(ours / theirs)), 0 in taken
+
+
 def _by_trial(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, ...]]:
     """The two histories trial by trial that both have, in the order of iterations."""
     for trial in sorted(set(a["trial"]) & set(b["trial"])):

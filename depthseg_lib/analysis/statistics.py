@@ -27,19 +27,19 @@ class Interval:
     """Trials that have a value."""
 
 
-def half_width(deviation, trials):
+def half_width(deviation, trials, level: float = LEVEL):
     """Half the t-interval from the sample's standard deviation (ddof 1) and its size; NaN under two trials."""
     trials = np.asarray(trials, float)
     degrees = np.where(trials > 1, trials - 1, np.nan)
-    return stdtrit(degrees, (1 + LEVEL) / 2) * np.asarray(deviation, float) / np.sqrt(np.maximum(trials, 1))
+    return stdtrit(degrees, (1 + level) / 2) * np.asarray(deviation, float) / np.sqrt(np.maximum(trials, 1))
 
 
-def mean_interval(values: Iterable[float]) -> Interval:
-    """Mean of `values` with its 95 % t-interval; NaNs (diverged trials) are left out, and not counted."""
+def mean_interval(values: Iterable[float], level: float = LEVEL) -> Interval:
+    """Mean of `values` with its t-interval; NaNs (diverged trials) are left out, and not counted."""
     known = np.asarray([v for v in values if not np.isnan(v)], float)
     if not known.size:
         return Interval(np.nan, np.nan, np.nan, 0)
-    half = half_width(known.std(ddof=1), known.size) if known.size > 1 else np.nan
+    half = half_width(known.std(ddof=1), known.size, level) if known.size > 1 else np.nan
     return Interval(known.mean(), known.mean() - half, known.mean() + half, known.size)
 
 

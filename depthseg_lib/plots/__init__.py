@@ -12,3 +12,4 @@ from depthseg_lib.plots.pretrained import depth_examples, flow_examples
 from depthseg_lib.plots.resolutions import cross_resolution
 from depthseg_lib.plots.tables import census, table1
 from depthseg_lib.plots.trajectories import class_curves, miou_vs_accuracy
+from depthseg_lib.plots.trials import paired_trials, power

@@ -82,16 +82,20 @@ class Saved:
         return self.png.read_bytes(), {"width": width // 2}
 
 
-def about(results: Results, title: str, *notes: str, scores: bool = True) -> About:
-    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU.
+LEFT_OUT = "Diverged and left out of the means"
+
+
+def about(results: Results, title: str, *notes: str, scores: bool = True, diverged: str = LEFT_OUT) -> About:
+    """Describe a figure of exactly these results (select first); `scores` says that it shows mIoU, `diverged` what was
+    done with runs that diverged.
 
     `notes` are sentences for the caption; empty ones are left out.
     """
     runs, sentences = results.metrics, list(notes)
-    diverged = runs[runs["diverged_at"].notna()]
-    if len(diverged):
-        ends = [f"{run.name} at iteration {run.diverged_at:.0f}" for run in diverged.itertuples(index=False)]
-        sentences.append(f"Diverged and left out of the means: {', '.join(ends)}.")
+    lost = runs[runs["diverged_at"].notna()]
+    if len(lost):
+        ends = [f"{run.name} at iteration {run.diverged_at:.0f}" for run in lost.itertuples(index=False)]
+        sentences.append(f"{diverged}: {', '.join(ends)}.")
     if scores:
         shown = [results.label_set.classes[index] for index in results.label_set.representative]
         sentences.append(f"mIoU over the data set; representative: {', '.join(shown)}.")

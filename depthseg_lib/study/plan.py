@@ -34,7 +34,7 @@ FIGURES = {
     "05_activations": ("fig06_activations", "fig06_boundary_score"),
     "06_scale_mismatch": ("fig10_scale_mismatch", "resize_factor", "cross_resolution"),
     "07_miou_vs_accuracy": ("fig09_miou_vs_accuracy", "class_curves"),
-    "10_claims": ("claims",),
+    "10_claims": ("claims", "paired_trials", "power"),
 }
 """Figures and tables by the notebook that draws them."""
 NEEDS = {

@@ -16,8 +16,8 @@ from torchvision.utils import flow_to_image
 from depthseg_lib import plots
 from depthseg_lib.analysis import cross_resolution, learning_curves, paper, tables
 from depthseg_lib.analysis.claims import ledger as claims_ledger
-from depthseg_lib.analysis.claims.claims import CLAIMS, MARGIN
-from depthseg_lib.analysis.claims.ledger import WORST_FIRST
+from depthseg_lib.analysis.claims import power
+from depthseg_lib.analysis.claims.question import MARGINS
 from depthseg_lib.analysis.measurements.census import census
 from depthseg_lib.analysis.results import common_scores
 from depthseg_lib.analysis.statistics import mean_interval
@@ -25,6 +25,7 @@ from depthseg_lib.data.labels import KITTI
 from depthseg_lib.panels import panel as panels_panel
 from depthseg_lib.plots import style
 from depthseg_lib.plots.activation_maps import coloured
+from depthseg_lib.plots.forest import VERDICTS
 from depthseg_lib.plots.object_sizes import SEEN, UNSEEN
 from depthseg_lib.plots.pretrained import flow_colours
 from depthseg_lib.settings import INITIALISATIONS
@@ -96,6 +97,9 @@ def figures(results, base, scored):
         "question": plots.question(),
         "setups": plots.setups(),
         "claims": plots.claims(ledger, FOOTER),
+        "paired_trials": plots.paired_trials(ledger, FOOTER),
+        "paired_trials of two encoders": plots.paired_trials(pd.concat([ledger, other], ignore_index=True), FOOTER),
+        "power": plots.power(power.false_decisions(100), power.power(100), FOOTER),
         "claims of two encoders": plots.claims(pd.concat([ledger, other], ignore_index=True), FOOTER),
         "miou_vs_accuracy": plots.miou_vs_accuracy(full.history, FOOTER),
         "miou_vs_accuracy of two encoders": plots.miou_vs_accuracy(pd.concat([full.history, both]), FOOTER),
@@ -380,28 +384,25 @@ def test_the_forest_plot_has_each_effect_in_the_panel_of_its_unit(figures, resul
     ledger = claims_ledger.ledger(results)
     panels = {axes.get_title(loc="left"): axes for axes in figures["claims"].axes}
     points = panels["mIoU, representative (points)"]
-    row = ledger.query("id == 'C4a' and metric == 'miou_seven'").iloc[0]
+    row = ledger.query("id == 'C4' and metric == 'miou_seven'").iloc[0]
     drawn = [(round(float(x), 6), line.get_color()) for line in points.lines for x in np.atleast_1d(line.get_xdata())]
-    assert (round(row["effect"], 6), "#004488") in drawn and row["verdict"] == "agrees"
+    assert (round(row["effect"], 6), VERDICTS[row["verdict"].partition(",")[0]]) in drawn
     assert (round(row["paper"], 6), "black") in drawn
     spans = [tuple(line.get_xdata()) for line in points.lines if len(line.get_xdata()) == 2]
     assert any(span == pytest.approx((row["low"], row["high"])) for span in spans)
-    ratio = ledger.query("id == 'C5a'")["effect"].iloc[0]
+    ratio = ledger.query("id == 'C5'")["effect"].iloc[0]
     at = [float(line.get_xdata()[0]) for line in panels["iterations needed (ratio)"].lines]
     assert any(x == pytest.approx(ratio) for x in at) and panels["iterations needed (ratio)"].get_xscale() == "log"
 
 
 def test_the_forest_plot_says_every_verdict_in_words(figures, results):
     ledger = claims_ledger.ledger(results)
-    strip, *panels = figures["claims"].axes
-    words = [text.get_text().strip("()") for axes in panels for text in axes.texts]
-    for verdict, count in ledger["verdict"].value_counts().items():
+    texts = [text for axes in figures["claims"].axes for text in axes.texts]
+    words = [text.get_text().partition(" ±")[0] for text in texts]
+    for verdict, count in ledger["verdict"].str.partition(",")[0].value_counts().items():
         assert words.count(verdict) == count
-    assert strip.get_title(loc="left").startswith("overall")
-    overall = [text.get_text() for text in strip.texts if text.get_text() in WORST_FIRST]
-    assert overall == claims_ledger.summary(ledger)["resnet18-slim"].loc[[claim.id for claim in CLAIMS]].tolist()
-    labels = [text.get_text() for legend in figures["claims"].legends for text in legend.get_texts()]
-    assert all(any(label.startswith(verdict) for label in labels) for verdict in WORST_FIRST)
+    bold = {text.get_text() for text in texts if text.get_fontweight() == "bold"}
+    assert {f"C{number}" for number in range(1, 15)} <= bold and "C4a" not in bold
 
 
 def test_no_percentage_is_drawn_beyond_what_there_can_be(results):
@@ -417,15 +418,15 @@ def test_no_percentage_is_drawn_beyond_what_there_can_be(results):
 def test_an_encoder_that_has_not_run_a_size_stands_beside_one_that_has():
     ledger = claims_ledger.ledger(planted.everything())
     other = ledger.assign(encoder="resnet50")
-    other.loc[other["id"] == "C12c", ["images", "effect", "low", "high"]] = pd.NA
+    other.loc[other["id"] == "C12b", ["images", "effect", "low", "high"]] = pd.NA
     figure = plots.claims(pd.concat([ledger, other], ignore_index=True), FOOTER)
-    assert any("C12c" in text.get_text() for axes in figure.axes for text in axes.texts)
+    assert any("C12b" in text.get_text() for axes in figure.axes for text in axes.texts)
 
 
 def test_the_papers_values_do_not_cover_ours(figures):
     """Heights are rows, and a row is 0.21 inches: marks of 4 and 5 points are apart when their centres are."""
     for name, rows in (("claims", 1), ("claims of two encoders", 2)):
-        for panel in figures[name].axes[1:]:
+        for panel in figures[name].axes:
             at = {marker: [] for marker in ("D", "o", "s")}
             for line in (line for line in panel.lines if line.get_marker() in at):
                 at[line.get_marker()] += list(zip(line.get_xdata(), line.get_ydata(), strict=True))
@@ -433,11 +434,21 @@ def test_the_papers_values_do_not_cover_ours(figures):
             assert not gaps or min(gaps) * rows * 0.21 * 72 > 4.5
 
 
-def test_a_zone_marks_what_counts_as_no_effect(figures, results):
-    ledger = claims_ledger.ledger(results).query("expected == 'within ±1' and unit == 'mIoU points'")
+def test_every_trials_difference_is_a_dot_beside_its_interval(figures, results):
+    rows = claims_ledger.ledger(results).query("primary and repetitions > 0 and unit == 'mIoU points'")
+    panel = next(axes for axes in figures["paired_trials"].axes if axes.get_title(loc="left").startswith("mIoU"))
+    dots = np.concatenate([np.asarray(of.get_offsets()) for of in panel.collections if len(of.get_offsets()) > 1])
+    for y, row in enumerate(rows.itertuples()):
+        assert sorted(dots[dots[:, 1] == y, 0]) == pytest.approx(sorted(map(float, row.differences.split())))
+        assert any(line.get_xdata()[0] == pytest.approx(row.effect) for line in panel.lines)
+    assert [label.get_text().split()[0] for label in panel.get_yticklabels()] == rows["id"].tolist()
+
+
+def test_a_zone_marks_what_does_not_matter(figures, results):
+    ledger = claims_ledger.ledger(results).query("unit == 'mIoU points'")
     panel = next(axes for axes in figures["claims"].axes if axes.get_title(loc="left").startswith("mIoU"))
     zones = [collection.get_paths()[0].get_extents() for collection in panel.collections]
-    assert len(zones) == len(ledger) > 2 and {(zone.x0, zone.x1) for zone in zones} == {(-MARGIN, MARGIN)}
+    assert len(zones) == len(ledger) > 2 and {zone.x1 for zone in zones} == {MARGINS["mIoU points"]}
 
 
 def test_trajectories_leave_the_untrained_network_out(figures, base):

@@ -1,13 +1,15 @@
 """Which runs stand on the two sides of a claim's part, and what is missing."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
-from depthseg_lib.analysis.claims.claims import BASE, EVERY, Part, Side
 from depthseg_lib.analysis.claims.effects import Trials
+from depthseg_lib.analysis.claims.question import BASE, EVERY, OVER, Part, Side
 from depthseg_lib.analysis.results import DATA, Results
 from depthseg_lib.errors import InputError
 from depthseg_lib.losses.metrics import LEARNED
@@ -22,22 +24,22 @@ Runs = dict[tuple[str, str, str, str, int], Trials]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A part of a claim for one encoder and training-set size, with the runs that stand for its sides."""
+    """A part of a claim for one encoder and training-set size, or over all, with the runs that stand for its sides."""
 
     part: Part
     encoder: str
     images: int | None
-    """None where no run says which."""
+    """None over all sizes, or where no run says which."""
     sides: tuple[Side, Side]
-    trials: tuple[Trials | None, Trials | None]
-    """None for what was not run."""
+    arms: tuple[tuple[Trials | None, Trials | None], ...]
+    """Both sides' trials, for each training-set size; None for what was not run."""
 
     @property
     def missing(self) -> str:
         """What has no run, for the reader."""
-        if self.images is None and self.part.images == EVERY:
+        if self.part.images == OVER and len(self.arms) < 2 or self.part.images == EVERY and self.images is None:
             return "a second training-set size"
-        empty = [_text(side) for side, trials in zip(self.sides, self.trials, strict=True) if trials is None]
+        empty = [_text(side) for arms in self.arms for side, of in zip(self.sides, arms, strict=True) if of is None]
         return " and ".join(dict.fromkeys(empty)) + (self._size if empty else "")
 
     @property
@@ -58,6 +60,8 @@ class Comparison:
 
     @property
     def _size(self) -> str:
+        if self.part.images == OVER:
+            return ", over sizes"
         return "" if self.part.images == BASE or self.images is None else f", {self.images} images"
 
 
@@ -82,10 +86,12 @@ def comparisons(part: Part, encoder: str, runs: Runs) -> Iterator[Comparison]:
     """
     own = (part.a, part.b)
     other = tuple(replace(side, initialisation=STAND_INS.get(side.initialisation, side.initialisation)) for side in own)
-    for images in _sizes(part, encoder, runs):
+    sizes = _sizes(part, encoder, runs)
+    for images in (sizes,) if part.images == OVER else ((size,) for size in sizes):
         for sides in (own, other):
-            keys = [(encoder, side.initialisation, side.setting, side.experiment, images) for side in sides]
-            found = Comparison(part, encoder, images, sides, tuple(runs.get(key) for key in keys))
+            keys = [[(encoder, of.initialisation, of.setting, of.experiment, size) for of in sides] for size in images]
+            arms = tuple(tuple(runs.get(key) for key in both) for both in keys)
+            found = Comparison(part, encoder, images[0] if part.images != OVER else None, sides, arms)
             if not found.missing:
                 break
         yield found
@@ -102,7 +108,7 @@ def _sizes(part: Part, encoder: str, runs: Runs) -> list[int | None]:
         return [counts.most_common(1)[0][0]]
     same = (encoder, part.a.setting, part.a.experiment)
     sizes = sorted({size for of, _, setting, experiment, size in runs if (of, setting, experiment) == same})
-    if part.images == EVERY:
+    if part.images in (EVERY, OVER):
         return sizes if len(sizes) > 1 else [None]
     return sizes[-1:] or [None]
 
@@ -123,33 +129,50 @@ def stand_in(part: Part, results: Results) -> str:
 
 
 def notes(of: Comparison, results: Results) -> list[str]:
-    """What holds for every metric of a comparison; of pre-training as far as its results are there."""
-    columns = ["iteration", *(name + suffix for name in _ERRORS for suffix in ("", "_mean_map"))]
-    known = results.pretrain.reindex(columns=["name", *columns]).drop_duplicates("name").set_index("name")
-    runs, place = known.astype(float), stand_in(of.part, results)
+    """What holds for every metric of a comparison, but for pre-training that failed."""
+    place = stand_in(of.part, results)
     apart = len({side.setting == "deeplab" for side in of.sides}) > 1
     pairing = "two architectures: the trials share the order of batches, not the fresh layers" if apart else ""
     found = [f"stand-in: {place}" if place else "", pairing]
     for side in of.sides:
-        large = side.experiment in FROM_LARGE
-        found += _learned(side, of.encoder, large, runs)
-        names = [pretrained_name(of.encoder, side.initialisation, size) for size in (True, False)]
-        there, usual = (runs["iteration"].get(name) for name in names)
-        if large and there is not None and usual is not None and there != usual:
-            steps = f"{there:,.0f} steps, at the small one {usual:,.0f}"
-            found.append(f"{side.initialisation} at the large size had {steps}")
+        if side.experiment in FROM_LARGE:
+            there, usual = (_pretrained(side, of.encoder, results, large)["iteration"].max() for large in (True, False))
+            if pd.notna(there) and pd.notna(usual) and there != usual:
+                steps = f"{there:,.0f} steps, at the small one {usual:,.0f}"
+                found.append(f"{side.initialisation} at the large size had {steps}")
     return [text for text in dict.fromkeys(found) if text]
 
 
-def _learned(side: Side, encoder: str, large: bool, runs: pd.DataFrame) -> Iterator[str]:
-    """Whether the network that a side starts from sees more in its image than the mean of all."""
-    name = pretrained_name(encoder, side.initialisation, large)
-    if name not in runs.index:
-        return
-    size = " of the large size" if name.endswith("-large") else ""
-    for error, (mean, unit) in _ERRORS.items():
-        own, without = runs.loc[name, [error, f"{error}_mean_map"]]
-        if own > LEARNED * without:
-            word = "hardly" if own < without else "no"
-            numbers = f"{own:.2f} against {without:.2f}{unit}"
-            yield f"the {side.initialisation} network{size} is {word} better than {mean} ({numbers})"
+def failed(of: Comparison, results: Results) -> list[dict[int, str]]:
+    """For each side, the draws of its pre-training that do not beat what sees no image, with that in a sentence."""
+    return [dict(_failed(side, of.encoder, results)) for side in of.sides]
+
+
+def _failed(side: Side, encoder: str, results: Results) -> Iterator[tuple[int, str]]:
+    """By what the run itself says was learned, else by the errors that it has."""
+    for run in _pretrained(side, encoder, results, side.experiment in FROM_LARGE).to_dict("records"):
+        what = f"the {side.initialisation} network" + (" of the large size" if "-large" in run["name"] else "")
+        if pd.notna(run["learned"]):
+            if run["learned"] == "no":
+                yield run["pretraining"], f"{what}: {run['learned_because']}"
+            continue
+        for error, (mean, unit) in _ERRORS.items():
+            own, without = run[error], run[f"{error}_mean_map"]
+            if own > LEARNED * without:
+                word, numbers = "hardly" if own < without else "no", f"{own:.2f} against {without:.2f}{unit}"
+                yield run["pretraining"], f"{what} is {word} better than {mean} ({numbers})"
+
+
+def _pretrained(side: Side, encoder: str, results: Results, large: bool) -> pd.DataFrame:
+    """The draws of a side's pre-training, at the usual or the large size: one row each; `pretraining` says which, by
+    its column, else by the number at the end of the name, else 0."""
+    measured = ["iteration", *(name + suffix for name in _ERRORS for suffix in ("", "_mean_map"))]
+    said = ["learned", "learned_because", "pretraining"]
+    name = re.escape(pretrained_name(encoder, side.initialisation, large))
+    known = results.pretrain.reindex(columns=["name", *measured, *said])
+    numbers = [re.fullmatch(rf"{name}(?:-?[a-z]?(\d+))?", str(of)) for of in known["name"]]
+    rows = known[np.array([number is not None for number in numbers], bool)].astype(dict.fromkeys(measured, float))
+    named = [int(number[1] or 0) for number in numbers if number]
+    return rows.assign(
+        pretraining=[n if np.isnan(k) else int(k) for n, k in zip(named, rows["pretraining"], strict=True)]
+    )
