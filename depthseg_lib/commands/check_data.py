@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from depthseg_lib.commands import machine
-from depthseg_lib.commands.progress import estimated, jobs_of
+from depthseg_lib.commands.progress import estimated
 from depthseg_lib.data import image_files
 from depthseg_lib.data.cache import failures
 from depthseg_lib.data.ingest import Annotated
@@ -33,6 +33,7 @@ from depthseg_lib.models.published import NONE, Published, add_options
 from depthseg_lib.plots.pictures import COLUMNS, Row
 from depthseg_lib.settings import DataSettings
 from depthseg_lib.study import plan as study_plan
+from depthseg_lib.study.jobs import jobs_of
 
 PHOTOGRAPHS = 1000
 """Photographs for classification that are decoded."""
@@ -294,7 +295,7 @@ def cost(plan: study_plan.Plan, sample: Listing, runs: str, report: Report) -> N
         report.attempt(machine.writable, folder, purpose, int(needed))
         if shutil.disk_usage(folder).free < 1.5 * needed:
             report.remarks.append(f"{folder}, the folder for {purpose}, is on a disk that this nearly fills")
-    for line in estimated(jobs_of(plan.runs, plan.figures)):
+    for line in estimated(jobs_of(plan)):
         report.say(line)
 
 

@@ -5,8 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
-from itertools import product
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np

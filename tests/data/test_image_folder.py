@@ -257,7 +257,12 @@ def data(tmp_path):
 def test_only_classification_is_made_anew_by_other_photographs(folder, data):
     runs = {run.name: run.parameters for run in plan.plan("folder", data, photographs=str(folder)).runs}
     plain = {run.name: run.parameters for run in plan.plan("folder", data).runs}
-    changed = {name for name in runs if runs[name] != plain[name]}
+    assert {name for name in runs if runs[name] != plain[name]} == {"resnet18-slim-classification"}
+    made = [
+        {run.name: run.trials[0]["fingerprint"] for run in plan.plan("folder", data, photographs=of).runs}
+        for of in ("", str(folder))
+    ]
+    changed = {name for name in runs if made[0][name] != made[1][name]}
     assert changed == {name for name in runs if name.startswith("resnet18-slim-classification")}
     given = runs["resnet18-slim-classification"]
     assert given["photographs_folder"] == str(folder)

@@ -71,7 +71,7 @@ def test_given_depth_is_not_pre_trained_but_at_the_large_size(tmp_path):
     assert not {"resnet18-depth", "resnet50-depth", "resnet18-depth-imagenet"} & trained
     assert {"resnet18-depth-large", "resnet18-classification", "resnet18-depth-classification"} <= trained
     usual = planned["finetune", "resnet50-depth-imagenet-frozen-n16"]
-    assert usual.needs == () and usual.parameters["start_weights"] == str(tmp_path / "mono_resnet50_640x192")
+    assert usual.needs == () and usual.trials[3]["start_weights"] == str(tmp_path / "mono_resnet50_640x192")
     assert planned["finetune", "resnet18-depth-full-n16-high"].needs == ("resnet18-depth-large",)
     assert planned["finetune", "resnet18-depth-full-n16-small-to-large"].needs == ()
     assert "depth" in plan.plan("gpu").figures["03_results"]
@@ -82,14 +82,14 @@ def test_weights_of_one_encoder_are_compared_on_that_one():
     names = {run.name for run in planned.values()}
     assert {"resnet50-moco-v2-full-n8", "resnet50-dino-frozen-n16"} <= names
     assert not any("resnet18-dino" in name or "resnet18-moco" in name or "depth-imagenet" in name for name in names)
-    assert planned["finetune", "resnet50-dino-full-n16"].parameters["start_weights"] == str(Path("d.pth").absolute())
+    assert planned["finetune", "resnet50-dino-full-n16"].trials[0]["start_weights"] == str(Path("d.pth").absolute())
 
 
 def test_imagenet_is_where_depth_starts_from(tmp_path):
     planned = runs(Published.given(imagenet=str(write_imagenet(tmp_path))))
-    assert planned["pretrain", "resnet50-depth-imagenet"].parameters["start_weights"] == str(tmp_path)
+    assert planned["pretrain", "resnet50-depth-imagenet"].trials[0]["start_weights"] == str(tmp_path)
     assert planned["finetune", "resnet18-depth-imagenet-full-n16"].needs == ("resnet18-depth-imagenet",)
-    assert planned["finetune", "resnet18-imagenet-frozen-n16"].parameters["start_weights"] == str(tmp_path)
+    assert planned["finetune", "resnet18-imagenet-frozen-n16"].trials[0]["start_weights"] == str(tmp_path)
 
 
 def test_whole_weights_are_accepted_before_anything_runs(tmp_path):

@@ -32,7 +32,7 @@ class LineTask:
         self.module, self.count, self.breaks_at, self.steps = Line(), 32, breaks_at, 0
         self.x = torch.linspace(-1, 1, 32)
 
-    def batch(self, indices):
+    def batch(self, indices, iteration=0):
         self.steps += 1
         broken = self.breaks_at is not None and self.steps > self.breaks_at
         return self.x[indices], 3 * self.x[indices] - 1 + (torch.inf if broken else 0)
@@ -76,7 +76,7 @@ def test_gradient_descent_has_its_momentum_by_hand(tmp_path):
 
     class Falling:
         count, module = 1, nn.Linear(1, 1, bias=False)
-        batch = staticmethod(lambda indices: torch.ones(1))
+        batch = staticmethod(lambda indices, iteration: torch.ones(1))
 
         def evaluate(self):
             return {"w": self.module.weight.item()}
@@ -105,10 +105,10 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
     broken = LineTask()
     original = broken.batch
 
-    def batch(indices):
+    def batch(indices, iteration):
         if broken.steps == 40:
             raise Stop
-        return original(indices)
+        return original(indices, iteration)
 
     broken.batch = batch
     with pytest.raises(Stop):
