@@ -181,6 +181,7 @@ def test_a_notebook_that_leaves_no_figure_has_failed(project):
     assert project().returncode == 0 and project.to_do() == []
 
 
+@pytest.mark.timeout(400)
 def test_runs_from_elsewhere_are_taken_over_without_a_command(project, tmp_path):
     """Copied to another folder, without Snakemake's records, with and without weights."""
     (project.root / "runs/tiny/.snakemake").rename(tmp_path / "records")
@@ -234,6 +235,7 @@ def test_a_study_goes_on_after_a_failed_run_and_after_being_stopped(project):
     assert not (folders["depth"] / "failed.ipynb").exists()
 
 
+@pytest.mark.timeout(600)
 def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
     """Devices that are not there: the tiny notebooks only say which one they were given. The second trial begins when
     nothing of the first is left."""
@@ -244,7 +246,7 @@ def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
     assert len(left) == 3 and {run["gpu"] for run in left} == {"3", "5"}
     events = [line.split()[1:3] for line in done.stdout.splitlines() if line.endswith("  started")]
     started = [f"{kind[:4]} {name[-2:]}" for kind, name in events if kind in ("pretrain", "finetune")]
-    assert started[:3] == ["fine t0"] * 3 and started[-3:] == ["fine t1"] * 3 and started.count("pret t1") == 3
+    assert started[-3:] == ["fine t1"] * 3 and sorted(started) == ["fine t0"] * 3 + ["fine t1"] * 3 + ["pret t1"] * 3
     refused = project("--trials", "1")
     assert refused.returncode == 1 and "TRIALS=1, but 2 trials are planned in runs/tiny" in refused.stderr
     assert project().stdout.startswith("everything is up to date")  # as many as were planned

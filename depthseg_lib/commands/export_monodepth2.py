@@ -1,6 +1,6 @@
 """A depth run as a checkpoint in Monodepth2's own format, which Monodepth2's code reads too.
 
-python -m depthseg_lib.commands.export_monodepth2 runs/gpu/pretrain/resnet18-depth exported/mono_no_pt_640x192
+python -m depthseg_lib.commands.export_monodepth2 runs/gpu/pretrain/resnet18-depth/t0 exported/mono_no_pt_640x192
 """
 
 import argparse

@@ -61,7 +61,7 @@ def test_an_unfinished_study_is_drawn_but_not_stored_and_captions_say_what_is_mi
     """Else what is stored would stand in for the runs in every later notebook, also when more of them have finished.
     Here some runs are missing, the exact flow is unknown as on real sets, and images are not to be shown."""
     runs, figures = planted.plant(tmp_path / "runs", "smoke", examples=2), tmp_path / "figures"
-    flow = runs / "smoke/pretrain/resnet18-slim-flow"
+    flow = runs / "smoke/pretrain/resnet18-slim-flow/t0"
     values = json.loads((flow / "metrics.json").read_text())
     planted.write(flow / "metrics.json", {name: v for name, v in values.items() if not name.startswith("epe")})
     with np.load(flow / "flow_examples.npz") as stored:
