@@ -198,7 +198,7 @@ def _metrics(run: RunFolder) -> dict:
     path = run.folder / "environment.json"
     environment = read_json(path) if path.is_file() else {}
     made = {name: str(environment.get(name, "unknown")) for name in ("commit", "device")}
-    started = {"pretraining": run.pretraining} if "setting" in run.parameters else {}
+    started = {"pretraining": run.pretraining if "setting" in run.parameters else run.parameters["trial"]}
     return _identity(run) | started | plain | made | {"seconds": environment.get("seconds", np.nan)}
 
 

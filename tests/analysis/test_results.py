@@ -74,6 +74,17 @@ def test_reads_every_run_as_it_stands_in_its_folder(runs):
     ]
 
 
+def test_each_trial_says_from_which_draw_of_the_pretraining_it_starts(tmp_path):
+    found = results.load("laptop", planted.plant(tmp_path / "runs", "laptop", examples=2, validation=3), tmp_path)
+    by = {name: of for name, of in found.metrics.groupby("initialisation")}
+    assert (by["depth"]["pretraining"] == by["depth"]["trial"]).all() and set(by["none"]["pretraining"]) == {-1}
+    assert (found.pretrain["pretraining"] == found.pretrain["trial"]).all() and set(found.pretrain["trial"]) == {
+        0,
+        1,
+        2,
+    }
+
+
 def test_a_study_that_is_not_finished_does_not_take_the_place_of_stored_results(runs):
     results.save(load(runs), runs.parent / "figures" / "data")
     (runs / "smoke" / "finetune" / RUN / "t0" / "metrics.json").unlink()
