@@ -24,9 +24,13 @@ def paired_trials(ledger: pd.DataFrame, footer: str = "") -> Figure:
     """Draw the claims' own contrasts of `ledger.ledger`: a dot for each trial's difference, over mean and interval.
 
     A panel for each unit, a column for each encoder; what stands at the right, the caption says. Claims without trials
-    are left out.
+    are left out; where all are, the figure says so.
     """
     rows = ledger[ledger["primary"] & (ledger["repetitions"] > 0)]
+    if rows.empty:
+        figure = style.Drawing(figsize=(style.WIDTH, 1.2))
+        figure.text(0.5, 0.6, "No claim's own contrast has trials in this study.", ha="center", fontsize=10)
+        return style.with_footer(figure, footer)
     encoders, units = (list(dict.fromkeys(rows[name])) for name in ("encoder", "unit"))
     count = [rows.loc[rows["unit"] == unit, "id"].nunique() for unit in units]
     height = _ROW * (sum(count) + 2 * len(units)) + 0.8

@@ -511,3 +511,9 @@ def test_flow_is_drawn_in_one_scale_that_the_key_names(figures):
     assert any("rim: 9 px" in text and "network 2.00 px" in text and "no flow 3.90 px" in text for text in texts)
     assert {axes.get_title() for axes in figure.axes} >= {"frame", "next frame", "predicted flow", "exact flow"}
     assert "exact flow" not in {axes.get_title() for axes in figures["flow without truth"].axes}
+
+
+def test_without_any_trial_of_a_claims_own_contrast_the_figure_says_so():
+    rows = claims_ledger.ledger(planted.laptop())
+    figure = plots.paired_trials(rows.assign(repetitions=0))
+    assert "No claim's own contrast has trials" in figure.texts[0].get_text() and not figure.axes
