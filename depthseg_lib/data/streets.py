@@ -58,6 +58,8 @@ def annotated(config: StreetsConfig, count: int = 200, device: str = "cpu", prog
 
 
 def _source(device: str) -> dict[str, str]:
+    """What else a key of the cache holds: the code, and the kind of device, since a GPU rounds otherwise than a CPU and
+    single pixels may differ."""
     files = sorted(Path(world.__file__).parent.glob("*.py"))
     return {"source": source_hash(__file__, label_sets.__file__, *files), "device": device}
 

@@ -14,7 +14,7 @@ MOTION_SCALE = 0.01
 SLIM_MOTION_SCALE = 0.3
 """The slim pose network's: with a smaller factor its few channels find the motion too slowly for a short run. While the
 motion is too small everything is drawn nearer instead, and where a sigmoid has come to its end, it stays: with a factor
-of 0.1 that befell one short run in twelve."""
+of 0.1 that befell one short run in sixteen."""
 FLOW_SCALE = 0.1
 """Factor on the flow heads' output, in half image sizes: an output of 1 is a motion by a twentieth of the image."""
 RATES = (12, 24, 36)

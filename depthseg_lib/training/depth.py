@@ -73,7 +73,7 @@ class DepthTask:
     """Depth from the training sequences of a video, evaluated on frames of sequences held out of training.
 
     The first `unmasked` iterations have no auto-mask, which Monodepth2 has from the beginning. While the motion is not
-    known, the mask leaves out the very pixels that tell a wrong one, so that nothing leads back from it: of 24 short
+    known, the mask leaves out the very pixels that tell a wrong one, so that nothing leads back from it: of 23 short
     runs one never found the motion, and the others found it after about 70 steps in place of 20.
     """
 
