@@ -246,10 +246,8 @@ def test_trials_are_shared_out_over_the_gpus_that_are_named(project):
     assert len(left) == 3 and {run["gpu"] for run in left} == {"3", "5"}
     events = [line.split()[1:3] for line in done.stdout.splitlines() if line.endswith("  started")]
     started = [f"{kind[:4]} {name[-2:]}" for kind, name in events if kind in ("pretrain", "finetune")]
-    assert started[-3:] == ["fine t1"] * 3
-    assert {name: started.count(name) for name in ("fine t0", "fine t1", "pret t1")} == dict.fromkeys(
-        ("fine t0", "fine t1", "pret t1"), 3
-    )
+    assert [name for name in started if name.startswith("fine")] == ["fine t0"] * 3 + ["fine t1"] * 3
+    assert started.count("pret t1") == 3
     refused = project("--trials", "1")
     assert refused.returncode == 1 and "TRIALS=1, but 2 trials are planned in runs/tiny" in refused.stderr
     assert project().stdout.startswith("everything is up to date")  # as many as were planned

@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m depthseg_lib.commands.prepare", description=__doc__.split("\n")[0])
     parser.add_argument("params", nargs="+", help="JSON files with the settings of runs")
+    parser.add_argument(
+        "--gpu", action="store_true", help="wait for a place on a GPU, which renders the embedded world"
+    )
     parser.add_argument("--out", required=True, help="folder of the journal and of ready.json")
     options = parser.parse_args(arguments)
     folder = Path(options.out)
@@ -34,15 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         journal.append(folder, journal.STARTED)
-        for path in options.params:
-            values = read_json(path)
-            config = (FinetuneConfig if "setting" in values else PretrainConfig)(**values)
-            # only the embedded world is rendered by a GPU
-            with slot() if config.data_set == "streets" else nullcontext():
-                if isinstance(config, FinetuneConfig):
+        with slot() if options.gpu else nullcontext():
+            for path in options.params:
+                values = read_json(path)
+                if "setting" in values:
+                    config = FinetuneConfig(**values)
                     load_annotated(config, config.images, report)
                 else:
-                    make_task(config, "cpu", report)
+                    make_task(PretrainConfig(**values), "cpu", report)
         write_json(folder / "ready.json", {"readers": options.params})
         journal.append(folder, journal.FINISHED)
         return 0

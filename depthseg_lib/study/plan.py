@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -173,10 +174,9 @@ def plan(
 
 def _planned_before(file: Path) -> int:
     """How many trials the plan in this file has; 0 where there is none, or one that cannot be read."""
-    try:
-        return max((len(run["trials"]) for run in read_json(file)["runs"] if run["kind"] == "finetune"), default=0)
-    except (InputError, KeyError, TypeError):
-        return 0
+    with suppress(InputError, KeyError, TypeError):
+        return max((len(run["trials"]) for run in read_json(file)["runs"]), default=0)
+    return 0
 
 
 def check(
@@ -306,8 +306,7 @@ class _Grid:
 
 @dataclass(frozen=True)
 class _Start:
-    """What a run starts from: a file of weights and its fingerprint for each pre-training, and the run that makes
-    them."""
+    """What a run starts from: weights and fingerprint of each pre-training, and the run that makes them."""
 
     weights: list[str]
     fingerprints: list[str]
@@ -334,13 +333,14 @@ def _data(runs: Iterable[Run]) -> Iterator[Data]:
         task = TASKS[run.parameters["initialisation"]] if run.kind == "pretrain" else "segmentation"
         readers.setdefault(run.reads, {}).setdefault(task, run)
     for name, by_task in readers.items():
-        first = next(iter(by_task.values())).parameters
-        images, pixels = first["photographs"], first["photograph_size"] ** 2 if name == "photographs" else 0
-        rendered = not first["photographs_folder"] if name == "photographs" else first["data_set"] == "streets"
-        if name != "photographs":
-            pixels = first["height"] * first["width"]
-            images = first["streets"] * first["frames"] if name.startswith("video") else first["annotated"]
-        cost = 4 + images * (0.01 + 0.7e-6 * pixels) if rendered else 60.0
+        asked = next(iter(by_task.values())).parameters
+        rendered, pixels = asked["data_set"] == "streets", asked["height"] * asked["width"]
+        count = asked["annotated"] + asked["validation"]
+        if name.startswith("video"):
+            count = asked["streets"] * asked["frames"]
+        elif name == "photographs":
+            rendered, pixels, count = not asked["photographs_folder"], asked["photograph_size"] ** 2, asked[name]
+        cost = 4 + count * (0.01 + 0.7e-6 * pixels) if rendered else 60.0
         yield Data(name, tuple(f"{run.kind}/{run.name}" for run in by_task.values()), rendered, cost)
 
 

@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class Lock:
 
 
 @contextmanager
-def held(folder: Path, progress, poll: float = 2.0) -> Iterator[Lock]:
+def held(folder: Path, progress: Callable[[str], None], poll: float = 2.0) -> Iterator[Lock]:
     """Hold a run's folder, waiting for whoever trains it, which is said; `waited` tells whether it was so.
 
     What a trainer leaves that was killed is taken over: at once where it was of this machine, else after `LEASE` s in

@@ -1,5 +1,7 @@
 """The jobs of a study: in an order that soon has something to draw, after what they need, on data made ready once."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from depthseg_lib.commands import prepare
@@ -83,6 +85,17 @@ def test_trials_that_are_added_are_those_that_would_have_been_planned_at_first(t
         assert len({own["fingerprint"] for own in more[name].trials}) in (1, 8)
     with pytest.raises(InputError, match=r"TRIALS=2, but 4 trials are planned in .*smoke: a study has no fewer"):
         study_plan.plan("smoke", runs=tmp_path, trials=2)
+
+
+@pytest.mark.parametrize("asked", [(), ("--gpu",)])
+def test_only_what_is_rendered_waits_for_a_gpu(asked, tmp_path, monkeypatch):
+    held = []
+    monkeypatch.setattr(prepare, "slot", lambda: held.append("a place") or nullcontext())
+    monkeypatch.setattr(prepare, "load_annotated", lambda *_: held.append("read"))
+    (run,) = (run for run in study_plan.plan("smoke").runs if run.name == "resnet18-slim-none-full-n4")
+    write_json(tmp_path / "params.json", next(iter(run.settings().values())))
+    assert prepare.main([str(tmp_path / "params.json"), *asked, "--out", str(tmp_path / "data")]) == 0
+    assert held == (["a place", "read"] if asked else ["read"])
 
 
 def test_data_that_are_not_there_are_said_in_one_sentence(tmp_path, capsys):

@@ -2,6 +2,9 @@ import os
 
 import pytest
 
+from depthseg_lib.commands import figures
+from depthseg_lib.commands.machine import Device
+from depthseg_lib.errors import InputError
 from depthseg_lib.files import read_json
 from depthseg_lib.study import workflow
 from depthseg_lib.study.workflow import Request
@@ -58,6 +61,16 @@ def test_without_gpus_jobs_see_none(executor, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     environment = workflow.environment(Request("laptop", executor=executor))
     assert environment["CUDA_VISIBLE_DEVICES"] == "" and "DEPTHSEG_PLANNED_FOR" not in environment
+
+
+def test_a_study_for_a_gpu_does_not_begin_without_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures.machine, "device", lambda: Device())
+    monkeypatch.setattr(figures, "_run", lambda *_: pytest.fail("it began"))
+    options = ["--profile", "gpu", "--runs", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures")]
+    with pytest.raises(InputError, match="'gpu' trains networks for a GPU, and PyTorch finds none here"):
+        figures.make(figures._parser().parse_args(options))
+    assert figures.make(figures._parser().parse_args([*options, "--dry"])) == 0
+    assert "estimated GPU hours" in capsys.readouterr().out
 
 
 def test_what_is_to_be_made_anew_is_named_by_its_result(tmp_path):

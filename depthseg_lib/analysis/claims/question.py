@@ -79,52 +79,32 @@ NONE, IMAGENET, DEPTH, BOTH = (Side(name) for name in ("none", "imagenet", "dept
 SOONER = dict(effect=effects.iterations_ratio, expected="below", paper=published_paper.FASTER)
 INDOORS = dict(data="nyu", printed=False)
 
+NONE_FROZEN, IMAGENET_FROZEN, DEPTH_FROZEN = (Side(name, "frozen") for name in ("none", "imagenet", "depth"))
+IMAGENET_DEEPLAB, DEPTH_DEEPLAB = (Side(name, "deeplab") for name in ("imagenet", "depth"))
+IMAGENET_LARGE, DEPTH_LARGE = (Side(name, experiment="high") for name in ("imagenet", "depth"))
+ENCODER_ALONE, DEPTH_FROM_LARGE = Side("depth", "encoder-only"), Side("depth", experiment="large-to-small")
+FLOW, SUPERVISED = Side("flow"), Side("depth-supervised")
+BEST_PRACTICE = "Best practice (depth on ImageNet, its decoder) beats common practice (ImageNet, DeepLabV3)"
+AS_GOOD = "In DeepLabV3, depth's encoder is about as good as ImageNet's"
+LESS_LEFT = "With the encoder frozen, depth leaves a lower validation NLL than ImageNet"
+MORE_ACCURATE = dict(effect=effects.gap_at_equal_miou, metric=OCCURRING)
+TOO = dict(beside=(ACCURACY,))
+
 PRIMARY = (
-    Part("C1", "Fine-tuned as a whole, depth ends above ImageNet", DEPTH, IMAGENET, beside=(ACCURACY,)),
-    Part("C2", "Depth learned on top of ImageNet ends above ImageNet", BOTH, IMAGENET, beside=(ACCURACY,)),
-    Part(
-        *("C3", "Best practice (depth on ImageNet, its decoder) beats common practice (ImageNet, DeepLabV3)", BOTH),
-        *(Side("imagenet", "deeplab"),),
-        beside=(ACCURACY,),
-    ),
-    Part(
-        *("C4", "With the encoder frozen, depth beats random weights", Side("depth", "frozen"), Side("none", "frozen")),
-        beside=(ACCURACY,),
-    ),
+    Part("C1", "Fine-tuned as a whole, depth ends above ImageNet", DEPTH, IMAGENET, **TOO),
+    Part("C2", "Depth learned on top of ImageNet ends above ImageNet", BOTH, IMAGENET, **TOO),
+    Part("C3", BEST_PRACTICE, BOTH, IMAGENET_DEEPLAB, **TOO),
+    Part("C4", "With the encoder frozen, depth beats random weights", DEPTH_FROZEN, NONE_FROZEN, **TOO),
     Part("C5", "Depth needs fewer iterations than ImageNet", DEPTH, IMAGENET, **SOONER, reference=1.0),
     Part("C6", "In the mean over training-set sizes, depth on ImageNet beats ImageNet", BOTH, IMAGENET, images=OVER),
-    Part(
-        *("C7", "Depth's encoder with a fresh decoder beats ImageNet", Side("depth", "encoder-only"), IMAGENET),
-        beside=(ACCURACY,),
-    ),
-    Part("C8", "Optical flow ends below random weights", Side("flow"), NONE, "below"),
-    Part(
-        *("C9", "In DeepLabV3, depth's encoder is about as good as ImageNet's", Side("depth", "deeplab")),
-        *(Side("imagenet", "deeplab"), "equal"),
-        beside=(ACCURACY,),
-    ),
-    Part(
-        *("C10", "At equal mIoU, depth has a higher pixel accuracy than ImageNet", DEPTH, IMAGENET),
-        effect=effects.gap_at_equal_miou,
-        metric=OCCURRING,
-    ),
-    Part(
-        *(
-            "C11",
-            "Depth learned at a large resolution beats random weights on small images",
-        ),
-        *(Side("depth", experiment="large-to-small"), NONE),
-    ),
-    Part(
-        *("C12", "On large images, depth beats ImageNet"),
-        *(Side("depth", experiment="high"), Side("imagenet", experiment="high")),
-    ),
-    Part("C13", "Supervised depth (NYU-V2) beats ImageNet", Side("depth-supervised"), IMAGENET, **INDOORS),
-    Part(
-        *("C14", "With the encoder frozen, depth leaves a lower validation NLL than ImageNet", Side("depth", "frozen")),
-        *(Side("imagenet", "frozen"), "below"),
-        metric=NLL,
-    ),
+    Part("C7", "Depth's encoder with a fresh decoder beats ImageNet", ENCODER_ALONE, IMAGENET, **TOO),
+    Part("C8", "Optical flow ends below random weights", FLOW, NONE, "below"),
+    Part("C9", AS_GOOD, DEPTH_DEEPLAB, IMAGENET_DEEPLAB, "equal", **TOO),
+    Part("C10", "At equal mIoU, depth has a higher pixel accuracy than ImageNet", DEPTH, IMAGENET, **MORE_ACCURATE),
+    Part("C11", "Depth learned at a large resolution beats random weights on small images", DEPTH_FROM_LARGE, NONE),
+    Part("C12", "On large images, depth beats ImageNet", DEPTH_LARGE, IMAGENET_LARGE),
+    Part("C13", "Supervised depth (NYU-V2) beats ImageNet", SUPERVISED, IMAGENET, **INDOORS),
+    Part("C14", LESS_LEFT, DEPTH_FROZEN, IMAGENET_FROZEN, "below", metric=NLL),
 )
 """The contrast of each claim, in the paper's order: all that its verdict is about."""
 ASKED = "33411c4c708f"
